@@ -1,0 +1,37 @@
+# dunnock_floor(NAME [DEPS floor-or-library...]) makes the library dunnock_NAME from every x.cc of
+# the current folder, and the test program NAME_test from every x_test.cc beside them.
+# tools/check_floors.py checks that includes agree with the floors.
+
+add_library(dunnock_options INTERFACE)
+target_compile_features(dunnock_options INTERFACE cxx_std_23)
+# The same bits on every machine: no fused multiply-add unless the source says so (docs/architecture.md).
+target_compile_options(dunnock_options INTERFACE -Wall -Wextra -ffp-contract=off)
+if(DUNNOCK_WERROR)
+  target_compile_options(dunnock_options INTERFACE -Werror)
+endif()
+if(DUNNOCK_SANITIZE)
+  target_compile_options(dunnock_options INTERFACE -fsanitize=${DUNNOCK_SANITIZE}
+                                                   -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(dunnock_options INTERFACE -fsanitize=${DUNNOCK_SANITIZE})
+endif()
+if(DUNNOCK_FUZZ)
+  target_compile_options(dunnock_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_include_directories(dunnock_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+
+function(dunnock_floor NAME)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|^main|/main)\\.cc$")
+
+  add_library(dunnock_${NAME} STATIC ${sources})
+  target_link_libraries(dunnock_${NAME} PUBLIC dunnock_options ${ARG_DEPS})
+  if(DUNNOCK_TESTS AND tests)
+    add_executable(${NAME}_test ${tests})
+    target_link_libraries(${NAME}_test PRIVATE dunnock_${NAME} GTest::gtest_main)
+    target_compile_definitions(${NAME}_test PRIVATE DUNNOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    add_test(NAME ${NAME} COMMAND ${NAME}_test)
+  endif()
+endfunction()

@@ -1,0 +1,188 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <memory>
+
+#include "base/str.h"
+#include "io/file.h"
+
+namespace dunnock {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> OsError(const std::string& what, const std::string& path, int error) {
+  const ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+  std::string advice;
+  if (error == ENOSPC || error == EDQUOT)
+    advice = ": free some space, or choose another folder with --cache-dir";
+  if (error == EACCES || error == EPERM) advice = ": check the permissions";
+  return Fail(code, Str(path, ": cannot ", what, ": ", std::strerror(error), advice));
+}
+
+// Closes its descriptor at the end of the scope.
+struct Descriptor {
+  int value;
+  explicit Descriptor(int v) : value(v) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value >= 0) close(value);
+  }
+};
+
+Status SyncFolder(const std::string& folder) {
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.value < 0) return OsError("open", folder, errno);
+  // Some network file systems refuse to sync a folder; the rename itself has happened.
+  (void)fsync(fd.value);
+  return {};
+}
+
+}  // namespace
+
+Result<Blob> MapFile(const std::string& path) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.value < 0) return OsError("open", path, errno);
+  struct stat info;
+  if (fstat(fd.value, &info) != 0) return OsError("read", path, errno);
+  if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, Str(path, ": expected a regular file"));
+  const size_t size = static_cast<size_t>(info.st_size);
+  if (size == 0) return Blob();
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.value, 0);
+  if (address == MAP_FAILED) return OsError("map", path, errno);
+  const std::shared_ptr<const void> owner(
+      address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
+  return Blob(ByteSpan(static_cast<const uint8_t*>(address), size), owner);
+}
+
+Result<FileSet> MapFolder(const std::string& path) {
+  constexpr size_t kMaxFiles = 10'000;
+  FileSet files;
+  std::error_code error;
+  fs::recursive_directory_iterator it(path, fs::directory_options::follow_directory_symlink, error);
+  if (error) return OsError("list", path, error.value());
+  for (; it != fs::recursive_directory_iterator(); it.increment(error)) {
+    if (error) return OsError("list", path, error.value());
+    const std::string base = it->path().filename().string();
+    if (base.starts_with('.')) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (!it->is_regular_file(error)) continue;
+    if (files.size() == kMaxFiles) {
+      return Fail(ErrorCode::kLimit,
+                  Str(path, ": more than ", kMaxFiles, " files: expected the folder of one model"));
+    }
+    DUNNOCK_TRY(Blob blob, MapFile(it->path().string()));
+    files.emplace(fs::relative(it->path(), path, error).generic_string(), std::move(blob));
+  }
+  return files;
+}
+
+Status WriteFileAtomically(const std::string& path, ByteSpan bytes) {
+  const fs::path target(path);
+  const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
+  DUNNOCK_TRY_STATUS(CreateFolders(folder));
+  std::string temporary = path + ".XXXXXX";
+  const Descriptor fd(mkostemp(temporary.data(), O_CLOEXEC));
+  if (fd.value < 0) return OsError("write", path, errno);
+  const auto failed = [&](const char* what) {
+    const int error = errno;
+    unlink(temporary.c_str());
+    return OsError(what, path, error);
+  };
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t n = write(fd.value, bytes.data() + written, bytes.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failed("write");
+    written += static_cast<size_t>(n);
+  }
+  const mode_t mask = umask(0);
+  umask(mask);
+  if (fchmod(fd.value, 0666 & ~mask) != 0) return failed("write");
+  if (fsync(fd.value) != 0) return failed("write");
+  if (rename(temporary.c_str(), path.c_str()) != 0) return failed("rename");
+  return SyncFolder(folder);
+}
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  DUNNOCK_TRY(const Blob blob, MapFile(path));
+  return std::string(blob.text());
+}
+
+Result<std::string> ReadStdin() {
+  std::string out;
+  char buffer[65536];
+  for (;;) {
+    const ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return OsError("read", "standard input", errno);
+    if (n == 0) return out;
+    out.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+bool FileExists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+bool IsFolder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+std::optional<uint64_t> FileSize(const std::string& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (error) return std::nullopt;
+  return size;
+}
+
+Status CreateFolders(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return OsError("create the folder", path, error.value());
+  return {};
+}
+
+Result<uint64_t> FreeDiskBytes(const std::string& folder) {
+  struct statvfs info;
+  if (statvfs(folder.c_str(), &info) != 0)
+    return OsError("ask for the free space of", folder, errno);
+  return uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+Result<FileLock> FileLock::Acquire(const std::string& path, void (*on_wait)()) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0) return OsError("create the lock", path, errno);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (on_wait != nullptr) on_wait();
+    while (flock(fd, LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
+      const int error = errno;
+      close(fd);
+      return OsError("lock", path, error);
+    }
+  }
+  return FileLock(fd);
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(other.descriptor_) {
+  other.descriptor_ = -1;
+}
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+}  // namespace dunnock

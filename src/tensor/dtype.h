@@ -1,0 +1,46 @@
+#pragma once
+// The element types a checkpoint may hold: plain ones, and GGUF's block types, in which a block of
+// consecutive elements of a row shares its scales (docs/formats/gguf.md).
+
+#include <cstdint>
+#include <string_view>
+
+namespace dunnock {
+
+enum class DType : uint8_t {
+  kF64,
+  kF32,
+  kF16,
+  kBF16,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU8,
+  kBool,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
+};
+
+struct DTypeInfo {
+  std::string_view name;  // "F32", "BF16", "Q4_K": as safetensors and GGUF spell them
+  uint32_t block_size;    // elements a block, 1 for plain types
+  uint32_t block_bytes;
+};
+
+const DTypeInfo& InfoOf(DType dtype);
+
+inline bool IsBlockType(DType dtype) { return dtype >= DType::kQ4_0; }
+inline bool IsFloatType(DType dtype) { return dtype <= DType::kBF16; }
+
+}  // namespace dunnock
