@@ -83,7 +83,7 @@ Result<FileSet> MapFolder(const std::string& path) {
                   Str(path, ": more than ", kMaxFiles, " files: expected the folder of one model"));
     }
     DUNNOCK_TRY(Blob blob, MapFile(it->path().string()));
-    files.emplace(fs::relative(it->path(), path, error).generic_string(), std::move(blob));
+    files.emplace(it->path().lexically_relative(path).generic_string(), std::move(blob));
   }
   return files;
 }
