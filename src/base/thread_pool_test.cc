@@ -1,0 +1,63 @@
+#include "base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+namespace dunnock {
+namespace {
+
+TEST(ThreadPool, EveryIndexOnceForAnyNumberOfThreads) {
+  for (size_t threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (size_t count : {0, 1, 2, 15, 16, 17, 1000}) {
+      for (size_t granule : {1, 4, 16}) {
+        std::vector<int> hits(count, 0);
+        pool.ParallelFor(count, granule, [&](size_t begin, size_t end) {
+          EXPECT_EQ(begin % granule, 0u);
+          for (size_t i = begin; i < end; ++i) ++hits[i];
+        });
+        EXPECT_EQ(hits, std::vector<int>(count, 1)) << threads << " " << count << " " << granule;
+      }
+    }
+  }
+}
+
+TEST(ThreadPool, ManyShortLoops) {
+  ThreadPool pool(3);
+  std::atomic<size_t> sum = 0;
+  for (int loop = 0; loop < 20000; ++loop) {
+    pool.ParallelFor(3, 1, [&](size_t begin, size_t end) { sum += end - begin; });
+  }
+  EXPECT_EQ(sum, 60000u);
+}
+
+TEST(ThreadPool, ALoopInsideALoopRunsOnItsThread) {
+  ThreadPool pool(2);
+  const ThreadPool::Use use(pool);
+  std::atomic<size_t> sum = 0;
+  ThreadPool::Current().ParallelFor(8, 1, [&](size_t begin, size_t end) {
+    ThreadPool::Current().ParallelFor(end - begin, 1, [&](size_t b, size_t e) { sum += e - b; });
+  });
+  EXPECT_EQ(sum, 8u);
+}
+
+TEST(ThreadPool, UseNests) {
+  ThreadPool a(1), b(2);
+  const ThreadPool* outside = &ThreadPool::Current();
+  {
+    const ThreadPool::Use use_a(a);
+    EXPECT_EQ(&ThreadPool::Current(), &a);
+    {
+      const ThreadPool::Use use_b(b);
+      EXPECT_EQ(&ThreadPool::Current(), &b);
+    }
+    EXPECT_EQ(&ThreadPool::Current(), &a);
+  }
+  EXPECT_EQ(&ThreadPool::Current(), outside);
+}
+
+}  // namespace
+}  // namespace dunnock

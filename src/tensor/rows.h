@@ -1,0 +1,62 @@
+#pragma once
+// Rows: a view of a float matrix, one token a row. Scratch: memory for the rows of one forward
+// pass, grown once and reused, so that a decode step allocates nothing.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/check.h"
+
+namespace dunnock {
+
+struct Rows {
+  float* data = nullptr;
+  size_t count = 0;  // rows
+  size_t cols = 0;
+
+  float* operator[](size_t row) const { return data + row * cols; }
+  size_t size() const { return count * cols; }
+};
+
+struct ConstRows {
+  const float* data = nullptr;
+  size_t count = 0;
+  size_t cols = 0;
+
+  ConstRows() = default;
+  ConstRows(const float* d, size_t n, size_t c) : data(d), count(n), cols(c) {}
+  ConstRows(const Rows& rows)
+      : data(rows.data), count(rows.count), cols(rows.cols) {}  // NOLINT: a view of a view
+  const float* operator[](size_t row) const { return data + row * cols; }
+  size_t size() const { return count * cols; }
+};
+
+// Memory on a 64-byte boundary that keeps its address while it does not grow.
+class AlignedBuffer {
+ public:
+  void* Reserve(size_t bytes);  // contents are lost when it grows
+  size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(void* p) const;
+  };
+  std::unique_ptr<void, Free> memory_;
+  size_t size_ = 0;
+};
+
+// Hands out rows from one buffer after another; Reset() takes all back. Growing never moves rows
+// that were handed out.
+class Scratch {
+ public:
+  Rows Get(size_t count, size_t cols);
+  void Reset();
+
+ private:
+  std::vector<std::unique_ptr<AlignedBuffer>> blocks_;
+  size_t next_ = 0;
+};
+
+}  // namespace dunnock
