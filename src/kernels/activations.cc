@@ -1,0 +1,174 @@
+#include "kernels/activations.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/activations.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "base/thread_pool.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+// Each lane's partner at distance kStep, when both lie in one part.
+template <size_t kStep>
+HWY_INLINE F16 PartnerInside(const F16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (kStep == 1) return hn::Shuffle2301(a.part[i]);
+    if constexpr (kStep == 2) return hn::Shuffle1032(a.part[i]);
+#endif
+#if HWY_TARGET == HWY_AVX3_DL
+    return VecF{_mm512_shuffle_f32x4(a.part[i].raw, a.part[i].raw, kStep == 4 ? 0xB1 : 0x4E)};
+#elif HWY_TARGET == HWY_AVX2
+    return VecF{_mm256_permute2f128_ps(a.part[i].raw, a.part[i].raw, 1)};
+#else
+    return a.part[i];  // not reached: other targets have at most four lanes
+#endif
+  });
+}
+
+// Each lane's partner at distance kStep (a power of two below 16).
+template <size_t kStep>
+HWY_INLINE F16 Partner(const F16& a) {
+  if constexpr (kStep >= kWidth) {
+    return EachPart<F16>([&](size_t i) HWY_ATTR { return a.part[i ^ (kStep / kWidth)]; });
+  } else {
+    return PartnerInside<kStep>(a);
+  }
+}
+
+// Lanes with bit kStep clear become self + partner, the others partner - self.
+template <size_t kStep>
+HWY_INLINE F16 Butterfly(const F16& a) {
+  float sign[16];
+  for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -1.0f : 1.0f;
+  return Add(Partner<kStep>(a), Mul(a, Load(sign)));
+}
+
+void RotateRow(float* x, size_t size, size_t block) {
+  for (size_t step = block / 2; step >= 16; step /= 2) {
+    for (size_t base = 0; base < size; base += 2 * step) {
+      for (size_t i = base; i < base + step; i += 16) {
+        const F16 a = Load(x + i);
+        const F16 b = Load(x + i + step);
+        Store(Add(a, b), x + i);
+        Store(Sub(a, b), x + i + step);
+      }
+    }
+  }
+  if (block >= 16) {
+    for (size_t i = 0; i < size; i += 16) {
+      Store(Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(Load(x + i))))), x + i);
+    }
+    return;
+  }
+  for (size_t step = block / 2; step >= 1; step /= 2) {
+    for (size_t base = 0; base < size; base += 2 * step) {
+      for (size_t i = base; i < base + step; ++i) {
+        const float a = x[i];
+        x[i] = a + x[i + step];
+        x[i + step] = a - x[i + step];
+      }
+    }
+  }
+}
+
+float LargestMagnitude(const float* x, size_t size) {
+  F16 largest = Set(0.0f);
+  for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(x + i, size - i)));
+  return MaxOf(largest);
+}
+
+// codes = round(x / scale) with scale = largest magnitude / 127.
+void QuantizeGroup(const float* x, size_t size, int8_t* codes, float* scale, int32_t* sum) {
+  const float largest = LargestMagnitude(x, size);
+  *scale = largest / 127.0f;
+  const F16 inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
+  int32_t total = 0;
+  for (size_t i = 0; i < size; i += 16) {
+    const F16 quotient = Mul(LoadFirst(x + i, size - i), inverse);
+    const F16 scaled = Min(Set(127.0f), Max(Set(-127.0f), quotient));  // a NaN becomes -127
+    const I16 rounded = RoundToInt(scaled);
+    alignas(64) int32_t lanes[16];
+    for (size_t p = 0; p < kParts; ++p) hn::Store(rounded.part[p], TagI(), lanes + p * kWidth);
+    const size_t n = size - i < 16 ? size - i : 16;
+    for (size_t j = 0; j < n; ++j) {
+      codes[i + j] = static_cast<int8_t>(lanes[j]);
+      total += lanes[j];
+    }
+  }
+  *sum = total;
+}
+
+void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float* rotated, int8_t* codes,
+                 float* scales, int32_t* sums) {
+  if (form.rotation > 1) {
+    std::memcpy(rotated, x, size * sizeof(float));
+    RotateRow(rotated, size, form.rotation);
+    x = rotated;
+  }
+  const size_t group = form.group == 0 ? size : form.group;
+  for (size_t g = 0; g * group < size; ++g) {
+    QuantizeGroup(x + g * group, group, codes + g * group, scales + g, sums + g);
+  }
+}
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace dunnock {
+
+HWY_EXPORT(RotateRow);
+HWY_EXPORT(QuantizeRow);
+
+ActivationForm FormFor(const Weight& weight) {
+  switch (weight.encoding) {
+    case Encoding::kF32:
+    case Encoding::kBF16:
+      return {};
+    case Encoding::kInt8:
+    case Encoding::kInt4:
+      return {true, weight.rotation, 0};
+    case Encoding::kInt8Grouped:
+    case Encoding::kInt4Grouped:
+      return {true, 1, weight.group};
+  }
+  return {};
+}
+
+void Activations::Quantize(ConstRows x, const ActivationForm& form) {
+  form_ = form;
+  padded_ = (x.cols + 7) / 8 * 8;
+  groups_ = form.group == 0 ? 1 : x.cols / form.group;
+  const size_t code_bytes = (x.count * padded_ + 63) / 64 * 64;
+  const size_t scale_bytes = (x.count * groups_ * 4 + 63) / 64 * 64;
+  auto* memory = static_cast<uint8_t*>(memory_.Reserve(code_bytes + 2 * scale_bytes));
+  codes_ = reinterpret_cast<int8_t*>(memory);
+  scales_ = reinterpret_cast<float*>(memory + code_bytes);
+  sums_ = reinterpret_cast<int32_t*>(memory + code_bytes + scale_bytes);
+
+  ThreadPool::Current().ParallelFor(x.count, 4, [&](size_t begin, size_t end) {
+    thread_local AlignedBuffer rotated;
+    auto* const row_copy = static_cast<float*>(rotated.Reserve(x.cols * sizeof(float)));
+    const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
+    for (size_t row = begin; row < end; ++row) {
+      int8_t* const codes = codes_ + row * padded_;
+      std::memset(codes + x.cols, 0, padded_ - x.cols);
+      quantize(x[row], x.cols, form, row_copy, codes, scales_ + row * groups_, sums_ + row * groups_);
+    }
+  });
+}
+
+void Rotate(float* x, size_t size, size_t block) { HWY_DYNAMIC_DISPATCH(RotateRow)(x, size, block); }
+
+size_t RotationBlock(size_t cols) {
+  size_t block = 1;
+  while (block < 512 && cols % (2 * block) == 0) block *= 2;
+  return block;
+}
+
+}  // namespace dunnock
+#endif

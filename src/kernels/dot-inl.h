@@ -1,0 +1,116 @@
+// The integer dot product all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k; each
+// 32-bit lane adds the four products of its row. Exact on every target: no partial sum saturates.
+
+#if defined(DUNNOCK_DOT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DUNNOCK_DOT_INL_H_
+#undef DUNNOCK_DOT_INL_H_
+#else
+#define DUNNOCK_DOT_INL_H_
+#endif
+
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+// Four activations as one 32-bit word, for all lanes.
+HWY_INLINE int32_t LoadFour(const int8_t* x) {
+  int32_t word;
+  std::memcpy(&word, x, 4);
+  return word;
+}
+
+// DotCodes4: acc + the dot of unsigned 4-bit codes with x (the same four activations in every lane).
+// DotCodes8: acc + the dot of (code - 128) with x, where acc began as StartCodes8(sum of all x).
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
+
+using TagU8 = hn::Repartition<uint8_t, TagF>;
+using VecU8 = hn::Vec<TagU8>;
+struct Codes {
+  VecU8 part[kParts];
+};
+
+HWY_INLINE Codes LoadCodes(const uint8_t* p) {
+  return EachPart<Codes>([&](size_t i) HWY_ATTR { return hn::LoadU(TagU8(), p + i * kWidth * 4); });
+}
+HWY_INLINE Codes LowNibbles(const Codes& c) {
+  return EachPart<Codes>([&](size_t i) HWY_ATTR { return hn::And(c.part[i], hn::Set(TagU8(), 15)); });
+}
+HWY_INLINE Codes HighNibbles(const Codes& c) {
+  return EachPart<Codes>([&](size_t i) HWY_ATTR {
+    const hn::Repartition<uint16_t, TagU8> wide;
+    return hn::And(hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(wide, c.part[i]))), hn::Set(TagU8(), 15));
+  });
+}
+
+#if HWY_TARGET == HWY_AVX3_DL
+constexpr bool kUnsignedCodes = true;  // sums code * x, not (code - 128) * x
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) { return VecI{_mm512_dpbusd_epi32(acc.raw, codes.raw, x.raw)}; }
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return Dot4(acc, codes, x); }
+#elif HWY_TARGET == HWY_AVX2
+constexpr bool kUnsignedCodes = false;
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+  const __m256i pairs = _mm256_maddubs_epi16(codes.raw, x.raw);
+  return VecI{_mm256_add_epi32(acc.raw, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
+  // |w| <= 128 and |x| <= 127: a pair is at most 32512, below the 32767 where maddubs saturates.
+  const __m256i w = _mm256_xor_si256(codes.raw, _mm256_set1_epi8(-128));
+  return Dot4(acc, VecU8{_mm256_abs_epi8(w)}, VecI{_mm256_sign_epi8(x.raw, w)});
+}
+#else
+constexpr bool kUnsignedCodes = false;
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+  const __m128i pairs = _mm_maddubs_epi16(codes.raw, x.raw);
+  return VecI{_mm_add_epi32(acc.raw, _mm_madd_epi16(pairs, _mm_set1_epi16(1)))};
+}
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
+  const __m128i w = _mm_xor_si128(codes.raw, _mm_set1_epi8(-128));
+  return Dot4(acc, VecU8{_mm_abs_epi8(w)}, VecI{_mm_sign_epi8(x.raw, w)});
+}
+#endif
+
+HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return Dot4(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
+}
+HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(kUnsignedCodes ? -128 * sum_x : 0); }
+HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return Dot8(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
+}
+
+#else  // any other target: plain loops, which compilers vectorize
+
+struct Codes {
+  uint8_t byte[64];
+};
+HWY_INLINE Codes LoadCodes(const uint8_t* p) {
+  Codes out;
+  std::memcpy(out.byte, p, sizeof out.byte);
+  return out;
+}
+HWY_INLINE Codes LowNibbles(Codes c) {
+  for (uint8_t& b : c.byte) b &= 15;
+  return c;
+}
+HWY_INLINE Codes HighNibbles(Codes c) {
+  for (uint8_t& b : c.byte) b >>= 4;
+  return c;
+}
+HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(-128 * sum_x); }
+HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
+  int8_t v[4];
+  std::memcpy(v, &x, 4);
+  int32_t sum[16];
+  for (size_t r = 0; r < 16; ++r) {
+    const uint8_t* c = codes.byte + 4 * r;
+    sum[r] = c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + c[3] * v[3];
+  }
+  return AddI(acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
+}
+HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) { return DotCodes8(acc, codes, x); }
+
+#endif
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,172 @@
+// Sixteen virtual lanes on every target: one AVX-512 register, two of AVX2, four of SSE4, NEON or
+// WASM. All float kernels are written on them, with separate multiply and add and one fixed tree for
+// sums, so every target rounds alike. Included once per target (Highway's foreach_target).
+
+#if defined(DUNNOCK_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DUNNOCK_LANES_INL_H_
+#undef DUNNOCK_LANES_INL_H_
+#else
+#define DUNNOCK_LANES_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using TagF = hn::CappedTag<float, 16>;
+using TagI = hn::RebindToSigned<TagF>;
+using VecF = hn::Vec<TagF>;
+using VecI = hn::Vec<TagI>;
+constexpr size_t kWidth = hn::MaxLanes(TagF());
+constexpr size_t kParts = 16 / kWidth;
+
+struct F16 {
+  VecF part[kParts];
+};
+struct I16 {
+  VecI part[kParts];
+};
+
+template <typename Out, typename Op>
+HWY_INLINE Out EachPart(Op op) {
+  Out out;
+  for (size_t p = 0; p < kParts; ++p) out.part[p] = op(p);
+  return out;
+}
+
+HWY_INLINE F16 Set(float x) {
+  return EachPart<F16>([&](size_t) HWY_ATTR { return hn::Set(TagF(), x); });
+}
+HWY_INLINE F16 Load(const float* p) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagF(), p + i * kWidth); });
+}
+HWY_INLINE void Store(const F16& a, float* p) {
+  for (size_t i = 0; i < kParts; ++i) hn::StoreU(a.part[i], TagF(), p + i * kWidth);
+}
+// The first n values; the other lanes are 0.
+HWY_INLINE F16 LoadFirst(const float* p, size_t n) {
+  if (n >= 16) return Load(p);
+  float buffer[16] = {};
+  std::memcpy(buffer, p, n * sizeof(float));
+  return Load(buffer);
+}
+HWY_INLINE void StoreFirst(const F16& a, float* p, size_t n) {
+  if (n >= 16) return Store(a, p);
+  float buffer[16];
+  Store(a, buffer);
+  std::memcpy(p, buffer, n * sizeof(float));
+}
+
+HWY_INLINE F16 Add(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Add(a.part[i], b.part[i]); });
+}
+HWY_INLINE F16 Sub(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Sub(a.part[i], b.part[i]); });
+}
+HWY_INLINE F16 Mul(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Mul(a.part[i], b.part[i]); });
+}
+HWY_INLINE F16 Div(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Div(a.part[i], b.part[i]); });
+}
+// Where a is below b, b, else a: the same for NaN and signed zero on every target.
+HWY_INLINE F16 Max(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), b.part[i], a.part[i]);
+  });
+}
+HWY_INLINE F16 Min(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    return hn::IfThenElse(hn::Lt(b.part[i], a.part[i]), b.part[i], a.part[i]);
+  });
+}
+HWY_INLINE F16 Abs(const F16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Abs(a.part[i]); });
+}
+HWY_INLINE F16 Neg(const F16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Neg(a.part[i]); });
+}
+// a where test is negative (sign bit set), else b.
+HWY_INLINE F16 IfNegative(const F16& test, const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    return hn::IfThenElse(hn::Lt(test.part[i], hn::Zero(TagF())), a.part[i], b.part[i]);
+  });
+}
+
+// The one order in which 16 lanes are summed: i with i+8, then i+4, i+2, i+1.
+HWY_INLINE float Sum(const F16& a) {
+  float x[16];
+  Store(a, x);
+  for (size_t step = 8; step > 0; step /= 2) {
+    for (size_t i = 0; i < step; ++i) x[i] = x[i] + x[i + step];
+  }
+  return x[0];
+}
+HWY_INLINE float MaxOf(const F16& a) {
+  float x[16];
+  Store(a, x);
+  for (size_t i = 1; i < 16; ++i) x[0] = x[0] < x[i] ? x[i] : x[0];
+  return x[0];
+}
+
+HWY_INLINE I16 SetI(int32_t x) {
+  return EachPart<I16>([&](size_t) HWY_ATTR { return hn::Set(TagI(), x); });
+}
+HWY_INLINE I16 AddI(const I16& a, const I16& b) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return hn::Add(a.part[i], b.part[i]); });
+}
+HWY_INLINE F16 ToFloat(const I16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::ConvertTo(TagF(), a.part[i]); });
+}
+HWY_INLINE I16 BitsOf(const F16& a) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return hn::BitCast(TagI(), a.part[i]); });
+}
+HWY_INLINE F16 FromBits(const I16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::BitCast(TagF(), a.part[i]); });
+}
+template <int kBits>
+HWY_INLINE I16 ShiftLeft(const I16& a) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return hn::ShiftLeft<kBits>(a.part[i]); });
+}
+
+// Nearest integer, ties to even, for |a| < 2^22: adding 1.5 * 2^23 leaves it in the low bits.
+constexpr float kRoundMagic = 12582912.0f;
+HWY_INLINE F16 Round(const F16& a) { return Sub(Add(a, Set(kRoundMagic)), Set(kRoundMagic)); }
+HWY_INLINE I16 RoundToInt(const F16& a) {
+  return AddI(BitsOf(Add(a, Set(kRoundMagic))), SetI(-0x4B400000));
+}
+
+// 16 float16 or bfloat16 values, widened.
+HWY_INLINE F16 LoadFloat16(const uint8_t* p) {
+  const hn::Rebind<hwy::float16_t, TagF> narrow;
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    hwy::float16_t buffer[kWidth];
+    std::memcpy(buffer, p + i * kWidth * 2, sizeof buffer);
+    return hn::PromoteTo(TagF(), hn::LoadU(narrow, buffer));
+  });
+}
+HWY_INLINE F16 LoadBFloat16(const uint8_t* p) {
+  const hn::Rebind<uint16_t, TagI> narrow;
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    uint16_t buffer[kWidth];
+    std::memcpy(buffer, p + i * kWidth * 2, sizeof buffer);
+    const hn::RebindToUnsigned<TagI> wide;
+    return hn::BitCast(TagF(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, buffer))));
+  });
+}
+HWY_INLINE F16 LoadFloats(const uint8_t* p) {
+  float buffer[16];
+  std::memcpy(buffer, p, sizeof buffer);
+  return Load(buffer);
+}
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,60 @@
+// exp, erf and what models make of them, on 16 lanes: the same bits on every target, which no
+// system's libm gives. Errors against float64 are tested in activations_test.cc.
+
+#if defined(DUNNOCK_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DUNNOCK_MATH_INL_H_
+#undef DUNNOCK_MATH_INL_H_
+#else
+#define DUNNOCK_MATH_INL_H_
+#endif
+
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+template <size_t kTerms>
+HWY_INLINE F16 Polynomial(const float (&c)[kTerms], const F16& x) {
+  F16 y = Set(c[kTerms - 1]);
+  for (size_t i = kTerms - 1; i-- > 0;) y = Add(Mul(y, x), Set(c[i]));
+  return y;
+}
+
+// e^x for x in [-87, 88], clamped outside: 2^n * e^r with |r| <= ln 2 / 2.
+HWY_INLINE F16 Exp(const F16& x) {
+  constexpr float kTaylor[] = {1.0f,         1.0f,          1.0f / 2,       1.0f / 6,
+                               1.0f / 24.0f, 1.0f / 120.0f, 1.0f / 720.0f, 1.0f / 5040.0f};
+  const F16 clamped = Max(Set(-87.0f), Min(Set(88.0f), x));
+  const F16 scaled = Mul(clamped, Set(1.44269504f));
+  const F16 n = Round(scaled);
+  // ln 2 in two parts, the first with few enough bits that n times it is exact.
+  const F16 r = Sub(Sub(clamped, Mul(n, Set(0.693359375f))), Mul(n, Set(-2.12194440e-4f)));
+  const F16 power = FromBits(ShiftLeft<23>(AddI(RoundToInt(scaled), SetI(127))));
+  return Mul(Polynomial(kTaylor, r), power);
+}
+
+// Coefficients: tools/fit_erf.py.
+HWY_INLINE F16 Erf(const F16& z) {
+  constexpr float kNear[] = {1.12837917f,    -0.376126385f,    0.112837825f,    -0.0268654307f,
+                             0.00522103181f, -0.000848408044f, 0.000112659594f, -9.66704579e-06f};
+  constexpr float kFar[] = {0.282050975f,   0.283011837f, 0.238366698f,  0.221392694f,   -0.0676666939f,
+                            0.32240188f, -0.490046781f,  0.237695852f, -0.0122828358f, -0.0149659491f};
+  const F16 magnitude = Min(Set(4.2f), Abs(z));  // erf(4.2) rounds to 1
+  const F16 square = Mul(magnitude, magnitude);
+  const F16 near = Mul(z, Polynomial(kNear, Min(Set(1.0f), square)));
+  const F16 t = Div(Set(1.0f), Add(Set(1.0f), Mul(magnitude, Set(0.5f))));
+  const F16 far = Sub(Set(1.0f), Mul(Exp(Neg(square)), Mul(t, Polynomial(kFar, t))));
+  return IfNegative(Sub(magnitude, Set(1.0f)), near, IfNegative(z, Neg(far), far));
+}
+
+HWY_INLINE F16 Gelu(const F16& x) {
+  const F16 half = Mul(x, Set(0.5f));
+  return Add(half, Mul(half, Erf(Mul(x, Set(0.707106781f)))));
+}
+
+HWY_INLINE F16 Silu(const F16& x) { return Div(x, Add(Set(1.0f), Exp(Neg(x)))); }
+
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,36 @@
+#pragma once
+// Matrix products of rows of tokens with a Weight: out (n, rows) = x (n, cols) * weight^T + bias. The
+// encoding of the weight, the number of threads and the instruction set are decided inside; the
+// result of a row depends on none of them, nor on its neighbours.
+//
+// Float forms accumulate four partial sums over k mod 4. Integer forms quantize x to int8 (rotated
+// with one scale a row for kInt8 and kInt4; a scale per group for the grouped forms) and sum exactly
+// in int32; floats enter in a fixed order per output (docs/architecture.md).
+
+#include <initializer_list>
+
+#include "tensor/rows.h"
+#include "tensor/weight.h"
+
+namespace dunnock {
+
+struct Projection {
+  Rows out;  // (n, weight.rows)
+  const Weight& weight;
+};
+
+void MatMul(Rows out, ConstRows x, const Weight& weight);
+
+// Several products of the same x in one parallel region (q, k and v).
+void MatMul(std::initializer_list<Projection> projections, ConstRows x);
+
+// out += x * weight^T + bias: the residual addition.
+void MatMulAdd(Rows out, ConstRows x, const Weight& weight);
+
+// out = silu(x * gate^T) * (x * up^T); gate and up have the same shape and encoding.
+void SwiGluMatMul(Rows out, ConstRows x, const Weight& gate, const Weight& up);
+
+// out = gelu(x * weight^T + bias), gelu(x) = x * (1 + erf(x / sqrt 2)) / 2.
+void GeluMatMul(Rows out, ConstRows x, const Weight& weight);
+
+}  // namespace dunnock
