@@ -1,0 +1,113 @@
+#include "kernels/norm.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/norm.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+float SumOfSquares(const float* x, size_t n) {
+  F16 sum = Set(0.0f);
+  for (size_t i = 0; i < n; i += 16) {
+    const F16 v = LoadFirst(x + i, n - i);
+    sum = Add(sum, Mul(v, v));
+  }
+  return Sum(sum);
+}
+
+void RmsNormRow(float* out, const float* x, const float* weight, size_t n, float epsilon) {
+  const float mean = SumOfSquares(x, n) / static_cast<float>(n);
+  const F16 inverse = Set(1.0f / std::sqrt(mean + epsilon));
+  for (size_t i = 0; i < n; i += 16) {
+    const F16 v = Mul(LoadFirst(x + i, n - i), inverse);
+    StoreFirst(Mul(v, LoadFirst(weight + i, n - i)), out + i, n - i);
+  }
+}
+
+void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, size_t n, float epsilon) {
+  F16 sum = Set(0.0f);
+  for (size_t i = 0; i < n; i += 16) sum = Add(sum, LoadFirst(x + i, n - i));
+  const float mean = Sum(sum) / static_cast<float>(n);
+  F16 squares = Set(0.0f);
+  for (size_t i = 0; i < n; i += 16) {
+    F16 v = Sub(LoadFirst(x + i, n - i), Set(mean));
+    if (n - i < 16) {  // the lanes behind the end hold 0 - mean: clear them
+      float lanes[16];
+      Store(v, lanes);
+      v = LoadFirst(lanes, n - i);
+    }
+    squares = Add(squares, Mul(v, v));
+  }
+  const float variance = Sum(squares) / static_cast<float>(n);
+  const F16 inverse = Set(1.0f / std::sqrt(variance + epsilon));
+  for (size_t i = 0; i < n; i += 16) {
+    const F16 v = Mul(Sub(LoadFirst(x + i, n - i), Set(mean)), inverse);
+    StoreFirst(Add(Mul(v, LoadFirst(weight + i, n - i)), LoadFirst(bias + i, n - i)), out + i, n - i);
+  }
+}
+
+void L2NormalizeRow(float* x, size_t n) {
+  const float length = std::sqrt(SumOfSquares(x, n));
+  const F16 divisor = Set(length < 1e-12f ? 1e-12f : length);
+  for (size_t i = 0; i < n; i += 16) StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
+}
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace dunnock {
+
+HWY_EXPORT(RmsNormRow);
+HWY_EXPORT(LayerNormRow);
+HWY_EXPORT(L2NormalizeRow);
+
+namespace {
+
+// Few rows are not worth waking another thread.
+constexpr size_t kRowsAShare = 8;
+
+}  // namespace
+
+void RmsNorm(Rows out, ConstRows x, std::span<const float> weight, float epsilon) {
+  DUNNOCK_CHECK(out.count == x.count && out.cols == x.cols && weight.size() == x.cols);
+  ThreadPool::Current().ParallelFor(x.count, kRowsAShare, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      HWY_DYNAMIC_DISPATCH(RmsNormRow)(out[i], x[i], weight.data(), x.cols, epsilon);
+    }
+  });
+}
+
+void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias, float epsilon) {
+  DUNNOCK_CHECK(out.count == x.count && out.cols == x.cols);
+  DUNNOCK_CHECK(weight.size() == x.cols && bias.size() == x.cols);
+  ThreadPool::Current().ParallelFor(x.count, kRowsAShare, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      HWY_DYNAMIC_DISPATCH(LayerNormRow)(out[i], x[i], weight.data(), bias.data(), x.cols, epsilon);
+    }
+  });
+}
+
+void L2Normalize(Rows x) {
+  for (size_t i = 0; i < x.count; ++i) HWY_DYNAMIC_DISPATCH(L2NormalizeRow)(x[i], x.cols);
+}
+
+double LogSumExp(std::span<const float> values) {
+  if (values.empty()) return -INFINITY;
+  const double largest = *std::max_element(values.begin(), values.end());
+  double sum = 0.0;
+  for (const float v : values) sum += std::exp(v - largest);
+  return largest + std::log(sum);
+}
+
+}  // namespace dunnock
+#endif

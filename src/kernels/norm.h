@@ -1,0 +1,22 @@
+#pragma once
+// Normalization of each row, and softmax. Sums run over 16 virtual lanes and one fixed tree.
+
+#include <span>
+
+#include "tensor/rows.h"
+
+namespace dunnock {
+
+// out = x / sqrt(mean(x^2) + epsilon) * weight (Zhang and Sennrich 2019). out may be x.
+void RmsNorm(Rows out, ConstRows x, std::span<const float> weight, float epsilon);
+
+// out = (x - mean) / sqrt(variance + epsilon) * weight + bias (Ba et al. 2016). out may be x.
+void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias, float epsilon);
+
+// Divides each row by its Euclidean length, at least 1e-12 (torch.nn.functional.normalize).
+void L2Normalize(Rows x);
+
+// Natural logarithm of the sum of exp over the values, in float64.
+double LogSumExp(std::span<const float> values);
+
+}  // namespace dunnock

@@ -1,0 +1,99 @@
+#include "kernels/rope.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/rope.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+void RopeRow(float* x, size_t cols, const float* cos, const float* sin, size_t half) {
+  for (float* head = x; head < x + cols; head += 2 * half) {
+    for (size_t i = 0; i < half; i += 16) {
+      const size_t n = half - i;
+      const F16 c = LoadFirst(cos + i, n), s = LoadFirst(sin + i, n);
+      const F16 a = LoadFirst(head + i, n), b = LoadFirst(head + half + i, n);
+      StoreFirst(Sub(Mul(a, c), Mul(b, s)), head + i, n);
+      StoreFirst(Add(Mul(b, c), Mul(a, s)), head + half + i, n);
+    }
+  }
+}
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace dunnock {
+
+HWY_EXPORT(RopeRow);
+
+namespace {
+
+// Cosine and sine in float64 for angles below 2^20: reduced by multiples of pi / 2 held in two parts,
+// then Taylor series; good to about 1e-15, far finer than the float32 they are rounded to.
+struct CosSin {
+  double cos, sin;
+};
+CosSin CosSinOf(double angle) {
+  constexpr double kHalfPiHigh = 0x1.921fb544p+0;          // 33 bits: products with 20 bits are exact
+  constexpr double kHalfPiLow = 0x1.0b4611a626331p-34;     // pi / 2 - kHalfPiHigh
+  const double turns = std::floor(angle / (kHalfPiHigh + kHalfPiLow) + 0.5);
+  const double r = (angle - turns * kHalfPiHigh) - turns * kHalfPiLow;
+  const double square = r * r;
+  double cos = 0.0, sin = 0.0;
+  for (int k = 18; k >= 2; k -= 2) {
+    cos = (1.0 + cos) * (-square / (k * (k - 1.0)));
+    sin = (1.0 + sin) * (-square / (k * (k + 1.0)));
+  }
+  cos = 1.0 + cos;
+  sin = r * (1.0 + sin);
+  switch (static_cast<int64_t>(turns) & 3) {
+    case 0:
+      return {cos, sin};
+    case 1:
+      return {-sin, cos};
+    case 2:
+      return {-cos, -sin};
+    default:
+      return {sin, -cos};
+  }
+}
+
+}  // namespace
+
+RopeTable::RopeTable(double theta, size_t head_dim, size_t positions)
+    : half_(head_dim / 2), cos_(positions * half_), sin_(positions * half_) {
+  DUNNOCK_CHECK(head_dim % 2 == 0 && head_dim > 0);
+  for (size_t i = 0; i < half_; ++i) {
+    const double exponent = static_cast<double>(2 * i) / static_cast<double>(head_dim);
+    // pow in float64 is good to far more bits than the float32 it is rounded to.
+    const float frequency = 1.0f / static_cast<float>(std::pow(theta, exponent));
+    for (size_t p = 0; p < positions; ++p) {
+      const float angle = static_cast<float>(p) * frequency;
+      const CosSin at = CosSinOf(static_cast<double>(angle));
+      cos_[p * half_ + i] = static_cast<float>(at.cos);
+      sin_[p * half_ + i] = static_cast<float>(at.sin);
+    }
+  }
+}
+
+void Rope(Rows x, std::span<const uint32_t> positions, const RopeTable& table) {
+  const size_t half = table.head_dim() / 2;
+  DUNNOCK_CHECK(positions.size() == x.count && x.cols % table.head_dim() == 0);
+  ThreadPool::Current().ParallelFor(x.count, 8, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      DUNNOCK_CHECK(positions[i] < table.positions());
+      HWY_DYNAMIC_DISPATCH(RopeRow)(x[i], x.cols, table.cos(positions[i]), table.sin(positions[i]), half);
+    }
+  });
+}
+
+}  // namespace dunnock
+#endif
