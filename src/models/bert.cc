@@ -1,0 +1,132 @@
+// BertModel: all-MiniLM, Multilingual-MiniLM, E5. An encoder with learned positions and LayerNorm
+// after each half (Devlin et al. 2018, arXiv 1810.04805; MiniLM: Wang et al. 2020, arXiv 2002.10957).
+// Reference: transformers/models/bert/modeling_bert.py.
+// Positions count from 0 even with an XLM-R vocabulary, and what is attended to follows the sequence,
+// never "id == pad_token_id". Without padding there is nothing to mask.
+
+#include "base/str.h"
+#include "kernels/attention.h"
+#include "kernels/matmul.h"
+#include "kernels/norm.h"
+#include "models/architectures.h"
+
+namespace dunnock {
+namespace {
+
+struct Config {
+  size_t hidden, layers, heads, head_dim, ffn, vocab, positions, types;
+  float norm_epsilon;
+};
+
+Result<Config> ParseConfig(const Json& json) {
+  constexpr std::string_view kActivations[] = {"gelu"};
+  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
+  const std::string positions = FindString(json, "position_embedding_type").value_or("absolute");
+  if (positions != "absolute") {
+    return Unsupported(Str("config.json: position_embedding_type \"", positions, "\": expected \"absolute\""));
+  }
+  Config c{};
+  DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
+  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers"));
+  DUNNOCK_TRY(c.heads, ConfigSize(json, "num_attention_heads"));
+  DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
+  DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
+  DUNNOCK_TRY(c.positions, ConfigSize(json, "max_position_embeddings", 512));
+  DUNNOCK_TRY(c.types, ConfigSize(json, "type_vocab_size", 2));
+  c.head_dim = c.hidden / c.heads;
+  c.norm_epsilon = static_cast<float>(FindNumber(json, "layer_norm_eps").value_or(1e-12));
+  if (c.hidden % c.heads != 0) {
+    return Invalid(Str("config.json: hidden_size ", c.hidden, " is not a multiple of ", c.heads, " heads"));
+  }
+  return c;
+}
+
+struct Norm {
+  std::vector<float> weight, bias;  // (hidden)
+};
+
+struct Layer {
+  Weight q, k, v, o;  // (hidden, hidden)
+  Weight up;          // (ffn, hidden)
+  Weight down;        // (hidden, ffn)
+  Norm attention_norm, mlp_norm;
+};
+
+class Bert final : public Model {
+ public:
+  explicit Bert(const Config& config) : c_(config), layers_(c_.layers) {
+    info_ = {"bert", c_.vocab, c_.hidden, c_.positions, false,
+             {std::vector<uint32_t>(1, static_cast<uint32_t>(c_.heads)), c_.head_dim}};
+  }
+
+  void VisitWeights(WeightVisitor& visit) override {
+    const Config& c = c_;
+    const auto norm = [&](const std::string& name, Norm* to) {
+      visit.Vector(name + ".weight", &to->weight, c.hidden);
+      visit.Vector(name + ".bias", &to->bias, c.hidden);
+    };
+    visit.Embedding("embeddings.word_embeddings", &words_, c.vocab, c.hidden);
+    visit.Embedding("embeddings.position_embeddings", &positions_, c.positions, c.hidden);
+    visit.Embedding("embeddings.token_type_embeddings", &types_, c.types, c.hidden);
+    norm("embeddings.LayerNorm", &norm_);
+    for (size_t i = 0; i < c.layers; ++i) {
+      Layer& l = layers_[i];
+      const std::string at = Str("encoder.layer.", i, ".");
+      visit.Linear(at + "attention.self.query", &l.q, c.hidden, c.hidden, Bias::kYes);
+      visit.Linear(at + "attention.self.key", &l.k, c.hidden, c.hidden, Bias::kYes);
+      visit.Linear(at + "attention.self.value", &l.v, c.hidden, c.hidden, Bias::kYes);
+      visit.Linear(at + "attention.output.dense", &l.o, c.hidden, c.hidden, Bias::kYes);
+      norm(at + "attention.output.LayerNorm", &l.attention_norm);
+      visit.Linear(at + "intermediate.dense", &l.up, c.ffn, c.hidden, Bias::kYes);
+      visit.Linear(at + "output.dense", &l.down, c.hidden, c.ffn, Bias::kYes);
+      norm(at + "output.LayerNorm", &l.mlp_norm);
+    }
+  }
+
+  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
+    const Config& c = c_;
+    const size_t n = batch.ids.size();
+    scratch.Reset();
+    const Rows q = scratch.Get(n, c.hidden);
+    const Rows k = scratch.Get(n, c.hidden);
+    const Rows v = scratch.Get(n, c.hidden);
+    const Rows attended = scratch.Get(n, c.hidden);
+    const Rows inner = scratch.Get(n, c.ffn);
+    const std::vector<int32_t> positions(batch.positions.begin(), batch.positions.end());
+
+    words_.Lookup(x, batch.ids);  // (n, hidden)
+    types_.LookupAdd(x, batch.type_ids);
+    positions_.LookupAdd(x, positions);
+    LayerNorm(x, x, norm_.weight, norm_.bias, c.norm_epsilon);
+    batch.Probe(0, x);
+    for (size_t i = 0; i < c.layers; ++i) {
+      const Layer& l = layers_[i];
+
+      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, x);
+      // Nothing outlives a layer: all of them share layer 0 of the caches.
+      Attention(attended, q, k, v, batch.sequences, 0, {c.heads, c.heads, c.head_dim, Mask::kNone});
+      MatMulAdd(x, attended, l.o);  // residual
+      LayerNorm(x, x, l.attention_norm.weight, l.attention_norm.bias, c.norm_epsilon);
+
+      GeluMatMul(inner, x, l.up);
+      MatMulAdd(x, inner, l.down);
+      LayerNorm(x, x, l.mlp_norm.weight, l.mlp_norm.bias, c.norm_epsilon);
+      batch.Probe(i + 1, x);
+    }
+  }
+
+ private:
+  const Config c_;
+  Table words_, positions_, types_;  // (vocab | positions | types, hidden)
+  Norm norm_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> MakeBert(const Json& config) {
+  DUNNOCK_TRY(const Config c, ParseConfig(config));
+  return std::make_unique<Bert>(c);
+}
+
+}  // namespace dunnock

@@ -1,0 +1,146 @@
+// LlamaForCausalLM: SmolLM, SmolLM2, TinyLlama. A decoder with RMSNorm before each half, rotary
+// positions, grouped heads and a gated feed-forward (Touvron et al. 2023, arXiv 2302.13971 and
+// 2307.09288). Reference: transformers/models/llama/modeling_llama.py.
+// The head is tied to the embedding when tie_word_embeddings says so.
+
+#include "base/str.h"
+#include "kernels/attention.h"
+#include "kernels/matmul.h"
+#include "kernels/norm.h"
+#include "kernels/rope.h"
+#include "models/architectures.h"
+
+namespace dunnock {
+namespace {
+
+struct Config {
+  size_t hidden, layers, heads, kv_heads, head_dim, ffn, vocab, context;
+  float rms_epsilon;
+  double rope_theta;
+  Bias attention_bias, mlp_bias;
+  bool tied;
+};
+
+Result<double> RopeTheta(const Json& json) {
+  const Json* scaling = FindMember(json, "rope_scaling");
+  const Json* parameters = FindMember(json, "rope_parameters");  // transformers 5 keeps both here
+  for (const Json* rope : {scaling, parameters}) {
+    if (rope == nullptr) continue;
+    const std::string type = FindString(*rope, "rope_type").value_or(FindString(*rope, "type").value_or("default"));
+    if (type != "default") return Unsupported(Str("config.json: rope type \"", type, "\": expected \"default\""));
+  }
+  const auto theta = FindNumber(json, "rope_theta");
+  return theta ? *theta : parameters ? FindNumber(*parameters, "rope_theta").value_or(10000.0) : 10000.0;
+}
+
+Result<Config> ParseConfig(const Json& json) {
+  constexpr std::string_view kActivations[] = {"silu", "swish"};
+  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
+  Config c{};
+  DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
+  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers"));
+  DUNNOCK_TRY(c.heads, ConfigSize(json, "num_attention_heads"));
+  DUNNOCK_TRY(c.kv_heads, ConfigSize(json, "num_key_value_heads", c.heads));
+  DUNNOCK_TRY(c.head_dim, ConfigSize(json, "head_dim", c.hidden / c.heads));
+  DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
+  DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
+  DUNNOCK_TRY(c.context, ConfigSize(json, "max_position_embeddings", 2048));
+  DUNNOCK_TRY(c.rope_theta, RopeTheta(json));
+  c.rms_epsilon = static_cast<float>(FindNumber(json, "rms_norm_eps").value_or(1e-6));
+  c.attention_bias = FindBool(json, "attention_bias").value_or(false) ? Bias::kYes : Bias::kNone;
+  c.mlp_bias = FindBool(json, "mlp_bias").value_or(false) ? Bias::kYes : Bias::kNone;
+  c.tied = FindBool(json, "tie_word_embeddings").value_or(false);
+  if (c.heads % c.kv_heads != 0 || c.head_dim % 2 != 0) {
+    return Invalid(Str("config.json: ", c.heads, " heads over ", c.kv_heads, " kv heads of ", c.head_dim,
+                       " dimensions: expected a whole number of heads a kv head, and an even dimension"));
+  }
+  return c;
+}
+
+struct Layer {
+  std::vector<float> attention_norm, mlp_norm;  // (hidden)
+  Weight q;                                     // (heads * head_dim, hidden)
+  Weight k, v;                                  // (kv_heads * head_dim, hidden)
+  Weight o;                                     // (hidden, heads * head_dim)
+  Weight gate, up;                              // (ffn, hidden)
+  Weight down;                                  // (hidden, ffn)
+};
+
+class Llama final : public Model {
+ public:
+  explicit Llama(const Config& config)
+      : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim, c_.context) {
+    info_ = {"llama", c_.vocab, c_.hidden, c_.context, true,
+             {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim}};
+  }
+
+  void VisitWeights(WeightVisitor& visit) override {
+    const Config& c = c_;
+    visit.Embedding("model.embed_tokens", &embedding_, c.vocab, c.hidden);
+    for (size_t i = 0; i < c.layers; ++i) {
+      Layer& l = layers_[i];
+      const std::string at = Str("model.layers.", i, ".");
+      visit.Vector(at + "input_layernorm.weight", &l.attention_norm, c.hidden);
+      visit.Linear(at + "self_attn.q_proj", &l.q, c.heads * c.head_dim, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.k_proj", &l.k, c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.v_proj", &l.v, c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, c.heads * c.head_dim, c.attention_bias);
+      visit.Vector(at + "post_attention_layernorm.weight", &l.mlp_norm, c.hidden);
+      visit.Linear(at + "mlp.gate_proj", &l.gate, c.ffn, c.hidden, c.mlp_bias);
+      visit.Linear(at + "mlp.up_proj", &l.up, c.ffn, c.hidden, c.mlp_bias);
+      visit.Linear(at + "mlp.down_proj", &l.down, c.hidden, c.ffn, c.mlp_bias);
+    }
+    visit.Vector("model.norm.weight", &norm_, c.hidden);
+    visit.Linear(c.tied ? "model.embed_tokens" : "lm_head", &head_, c.vocab, c.hidden);
+  }
+
+  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
+    const Config& c = c_;
+    const size_t n = batch.ids.size();
+    scratch.Reset();
+    const Rows h = scratch.Get(n, c.hidden);
+    const Rows q = scratch.Get(n, c.heads * c.head_dim);
+    const Rows k = scratch.Get(n, c.kv_heads * c.head_dim);
+    const Rows v = scratch.Get(n, c.kv_heads * c.head_dim);
+    const Rows attended = scratch.Get(n, c.heads * c.head_dim);
+    const Rows gate = scratch.Get(n, c.ffn);
+
+    embedding_.Lookup(x, batch.ids);  // (n, hidden)
+    batch.Probe(0, x);
+    for (size_t i = 0; i < c.layers; ++i) {
+      const Layer& l = layers_[i];
+
+      RmsNorm(h, x, l.attention_norm, c.rms_epsilon);
+      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, h);
+      Rope(q, batch.positions, rope_);
+      Rope(k, batch.positions, rope_);
+      Attention(attended, q, k, v, batch.sequences, i, {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
+      MatMulAdd(x, attended, l.o);  // residual
+
+      RmsNorm(h, x, l.mlp_norm, c.rms_epsilon);
+      SwiGluMatMul(gate, h, l.gate, l.up);
+      MatMulAdd(x, gate, l.down);
+      batch.Probe(i + 1, x);
+    }
+    RmsNorm(x, x, norm_, c.rms_epsilon);
+  }
+
+  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, hidden, head_); }
+
+ private:
+  const Config c_;
+  Table embedding_;  // (vocab, hidden)
+  std::vector<Layer> layers_;
+  std::vector<float> norm_;  // (hidden)
+  Weight head_;              // (vocab, hidden)
+  RopeTable rope_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> MakeLlama(const Json& config) {
+  DUNNOCK_TRY(const Config c, ParseConfig(config));
+  return std::make_unique<Llama>(c);
+}
+
+}  // namespace dunnock

@@ -1,0 +1,42 @@
+#include "models/model.h"
+
+#include "base/check.h"
+#include "base/str.h"
+#include "models/architectures.h"
+#include "models/loader.h"
+
+namespace dunnock {
+namespace {
+
+struct Architecture {
+  std::string_view model_type;  // as config.json spells it
+  Result<std::unique_ptr<Model>> (*make)(const Json& config);
+};
+constexpr Architecture kArchitectures[] = {
+    {"bert", MakeBert},
+    {"llama", MakeLlama},
+};
+
+}  // namespace
+
+std::string KnownArchitectures() {
+  std::string out;
+  for (const Architecture& a : kArchitectures) out += Str(out.empty() ? "" : ", ", a.model_type);
+  return out;
+}
+
+void Model::Logits(Rows, ConstRows) const { DUNNOCK_CHECK(info_.causal); }
+
+Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
+  auto type = RequiredString(checkpoint.config, "model_type");
+  if (!type) return In("config.json", std::move(type).error());
+  for (const Architecture& a : kArchitectures) {
+    if (a.model_type != *type) continue;
+    DUNNOCK_TRY(std::unique_ptr<Model> model, a.make(checkpoint.config));
+    DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options));
+    return model;
+  }
+  return Unsupported(Str("config.json: model_type \"", *type, "\" is not known here: expected one of ", KnownArchitectures()));
+}
+
+}  // namespace dunnock

@@ -1,0 +1,83 @@
+#pragma once
+// Model: what every architecture gives, ids -> hidden states -> logits. An architecture is one file of
+// mathematics (llama.cc, bert.cc) and one line in the table of model.cc.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "kernels/attention.h"
+#include "kernels/kv_cache.h"
+#include "models/weights.h"
+#include "tensor/rows.h"
+
+namespace dunnock {
+
+// Tokens of one or more sequences, one after another. Made by runtime; a model only reads it.
+struct Batch {
+  std::span<const int32_t> ids;           // (n)
+  std::span<const int32_t> type_ids;      // (n); encoders of pairs
+  std::span<const uint32_t> positions;    // (n), counted from the start of each sequence
+  std::span<const Sequence> sequences;    // disjoint, in order, covering all n rows
+  // Called with the embedding output (0) and each layer's output (i + 1), if set.
+  std::function<void(size_t layer, ConstRows x)> probe;
+
+  void Probe(size_t layer, ConstRows x) const {
+    if (probe) probe(layer, x);
+  }
+};
+
+// What a caller needs to know to run a model.
+struct ModelInfo {
+  std::string model_type;        // "llama", "bert"
+  size_t vocab_size = 0;         // rows of the embedding table; ids are below it
+  size_t hidden_size = 0;
+  size_t context_length = 0;     // positions it was made for
+  bool causal = false;           // generates text (else: an encoder)
+  KvShape kv;                    // one layer is enough for an encoder: nothing outlives a layer
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  const ModelInfo& info() const { return info_; }
+
+  // Names every tensor once: loading, counting and inspecting are visitors.
+  virtual void VisitWeights(WeightVisitor& visitor) = 0;
+
+  // hidden (n, hidden_size): the last hidden state of every token, after the final norm if the
+  // architecture has one. Keys and values are stored in the sequences' caches, but not committed.
+  virtual void Forward(Rows hidden, const Batch& batch, Scratch& scratch) const = 0;
+
+  // logits (n, vocab_size) of n rows of hidden states; only for causal models.
+  virtual void Logits(Rows logits, ConstRows hidden) const;
+
+ protected:
+  ModelInfo info_;
+};
+
+enum class Compute {
+  kAuto,  // integer matrix products: GGUF's blocks as they are, other weights rotated to int8
+  kF32,   // every weight decoded to float32: the path compared with the reference implementation
+};
+
+struct LoadOptions {
+  Compute compute = Compute::kAuto;
+  ProgressFn progress;
+};
+
+// Makes the model that config.json names and loads every tensor; all faults of a checkpoint come in
+// one error. The model keeps what it needs of the checkpoint's storage alive.
+Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options);
+
+// The model_type values that can be loaded, for messages.
+std::string KnownArchitectures();
+
+}  // namespace dunnock

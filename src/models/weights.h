@@ -1,0 +1,47 @@
+#pragma once
+// What a model is made of, and the visitor that sees each part once by its Hugging Face name.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "checkpoint/checkpoint.h"
+#include "tensor/rows.h"
+#include "tensor/weight.h"
+
+namespace dunnock {
+
+// A table that is looked up by row (word, position and type embeddings). Rows stay as the checkpoint
+// stores them and are decoded when asked for.
+struct Table {
+  Tensor tensor;  // (rows, cols)
+  std::vector<Blob> storage;
+
+  // out row i = table row ids[i], added to what is there if `add`.
+  void Lookup(Rows out, std::span<const int32_t> ids) const;
+  void LookupAdd(Rows out, std::span<const int32_t> ids) const;
+};
+
+enum class Bias { kNone, kYes };
+
+class WeightVisitor {
+ public:
+  virtual ~WeightVisitor() = default;
+  // NAME.weight (rows, cols) and, with Bias::kYes, NAME.bias (rows).
+  virtual void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias bias = Bias::kNone) = 0;
+  // NAME (size), always float32.
+  virtual void Vector(const std::string& name, std::vector<float>* vector, size_t size) = 0;
+  // NAME.weight (rows, cols).
+  virtual void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) = 0;
+};
+
+// The whole number in config.json as a size; `fallback` when the key is absent.
+Result<size_t> ConfigSize(const Json& config, std::string_view key);
+Result<size_t> ConfigSize(const Json& config, std::string_view key, size_t fallback);
+
+// hidden_act must be one of the names given, as the kernels compute only those.
+Status RequireActivation(const Json& config, std::span<const std::string_view> names);
+
+}  // namespace dunnock
