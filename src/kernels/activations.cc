@@ -102,8 +102,8 @@ void QuantizeGroup(const float* x, size_t size, int8_t* codes, float* scale, int
   *sum = total;
 }
 
-void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float* rotated, int8_t* codes,
-                 float* scales, int32_t* sums) {
+void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float* rotated,
+                 int8_t* codes, float* scales, int32_t* sums) {
   if (form.rotation > 1) {
     std::memcpy(rotated, x, size * sizeof(float));
     RotateRow(rotated, size, form.rotation);
@@ -157,12 +157,15 @@ void Activations::Quantize(ConstRows x, const ActivationForm& form) {
     for (size_t row = begin; row < end; ++row) {
       int8_t* const codes = codes_ + row * padded_;
       std::memset(codes + x.cols, 0, padded_ - x.cols);
-      quantize(x[row], x.cols, form, row_copy, codes, scales_ + row * groups_, sums_ + row * groups_);
+      quantize(x[row], x.cols, form, row_copy, codes, scales_ + row * groups_,
+               sums_ + row * groups_);
     }
   });
 }
 
-void Rotate(float* x, size_t size, size_t block) { HWY_DYNAMIC_DISPATCH(RotateRow)(x, size, block); }
+void Rotate(float* x, size_t size, size_t block) {
+  HWY_DYNAMIC_DISPATCH(RotateRow)(x, size, block);
+}
 
 size_t RotationBlock(size_t cols) {
   size_t block = 1;

@@ -24,8 +24,8 @@ class Activations {
 
   const ActivationForm& form() const { return form_; }
   const int8_t* codes(size_t row) const { return codes_ + row * padded_; }
-  const float* scales(size_t row) const { return scales_ + row * groups_; }    // (groups)
-  const int32_t* sums(size_t row) const { return sums_ + row * groups_; }      // sum of codes a group
+  const float* scales(size_t row) const { return scales_ + row * groups_; }  // (groups)
+  const int32_t* sums(size_t row) const { return sums_ + row * groups_; }    // sum of codes a group
   size_t groups() const { return groups_; }
 
  private:

@@ -16,8 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
 // One head of one token over `count` positions. scores is scratch of count rounded up to 16.
-void AttendHead(float* out, const float* q, const float* keys, const float* values, size_t head_dim, size_t count,
-                float scale, float* scores) {
+void AttendHead(float* out, const float* q, const float* keys, const float* values, size_t head_dim,
+                size_t count, float scale, float* scores) {
   const size_t panels = (count + 15) / 16;
   F16 largest = Set(-INFINITY);
   for (size_t p = 0; p < panels; ++p) {
@@ -49,7 +49,8 @@ void AttendHead(float* out, const float* q, const float* keys, const float* valu
     const size_t n = head_dim - d;
     F16 mixed = Set(0.0f);
     const float* v = values + d;
-    for (size_t i = 0; i < count; ++i, v += head_dim) mixed = Add(mixed, Mul(LoadFirst(v, n), Set(scores[i])));
+    for (size_t i = 0; i < count; ++i, v += head_dim)
+      mixed = Add(mixed, Mul(LoadFirst(v, n), Set(scores[i])));
     StoreFirst(Mul(mixed, inverse), out + d, n);
   }
 }
@@ -62,12 +63,14 @@ namespace dunnock {
 
 HWY_EXPORT(AttendHead);
 
-void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences, size_t layer,
-               const AttentionShape& shape) {
+void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences,
+               size_t layer, const AttentionShape& shape) {
   DUNNOCK_CHECK(shape.heads % shape.kv_heads == 0 && q.cols == shape.heads * shape.head_dim);
-  DUNNOCK_CHECK(k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols && out.cols == q.cols);
+  DUNNOCK_CHECK(k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols &&
+                out.cols == q.cols);
   for (const Sequence& s : sequences) {
-    DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads && s.cache->head_dim() == shape.head_dim);
+    DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads &&
+                  s.cache->head_dim() == shape.head_dim);
     for (size_t i = 0; i < s.count; ++i) {
       s.cache->Store(layer, s.cache->length() + i, k[s.first_row + i], v[s.first_row + i]);
     }
@@ -88,10 +91,12 @@ void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const 
         const size_t position = cache.length() + row - sequences[s].first_row;
         const size_t count =
             shape.mask == Mask::kCausal ? position + 1 : cache.length() + sequences[s].count;
-        auto* const scores = static_cast<float*>(memory.Reserve((count + 15) / 16 * 16 * sizeof(float)));
+        auto* const scores =
+            static_cast<float*>(memory.Reserve((count + 15) / 16 * 16 * sizeof(float)));
         const size_t kv_head = head * shape.kv_heads / shape.heads;
-        attend(out[row] + head * shape.head_dim, q[row] + head * shape.head_dim, cache.keys(layer, kv_head),
-               cache.values(layer, kv_head), shape.head_dim, count, scale, scores);
+        attend(out[row] + head * shape.head_dim, q[row] + head * shape.head_dim,
+               cache.keys(layer, kv_head), cache.values(layer, kv_head), shape.head_dim, count,
+               scale, scores);
       }
     }
   });

@@ -1,5 +1,6 @@
-// The integer dot product all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k; each
-// 32-bit lane adds the four products of its row. Exact on every target: no partial sum saturates.
+// The integer dot product all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k;
+// each 32-bit lane adds the four products of its row. Exact on every target: no partial sum
+// saturates.
 
 #if defined(DUNNOCK_DOT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_DOT_INL_H_
@@ -20,8 +21,9 @@ HWY_INLINE int32_t LoadFour(const int8_t* x) {
   return word;
 }
 
-// DotCodes4: acc + the dot of unsigned 4-bit codes with x (the same four activations in every lane).
-// DotCodes8: acc + the dot of (code - 128) with x, where acc began as StartCodes8(sum of all x).
+// DotCodes4: acc + the dot of unsigned 4-bit codes with x (the same four activations in every
+// lane). DotCodes8: acc + the dot of (code - 128) with x, where acc began as StartCodes8(sum of all
+// x).
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
 
 using TagU8 = hn::Repartition<uint8_t, TagF>;
@@ -34,18 +36,22 @@ HWY_INLINE Codes LoadCodes(const uint8_t* p) {
   return EachPart<Codes>([&](size_t i) HWY_ATTR { return hn::LoadU(TagU8(), p + i * kWidth * 4); });
 }
 HWY_INLINE Codes LowNibbles(const Codes& c) {
-  return EachPart<Codes>([&](size_t i) HWY_ATTR { return hn::And(c.part[i], hn::Set(TagU8(), 15)); });
+  return EachPart<Codes>([&](size_t i)
+                             HWY_ATTR { return hn::And(c.part[i], hn::Set(TagU8(), 15)); });
 }
 HWY_INLINE Codes HighNibbles(const Codes& c) {
   return EachPart<Codes>([&](size_t i) HWY_ATTR {
     const hn::Repartition<uint16_t, TagU8> wide;
-    return hn::And(hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(wide, c.part[i]))), hn::Set(TagU8(), 15));
+    return hn::And(hn::BitCast(TagU8(), hn::ShiftRight<4>(hn::BitCast(wide, c.part[i]))),
+                   hn::Set(TagU8(), 15));
   });
 }
 
 #if HWY_TARGET == HWY_AVX3_DL
 constexpr bool kUnsignedCodes = true;  // sums code * x, not (code - 128) * x
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) { return VecI{_mm512_dpbusd_epi32(acc.raw, codes.raw, x.raw)}; }
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+  return VecI{_mm512_dpbusd_epi32(acc.raw, codes.raw, x.raw)};
+}
 HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return Dot4(acc, codes, x); }
 #elif HWY_TARGET == HWY_AVX2
 constexpr bool kUnsignedCodes = false;
@@ -71,11 +77,13 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
 #endif
 
 HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
-  return EachPart<I16>([&](size_t i) HWY_ATTR { return Dot4(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
+  return EachPart<I16>(
+      [&](size_t i) HWY_ATTR { return Dot4(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
 HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(kUnsignedCodes ? -128 * sum_x : 0); }
 HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
-  return EachPart<I16>([&](size_t i) HWY_ATTR { return Dot8(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
+  return EachPart<I16>(
+      [&](size_t i) HWY_ATTR { return Dot8(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
 
 #else  // any other target: plain loops, which compilers vectorize
@@ -105,9 +113,12 @@ HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
     const uint8_t* c = codes.byte + 4 * r;
     sum[r] = c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + c[3] * v[3];
   }
-  return AddI(acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
+  return AddI(
+      acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
 }
-HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) { return DotCodes8(acc, codes, x); }
+HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
+  return DotCodes8(acc, codes, x);
+}
 
 #endif
 

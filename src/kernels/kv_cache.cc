@@ -7,7 +7,8 @@
 
 namespace dunnock {
 
-KvCache::KvCache(const KvShape& shape, size_t capacity) : head_dim_(shape.head_dim), capacity_(capacity) {
+KvCache::KvCache(const KvShape& shape, size_t capacity)
+    : head_dim_(shape.head_dim), capacity_(capacity) {
   for (const uint32_t heads : shape.kv_heads) layers_.push_back({heads, {}, {}});
 }
 
@@ -27,7 +28,8 @@ void KvCache::Reserve(size_t n) {
   const auto grow = [&](std::vector<float>& data, size_t heads) {
     std::vector<float> out(heads * grown * head_dim_);
     for (size_t h = 0; h < heads && allocated_ > 0; ++h) {
-      std::memcpy(out.data() + h * grown * head_dim_, data.data() + h * stride(), stride() * sizeof(float));
+      std::memcpy(out.data() + h * grown * head_dim_, data.data() + h * stride(),
+                  stride() * sizeof(float));
     }
     data = std::move(out);
   };
@@ -47,9 +49,11 @@ void KvCache::Store(size_t layer, size_t position, const float* k, const float* 
   DUNNOCK_CHECK(position < allocated_);
   Layer& to = layers_[layer];
   for (size_t head = 0; head < to.heads; ++head, k += head_dim_, v += head_dim_) {
-    float* const panel = to.keys.data() + head * stride() + position / 16 * 16 * head_dim_ + position % 16;
+    float* const panel =
+        to.keys.data() + head * stride() + position / 16 * 16 * head_dim_ + position % 16;
     for (size_t d = 0; d < head_dim_; ++d) panel[d * 16] = k[d];
-    std::memcpy(to.values.data() + head * stride() + position * head_dim_, v, head_dim_ * sizeof(float));
+    std::memcpy(to.values.data() + head * stride() + position * head_dim_, v,
+                head_dim_ * sizeof(float));
   }
 }
 

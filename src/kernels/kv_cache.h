@@ -1,7 +1,7 @@
 #pragma once
-// The keys and values a sequence has computed so far, per layer and kv head. Keys lie in panels of 16
-// positions, transposed, so that a score needs no sum across lanes; values lie row by row. Grows by
-// doubling up to its capacity; truncating forgets positions at the end and costs nothing.
+// The keys and values a sequence has computed so far, per layer and kv head. Keys lie in panels of
+// 16 positions, transposed, so that a score needs no sum across lanes; values lie row by row. Grows
+// by doubling up to its capacity; truncating forgets positions at the end and costs nothing.
 
 #include <cstdint>
 #include <vector>
@@ -19,7 +19,7 @@ class KvCache {
  public:
   KvCache(const KvShape& shape, size_t capacity);
 
-  size_t length() const { return length_; }      // positions stored in every layer
+  size_t length() const { return length_; }  // positions stored in every layer
   size_t capacity() const { return capacity_; }
   size_t size_bytes() const;
 
@@ -34,8 +34,12 @@ class KvCache {
   size_t head_dim() const { return head_dim_; }
   size_t kv_heads(size_t layer) const { return layers_[layer].heads; }
   // Panels of 16 positions, each (head_dim, 16).
-  const float* keys(size_t layer, size_t head) const { return layers_[layer].keys.data() + head * stride(); }
-  const float* values(size_t layer, size_t head) const { return layers_[layer].values.data() + head * stride(); }
+  const float* keys(size_t layer, size_t head) const {
+    return layers_[layer].keys.data() + head * stride();
+  }
+  const float* values(size_t layer, size_t head) const {
+    return layers_[layer].values.data() + head * stride();
+  }
 
  private:
   struct Layer {

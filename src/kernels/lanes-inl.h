@@ -1,6 +1,6 @@
 // Sixteen virtual lanes on every target: one AVX-512 register, two of AVX2, four of SSE4, NEON or
-// WASM. All float kernels are written on them, with separate multiply and add and one fixed tree for
-// sums, so every target rounds alike. Included once per target (Highway's foreach_target).
+// WASM. All float kernels are written on them, with separate multiply and add and one fixed tree
+// for sums, so every target rounds alike. Included once per target (Highway's foreach_target).
 
 #if defined(DUNNOCK_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_LANES_INL_H_

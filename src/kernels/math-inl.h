@@ -22,7 +22,7 @@ HWY_INLINE F16 Polynomial(const float (&c)[kTerms], const F16& x) {
 
 // e^x for x in [-87, 88], clamped outside: 2^n * e^r with |r| <= ln 2 / 2.
 HWY_INLINE F16 Exp(const F16& x) {
-  constexpr float kTaylor[] = {1.0f,         1.0f,          1.0f / 2,       1.0f / 6,
+  constexpr float kTaylor[] = {1.0f,         1.0f,          1.0f / 2,      1.0f / 6,
                                1.0f / 24.0f, 1.0f / 120.0f, 1.0f / 720.0f, 1.0f / 5040.0f};
   const F16 clamped = Max(Set(-87.0f), Min(Set(88.0f), x));
   const F16 scaled = Mul(clamped, Set(1.44269504f));
@@ -37,8 +37,9 @@ HWY_INLINE F16 Exp(const F16& x) {
 HWY_INLINE F16 Erf(const F16& z) {
   constexpr float kNear[] = {1.12837917f,    -0.376126385f,    0.112837825f,    -0.0268654307f,
                              0.00522103181f, -0.000848408044f, 0.000112659594f, -9.66704579e-06f};
-  constexpr float kFar[] = {0.282050975f,   0.283011837f, 0.238366698f,  0.221392694f,   -0.0676666939f,
-                            0.32240188f, -0.490046781f,  0.237695852f, -0.0122828358f, -0.0149659491f};
+  constexpr float kFar[] = {0.282050975f,   0.283011837f,  0.238366698f,  0.221392694f,
+                            -0.0676666939f, 0.32240188f,   -0.490046781f, 0.237695852f,
+                            -0.0122828358f, -0.0149659491f};
   const F16 magnitude = Min(Set(4.2f), Abs(z));  // erf(4.2) rounds to 1
   const F16 square = Mul(magnitude, magnitude);
   const F16 near = Mul(z, Polynomial(kNear, Min(Set(1.0f), square)));
@@ -53,7 +54,6 @@ HWY_INLINE F16 Gelu(const F16& x) {
 }
 
 HWY_INLINE F16 Silu(const F16& x) { return Div(x, Add(Set(1.0f), Exp(Neg(x)))); }
-
 
 }  // namespace dunnock::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -43,7 +43,8 @@ struct Tile {
 // ---- float weights: four partial sums over k mod 4, then (0 + 1) + (2 + 3) ----
 
 template <Encoding kEncoding, size_t kTokens>
-HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, const Operand& x, size_t token) {
+HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, const Operand& x,
+                                   size_t token) {
   constexpr size_t kStride = kPanelRows * (kEncoding == Encoding::kF32 ? 4 : 2);
   const auto load = [&](size_t k) HWY_ATTR {
     if constexpr (kEncoding == Encoding::kF32) return LoadFloats(panel + k * kStride);
@@ -64,7 +65,8 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
   }
   for (size_t j = 0; k < weight.cols; ++k, ++j) {
     const F16 w = load(k);
-    for (size_t t = 0; t < kTokens; ++t) sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k])));
+    for (size_t t = 0; t < kTokens; ++t)
+      sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k])));
   }
   Tile<kTokens> out;
   for (size_t t = 0; t < kTokens; ++t) {
@@ -76,9 +78,10 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
 // ---- one scale a row: the whole of K in one int32 sum ----
 
 template <size_t kTokens>
-HWY_INLINE Tile<kTokens> ScaleRows(const Weight& weight, size_t panel_index, const Operand& x, size_t token,
-                                   const I16 (&sum)[kTokens]) {
-  const F16 scale = LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
+HWY_INLINE Tile<kTokens> ScaleRows(const Weight& weight, size_t panel_index, const Operand& x,
+                                   size_t token, const I16 (&sum)[kTokens]) {
+  const F16 scale =
+      LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
   Tile<kTokens> out;
   for (size_t t = 0; t < kTokens; ++t) {
     out.value[t] = Mul(Mul(ToFloat(sum[t]), scale), Set(x.quantized->scales(token + t)[0]));
@@ -87,8 +90,8 @@ HWY_INLINE Tile<kTokens> ScaleRows(const Weight& weight, size_t panel_index, con
 }
 
 template <size_t kTokens>
-HWY_INLINE Tile<kTokens> Int8Tile(const Weight& weight, const uint8_t* panel, size_t panel_index, const Operand& x,
-                                  size_t token) {
+HWY_INLINE Tile<kTokens> Int8Tile(const Weight& weight, const uint8_t* panel, size_t panel_index,
+                                  const Operand& x, size_t token) {
   const int8_t* codes[kTokens];
   I16 sum[kTokens];
   for (size_t t = 0; t < kTokens; ++t) {
@@ -117,8 +120,8 @@ HWY_INLINE Tile<kTokens> Int8Tile(const Weight& weight, const uint8_t* panel, si
 }
 
 template <size_t kTokens>
-HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, size_t panel_index, const Operand& x,
-                                  size_t token) {
+HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, size_t panel_index,
+                                  const Operand& x, size_t token) {
   const int8_t* codes[kTokens];
   I16 low[kTokens], high[kTokens];
   for (size_t t = 0; t < kTokens; ++t) {
@@ -143,7 +146,8 @@ HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, si
 // ---- scale and minimum a group: exact sums inside a group, groups added in order ----
 
 template <Encoding kEncoding, size_t kTokens>
-HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x, size_t token) {
+HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x,
+                                     size_t token) {
   constexpr bool kFourBits = kEncoding == Encoding::kInt4Grouped;
   const size_t blocks = weight.group / (kFourBits ? 8 : 4);
   const size_t scale_bytes = kPanelRows * (weight.wide_scales ? 4 : 2);
@@ -178,7 +182,8 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
           sum[t] = DotCodes4(sum[t], high, LoadFour(codes[t] + b * 8 + 4));
         }
       } else {
-        for (size_t t = 0; t < kTokens; ++t) sum[t] = DotCodes8(sum[t], w, LoadFour(codes[t] + b * 4));
+        for (size_t t = 0; t < kTokens; ++t)
+          sum[t] = DotCodes8(sum[t], w, LoadFour(codes[t] + b * 4));
       }
     }
     for (size_t t = 0; t < kTokens; ++t) {
@@ -195,7 +200,8 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
 
 // Rows [16 p, 16 p + 16) of the product for tokens [token, token + kTokens), with bias.
 template <size_t kTokens>
-HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Operand& x, size_t token) {
+HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Operand& x,
+                                       size_t token) {
   const uint8_t* const panel = weight.panels.bytes().data() + p * weight.panel_bytes;
   Tile<kTokens> out;
   switch (weight.encoding) {
@@ -229,7 +235,8 @@ HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Ope
 template <typename Body>
 HWY_INLINE void ForTiles(size_t tokens, const Body& body) {
   size_t token = 0;
-  for (; token + kMaxTile <= tokens; token += kMaxTile) body(token, std::integral_constant<size_t, kMaxTile>());
+  for (; token + kMaxTile <= tokens; token += kMaxTile)
+    body(token, std::integral_constant<size_t, kMaxTile>());
   if constexpr (kMaxTile > 4) {
     for (; token + 4 <= tokens; token += 4) body(token, std::integral_constant<size_t, 4>());
   }
@@ -240,8 +247,8 @@ HWY_INLINE void ForTiles(size_t tokens, const Body& body) {
 }
 
 // Panels [begin, end) of out, all tokens.
-void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue, size_t begin,
-                   size_t end) {
+void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue,
+                   size_t begin, size_t end) {
   for (size_t p = begin; p < end; ++p) {
     const size_t row = p * kPanelRows;
     const size_t valid = weight.rows - row < kPanelRows ? weight.rows - row : kPanelRows;
@@ -259,7 +266,8 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
   }
 }
 
-void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const Operand& x, size_t begin, size_t end) {
+void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const Operand& x,
+                  size_t begin, size_t end) {
   for (size_t p = begin; p < end; ++p) {
     const size_t row = p * kPanelRows;
     const size_t valid = gate.rows - row < kPanelRows ? gate.rows - row : kPanelRows;
@@ -339,15 +347,21 @@ void Project(std::initializer_list<Projection> projections, ConstRows x, Epilogu
 
 }  // namespace
 
-void MatMul(Rows out, ConstRows x, const Weight& weight) { Project({{out, weight}}, x, Epilogue::kStore); }
+void MatMul(Rows out, ConstRows x, const Weight& weight) {
+  Project({{out, weight}}, x, Epilogue::kStore);
+}
 
 void MatMul(std::initializer_list<Projection> projections, ConstRows x) {
   Project(projections, x, Epilogue::kStore);
 }
 
-void MatMulAdd(Rows out, ConstRows x, const Weight& weight) { Project({{out, weight}}, x, Epilogue::kAdd); }
+void MatMulAdd(Rows out, ConstRows x, const Weight& weight) {
+  Project({{out, weight}}, x, Epilogue::kAdd);
+}
 
-void GeluMatMul(Rows out, ConstRows x, const Weight& weight) { Project({{out, weight}}, x, Epilogue::kGelu); }
+void GeluMatMul(Rows out, ConstRows x, const Weight& weight) {
+  Project({{out, weight}}, x, Epilogue::kGelu);
+}
 
 void SwiGluMatMul(Rows out, ConstRows x, const Weight& gate, const Weight& up) {
   DUNNOCK_CHECK(gate.rows == up.rows && FormFor(gate) == FormFor(up));

@@ -1,11 +1,11 @@
 #pragma once
-// Matrix products of rows of tokens with a Weight: out (n, rows) = x (n, cols) * weight^T + bias. The
-// encoding of the weight, the number of threads and the instruction set are decided inside; the
+// Matrix products of rows of tokens with a Weight: out (n, rows) = x (n, cols) * weight^T + bias.
+// The encoding of the weight, the number of threads and the instruction set are decided inside; the
 // result of a row depends on none of them, nor on its neighbours.
 //
 // Float forms accumulate four partial sums over k mod 4. Integer forms quantize x to int8 (rotated
-// with one scale a row for kInt8 and kInt4; a scale per group for the grouped forms) and sum exactly
-// in int32; floats enter in a fixed order per output (docs/architecture.md).
+// with one scale a row for kInt8 and kInt4; a scale per group for the grouped forms) and sum
+// exactly in int32; floats enter in a fixed order per output (docs/architecture.md).
 
 #include <initializer_list>
 

@@ -33,7 +33,8 @@ void RmsNormRow(float* out, const float* x, const float* weight, size_t n, float
   }
 }
 
-void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, size_t n, float epsilon) {
+void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, size_t n,
+                  float epsilon) {
   F16 sum = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) sum = Add(sum, LoadFirst(x + i, n - i));
   const float mean = Sum(sum) / static_cast<float>(n);
@@ -51,14 +52,16 @@ void LayerNormRow(float* out, const float* x, const float* weight, const float* 
   const F16 inverse = Set(1.0f / std::sqrt(variance + epsilon));
   for (size_t i = 0; i < n; i += 16) {
     const F16 v = Mul(Sub(LoadFirst(x + i, n - i), Set(mean)), inverse);
-    StoreFirst(Add(Mul(v, LoadFirst(weight + i, n - i)), LoadFirst(bias + i, n - i)), out + i, n - i);
+    StoreFirst(Add(Mul(v, LoadFirst(weight + i, n - i)), LoadFirst(bias + i, n - i)), out + i,
+               n - i);
   }
 }
 
 void L2NormalizeRow(float* x, size_t n) {
   const float length = std::sqrt(SumOfSquares(x, n));
   const F16 divisor = Set(length < 1e-12f ? 1e-12f : length);
-  for (size_t i = 0; i < n; i += 16) StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
+  for (size_t i = 0; i < n; i += 16)
+    StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
@@ -87,7 +90,8 @@ void RmsNorm(Rows out, ConstRows x, std::span<const float> weight, float epsilon
   });
 }
 
-void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias, float epsilon) {
+void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias,
+               float epsilon) {
   DUNNOCK_CHECK(out.count == x.count && out.cols == x.cols);
   DUNNOCK_CHECK(weight.size() == x.cols && bias.size() == x.cols);
   ThreadPool::Current().ParallelFor(x.count, kRowsAShare, [&](size_t begin, size_t end) {

@@ -11,7 +11,8 @@ namespace dunnock {
 void RmsNorm(Rows out, ConstRows x, std::span<const float> weight, float epsilon);
 
 // out = (x - mean) / sqrt(variance + epsilon) * weight + bias (Ba et al. 2016). out may be x.
-void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias, float epsilon);
+void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<const float> bias,
+               float epsilon);
 
 // Divides each row by its Euclidean length, at least 1e-12 (torch.nn.functional.normalize).
 void L2Normalize(Rows x);

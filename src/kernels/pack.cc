@@ -46,7 +46,9 @@ void ForRows(size_t rows, const Body& body) {
   });
 }
 
-bool IsFourBits(Encoding encoding) { return encoding == Encoding::kInt4 || encoding == Encoding::kInt4Grouped; }
+bool IsFourBits(Encoding encoding) {
+  return encoding == Encoding::kInt4 || encoding == Encoding::kInt4Grouped;
+}
 
 // Writes the code of (row in panel, k in the run of codes that begins at `at`).
 void PutCode(uint8_t* at, bool four_bits, size_t row, size_t k, uint8_t code) {
@@ -62,7 +64,8 @@ uint8_t GetCode(const uint8_t* at, bool four_bits, size_t row, size_t k) {
   return k % 8 < 4 ? both & 15 : both >> 4;
 }
 
-void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales, size_t row, std::span<float> values) {
+void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales, size_t row,
+                    std::span<float> values) {
   const bool four_bits = weight.encoding == Encoding::kInt4;
   const float most = four_bits ? 7.0f : 127.0f;
   Rotate(values.data(), values.size(), weight.rotation);
@@ -77,7 +80,8 @@ void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales
   for (size_t k = 0; k < values.size(); ++k) {
     const float code = scale > 0.0f ? std::nearbyint(values[k] / scale) : 0.0f;
     const float kept = std::clamp(code, -most, most);
-    PutCode(panel, four_bits, row % kPanelRows, k, static_cast<uint8_t>(static_cast<int>(kept) + (four_bits ? 8 : 128)));
+    PutCode(panel, four_bits, row % kPanelRows, k,
+            static_cast<uint8_t>(static_cast<int>(kept) + (four_bits ? 8 : 128)));
   }
 }
 
@@ -85,7 +89,8 @@ void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales
 
 Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& read) {
   DUNNOCK_CHECK(rows > 0 && cols > 0);
-  Weight weight{.encoding = encoding, .rows = rows, .cols = cols, .panels = {}, .scales = {}, .bias = {}};
+  Weight weight{
+      .encoding = encoding, .rows = rows, .cols = cols, .panels = {}, .scales = {}, .bias = {}};
   const bool rotated = encoding == Encoding::kInt8 || encoding == Encoding::kInt4;
   weight.rotation = rotated ? RotationBlock(cols) : 1;
   weight.panel_bytes = encoding == Encoding::kF32    ? cols * 64
@@ -114,11 +119,18 @@ Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& re
   return weight;
 }
 
-Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group, const GroupedRowReader& read) {
+Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group,
+                   const GroupedRowReader& read) {
   DUNNOCK_CHECK(encoding == Encoding::kInt4Grouped || encoding == Encoding::kInt8Grouped);
   DUNNOCK_CHECK(rows > 0 && cols > 0 && group % 8 == 0 && cols % group == 0);
-  Weight weight{.encoding = encoding, .rows = rows, .cols = cols, .group = group, .rotation = 1,
-                .panels = {}, .scales = {}, .bias = {}};
+  Weight weight{.encoding = encoding,
+                .rows = rows,
+                .cols = cols,
+                .group = group,
+                .rotation = 1,
+                .panels = {},
+                .scales = {},
+                .bias = {}};
   const bool four_bits = IsFourBits(encoding);
   const size_t groups = cols / group;
 
@@ -173,7 +185,8 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
   const bool four_bits = IsFourBits(weight.encoding);
   switch (weight.encoding) {
     case Encoding::kF32:
-      for (size_t k = 0; k < out.size(); ++k) out[k] = Get<float>(panel + (k * kPanelRows + lane) * 4);
+      for (size_t k = 0; k < out.size(); ++k)
+        out[k] = Get<float>(panel + (k * kPanelRows + lane) * 4);
       return;
     case Encoding::kBF16:
       for (size_t k = 0; k < out.size(); ++k) {
@@ -184,7 +197,8 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
     case Encoding::kInt4: {
       const float scale = Get<float>(weight.scales.bytes().data() + row * sizeof(float));
       for (size_t k = 0; k < out.size(); ++k) {
-        out[k] = scale * static_cast<float>(GetCode(panel, four_bits, lane, k) - (four_bits ? 8 : 128));
+        out[k] =
+            scale * static_cast<float>(GetCode(panel, four_bits, lane, k) - (four_bits ? 8 : 128));
       }
       return Rotate(out.data(), out.size(), weight.rotation);
     }
@@ -196,10 +210,13 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
       for (size_t k = 0; k < out.size(); ++k) {
         const uint8_t* const at = panel + k / weight.group * group_bytes;
         const auto number = [&](size_t index) {
-          return weight.wide_scales ? Get<float>(at + index * 4) : Float16ToFloat(Get<uint16_t>(at + index * 2));
+          return weight.wide_scales ? Get<float>(at + index * 4)
+                                    : Float16ToFloat(Get<uint16_t>(at + index * 2));
         };
-        const int code = GetCode(at + head_bytes, four_bits, lane, k % weight.group) - (four_bits ? 0 : 128);
-        out[k] = number(lane) * static_cast<float>(code) + (weight.has_minimums ? number(kPanelRows + lane) : 0.0f);
+        const int code =
+            GetCode(at + head_bytes, four_bits, lane, k % weight.group) - (four_bits ? 0 : 128);
+        out[k] = number(lane) * static_cast<float>(code) +
+                 (weight.has_minimums ? number(kPanelRows + lane) : 0.0f);
       }
       return;
     }

@@ -25,9 +25,10 @@ struct GroupedRow {
 };
 using GroupedRowReader = std::function<void(size_t row, const GroupedRow& out)>;
 
-// kInt4Grouped or kInt8Grouped. Scales are kept as float16 where that loses nothing, else as float32;
-// minimums are dropped if all are zero. cols must be a multiple of group, group of 8.
-Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group, const GroupedRowReader& read);
+// kInt4Grouped or kInt8Grouped. Scales are kept as float16 where that loses nothing, else as
+// float32; minimums are dropped if all are zero. cols must be a multiple of group, group of 8.
+Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group,
+                   const GroupedRowReader& read);
 
 // Row `row` of a weight as floats, rotation undone: for tests and for writing other formats.
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out);

@@ -36,14 +36,14 @@ HWY_EXPORT(RopeRow);
 
 namespace {
 
-// Cosine and sine in float64 for angles below 2^20: reduced by multiples of pi / 2 held in two parts,
-// then Taylor series; good to about 1e-15, far finer than the float32 they are rounded to.
+// Cosine and sine in float64 for angles below 2^20: reduced by multiples of pi / 2 held in two
+// parts, then Taylor series; good to about 1e-15, far finer than the float32 they are rounded to.
 struct CosSin {
   double cos, sin;
 };
 CosSin CosSinOf(double angle) {
-  constexpr double kHalfPiHigh = 0x1.921fb544p+0;          // 33 bits: products with 20 bits are exact
-  constexpr double kHalfPiLow = 0x1.0b4611a626331p-34;     // pi / 2 - kHalfPiHigh
+  constexpr double kHalfPiHigh = 0x1.921fb544p+0;       // 33 bits: products with 20 bits are exact
+  constexpr double kHalfPiLow = 0x1.0b4611a626331p-34;  // pi / 2 - kHalfPiHigh
   const double turns = std::floor(angle / (kHalfPiHigh + kHalfPiLow) + 0.5);
   const double r = (angle - turns * kHalfPiHigh) - turns * kHalfPiLow;
   const double square = r * r;
@@ -90,7 +90,8 @@ void Rope(Rows x, std::span<const uint32_t> positions, const RopeTable& table) {
   ThreadPool::Current().ParallelFor(x.count, 8, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       DUNNOCK_CHECK(positions[i] < table.positions());
-      HWY_DYNAMIC_DISPATCH(RopeRow)(x[i], x.cols, table.cos(positions[i]), table.sin(positions[i]), half);
+      HWY_DYNAMIC_DISPATCH(RopeRow)(x[i], x.cols, table.cos(positions[i]), table.sin(positions[i]),
+                                    half);
     }
   });
 }

@@ -19,7 +19,9 @@ class RopeTable {
 
   size_t positions() const { return half_ == 0 ? 0 : cos_.size() / half_; }
   size_t head_dim() const { return 2 * half_; }
-  const float* cos(size_t position) const { return cos_.data() + position * half_; }  // (head_dim / 2)
+  const float* cos(size_t position) const {
+    return cos_.data() + position * half_;
+  }  // (head_dim / 2)
   const float* sin(size_t position) const { return sin_.data() + position * half_; }
 
  private:

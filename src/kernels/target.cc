@@ -14,8 +14,8 @@ struct Named {
 };
 // Best first, the order of Highway's own choice.
 constexpr Named kTargets[] = {
-    {"avx512", HWY_AVX3_DL}, {"avx2", HWY_AVX2},     {"sse4", HWY_SSE4},
-    {"neon", HWY_NEON},      {"wasm", HWY_WASM},     {"scalar", HWY_EMU128 | HWY_SCALAR},
+    {"avx512", HWY_AVX3_DL}, {"avx2", HWY_AVX2}, {"sse4", HWY_SSE4},
+    {"neon", HWY_NEON},      {"wasm", HWY_WASM}, {"scalar", HWY_EMU128 | HWY_SCALAR},
 };
 
 std::vector<std::string> NamesOf(int64_t targets) {
@@ -46,7 +46,8 @@ Status ForceTarget(std::string_view name) {
     return {};
   }
   std::string known;
-  for (const std::string& target : SupportedTargets()) known += (known.empty() ? "" : ", ") + target;
+  for (const std::string& target : SupportedTargets())
+    known += (known.empty() ? "" : ", ") + target;
   return Unsupported(Str("kernel target \"", name, "\": this CPU and build have ", known));
 }
 

@@ -1,8 +1,8 @@
 // BertModel: all-MiniLM, Multilingual-MiniLM, E5. An encoder with learned positions and LayerNorm
-// after each half (Devlin et al. 2018, arXiv 1810.04805; MiniLM: Wang et al. 2020, arXiv 2002.10957).
-// Reference: transformers/models/bert/modeling_bert.py.
-// Positions count from 0 even with an XLM-R vocabulary, and what is attended to follows the sequence,
-// never "id == pad_token_id". Without padding there is nothing to mask.
+// after each half (Devlin et al. 2018, arXiv 1810.04805; MiniLM: Wang et al. 2020, arXiv
+// 2002.10957). Reference: transformers/models/bert/modeling_bert.py. Positions count from 0 even
+// with an XLM-R vocabulary, and what is attended to follows the sequence, never "id ==
+// pad_token_id". Without padding there is nothing to mask.
 
 #include "base/str.h"
 #include "kernels/attention.h"
@@ -23,7 +23,8 @@ Result<Config> ParseConfig(const Json& json) {
   DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
   const std::string positions = FindString(json, "position_embedding_type").value_or("absolute");
   if (positions != "absolute") {
-    return Unsupported(Str("config.json: position_embedding_type \"", positions, "\": expected \"absolute\""));
+    return Unsupported(
+        Str("config.json: position_embedding_type \"", positions, "\": expected \"absolute\""));
   }
   Config c{};
   DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
@@ -36,7 +37,8 @@ Result<Config> ParseConfig(const Json& json) {
   c.head_dim = c.hidden / c.heads;
   c.norm_epsilon = static_cast<float>(FindNumber(json, "layer_norm_eps").value_or(1e-12));
   if (c.hidden % c.heads != 0) {
-    return Invalid(Str("config.json: hidden_size ", c.hidden, " is not a multiple of ", c.heads, " heads"));
+    return Invalid(
+        Str("config.json: hidden_size ", c.hidden, " is not a multiple of ", c.heads, " heads"));
   }
   return c;
 }
@@ -55,8 +57,9 @@ struct Layer {
 class Bert final : public Model {
  public:
   explicit Bert(const Config& config) : c_(config), layers_(c_.layers) {
-    info_ = {"bert", c_.vocab, c_.hidden, c_.positions, false,
-             {std::vector<uint32_t>(1, static_cast<uint32_t>(c_.heads)), c_.head_dim}};
+    info_ = {"bert",    c_.vocab,
+             c_.hidden, c_.positions,
+             false,     {std::vector<uint32_t>(1, static_cast<uint32_t>(c_.heads)), c_.head_dim}};
   }
 
   void VisitWeights(WeightVisitor& visit) override {

@@ -26,11 +26,15 @@ Result<double> RopeTheta(const Json& json) {
   const Json* parameters = FindMember(json, "rope_parameters");  // transformers 5 keeps both here
   for (const Json* rope : {scaling, parameters}) {
     if (rope == nullptr) continue;
-    const std::string type = FindString(*rope, "rope_type").value_or(FindString(*rope, "type").value_or("default"));
-    if (type != "default") return Unsupported(Str("config.json: rope type \"", type, "\": expected \"default\""));
+    const std::string type =
+        FindString(*rope, "rope_type").value_or(FindString(*rope, "type").value_or("default"));
+    if (type != "default")
+      return Unsupported(Str("config.json: rope type \"", type, "\": expected \"default\""));
   }
   const auto theta = FindNumber(json, "rope_theta");
-  return theta ? *theta : parameters ? FindNumber(*parameters, "rope_theta").value_or(10000.0) : 10000.0;
+  return theta        ? *theta
+         : parameters ? FindNumber(*parameters, "rope_theta").value_or(10000.0)
+                      : 10000.0;
 }
 
 Result<Config> ParseConfig(const Json& json) {
@@ -51,8 +55,9 @@ Result<Config> ParseConfig(const Json& json) {
   c.mlp_bias = FindBool(json, "mlp_bias").value_or(false) ? Bias::kYes : Bias::kNone;
   c.tied = FindBool(json, "tie_word_embeddings").value_or(false);
   if (c.heads % c.kv_heads != 0 || c.head_dim % 2 != 0) {
-    return Invalid(Str("config.json: ", c.heads, " heads over ", c.kv_heads, " kv heads of ", c.head_dim,
-                       " dimensions: expected a whole number of heads a kv head, and an even dimension"));
+    return Invalid(
+        Str("config.json: ", c.heads, " heads over ", c.kv_heads, " kv heads of ", c.head_dim,
+            " dimensions: expected a whole number of heads a kv head, and an even dimension"));
   }
   return c;
 }
@@ -70,7 +75,11 @@ class Llama final : public Model {
  public:
   explicit Llama(const Config& config)
       : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim, c_.context) {
-    info_ = {"llama", c_.vocab, c_.hidden, c_.context, true,
+    info_ = {"llama",
+             c_.vocab,
+             c_.hidden,
+             c_.context,
+             true,
              {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim}};
   }
 
@@ -82,8 +91,10 @@ class Llama final : public Model {
       const std::string at = Str("model.layers.", i, ".");
       visit.Vector(at + "input_layernorm.weight", &l.attention_norm, c.hidden);
       visit.Linear(at + "self_attn.q_proj", &l.q, c.heads * c.head_dim, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.k_proj", &l.k, c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.v_proj", &l.v, c.kv_heads * c.head_dim, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.k_proj", &l.k, c.kv_heads * c.head_dim, c.hidden,
+                   c.attention_bias);
+      visit.Linear(at + "self_attn.v_proj", &l.v, c.kv_heads * c.head_dim, c.hidden,
+                   c.attention_bias);
       visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, c.heads * c.head_dim, c.attention_bias);
       visit.Vector(at + "post_attention_layernorm.weight", &l.mlp_norm, c.hidden);
       visit.Linear(at + "mlp.gate_proj", &l.gate, c.ffn, c.hidden, c.mlp_bias);
@@ -114,7 +125,8 @@ class Llama final : public Model {
       MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, h);
       Rope(q, batch.positions, rope_);
       Rope(k, batch.positions, rope_);
-      Attention(attended, q, k, v, batch.sequences, i, {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
+      Attention(attended, q, k, v, batch.sequences, i,
+                {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
       MatMulAdd(x, attended, l.o);  // residual
 
       RmsNorm(h, x, l.mlp_norm, c.rms_epsilon);

@@ -22,9 +22,11 @@ constexpr std::string_view kBasePrefix = "bert.";
 
 class Loader final : public WeightVisitor {
  public:
-  Loader(const Checkpoint& checkpoint, const LoadOptions& options) : checkpoint_(checkpoint), options_(options) {}
+  Loader(const Checkpoint& checkpoint, const LoadOptions& options)
+      : checkpoint_(checkpoint), options_(options) {}
 
-  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias bias) override {
+  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols,
+              Bias bias) override {
     const Tensor* tensor = Find(name + ".weight", {rows, cols});
     if (tensor != nullptr) *weight = Pack(*tensor);
     if (bias == Bias::kYes) {
@@ -61,16 +63,20 @@ class Loader final : public WeightVisitor {
  private:
   // Null, with a fault noted, unless the tensor is there with this shape and a type that decodes.
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
-    if (options_.progress) options_.progress({"loading", checkpoint_.tensors.size() > seen_ ? seen_ : 0, checkpoint_.tensors.size()});
+    if (options_.progress)
+      options_.progress(
+          {"loading", checkpoint_.tensors.size() > seen_ ? seen_ : 0, checkpoint_.tensors.size()});
     ++seen_;
     auto it = checkpoint_.tensors.find(name);
-    if (it == checkpoint_.tensors.end()) it = checkpoint_.tensors.find(std::string(kBasePrefix) + name);
+    if (it == checkpoint_.tensors.end())
+      it = checkpoint_.tensors.find(std::string(kBasePrefix) + name);
     if (it == checkpoint_.tensors.end()) {
       faults_.push_back(Str(name, " is missing, expected ", ShapeText(shape)));
       return nullptr;
     }
     if (it->second.shape != shape) {
-      faults_.push_back(Str(name, ": expected ", ShapeText(shape), ", found ", ShapeText(it->second.shape)));
+      faults_.push_back(
+          Str(name, ": expected ", ShapeText(shape), ", found ", ShapeText(it->second.shape)));
       return nullptr;
     }
     if (!IsFloatType(it->second.dtype) && !IsBlockType(it->second.dtype)) {
@@ -85,7 +91,8 @@ class Loader final : public WeightVisitor {
   Weight Pack(const Tensor& tensor) const {
     const size_t rows = tensor.rows(), cols = tensor.cols();
     if (options_.compute == Compute::kF32 || !IsAffine(tensor.dtype)) {
-      const Encoding encoding = options_.compute == Compute::kF32 ? Encoding::kF32 : Encoding::kInt8;
+      const Encoding encoding =
+          options_.compute == Compute::kF32 ? Encoding::kF32 : Encoding::kInt8;
       return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
         DUNNOCK_CHECK(DecodeRows(tensor, row, 1, out).has_value());
       });
@@ -96,10 +103,12 @@ class Loader final : public WeightVisitor {
                        AffineGroupSize(tensor.dtype), [&](size_t row, const GroupedRow& out) {
                          DecodeAffineRow(tensor, row, out.codes, out.scales, out.minimums);
                          if (four_bits) return;
-                         for (uint8_t& code : out.codes) code = static_cast<uint8_t>(centred ? code : code + 128);
+                         for (uint8_t& code : out.codes)
+                           code = static_cast<uint8_t>(centred ? code : code + 128);
                          // value = scale * (code - 128) + minimum in both cases
                          const size_t group = AffineGroupSize(tensor.dtype);
-                         for (size_t g = 0; centred && g < cols / group; ++g) out.minimums[g] += 128 * out.scales[g];
+                         for (size_t g = 0; centred && g < cols / group; ++g)
+                           out.minimums[g] += 128 * out.scales[g];
                        });
   }
 
@@ -120,7 +129,8 @@ Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions
 void Table::Lookup(Rows out, std::span<const int32_t> ids) const {
   DUNNOCK_CHECK(out.count == ids.size() && out.cols == tensor.cols());
   for (size_t i = 0; i < ids.size(); ++i) {
-    DUNNOCK_CHECK(DecodeRows(tensor, static_cast<uint64_t>(ids[i]), 1, {out[i], out.cols}).has_value());
+    DUNNOCK_CHECK(
+        DecodeRows(tensor, static_cast<uint64_t>(ids[i]), 1, {out[i], out.cols}).has_value());
   }
 }
 
@@ -151,7 +161,8 @@ Status RequireActivation(const Json& config, std::span<const std::string_view> n
   for (const std::string_view name : names) {
     if (found == name) return {};
   }
-  return Unsupported(Str("config.json: hidden_act \"", found, "\": expected \"", names.front(), "\""));
+  return Unsupported(
+      Str("config.json: hidden_act \"", found, "\": expected \"", names.front(), "\""));
 }
 
 }  // namespace dunnock

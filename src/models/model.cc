@@ -36,7 +36,8 @@ Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const Loa
     DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options));
     return model;
   }
-  return Unsupported(Str("config.json: model_type \"", *type, "\" is not known here: expected one of ", KnownArchitectures()));
+  return Unsupported(Str("config.json: model_type \"", *type,
+                         "\" is not known here: expected one of ", KnownArchitectures()));
 }
 
 }  // namespace dunnock

@@ -1,6 +1,6 @@
 #pragma once
-// Model: what every architecture gives, ids -> hidden states -> logits. An architecture is one file of
-// mathematics (llama.cc, bert.cc) and one line in the table of model.cc.
+// Model: what every architecture gives, ids -> hidden states -> logits. An architecture is one file
+// of mathematics (llama.cc, bert.cc) and one line in the table of model.cc.
 
 #include <cstdint>
 #include <functional>
@@ -21,10 +21,10 @@ namespace dunnock {
 
 // Tokens of one or more sequences, one after another. Made by runtime; a model only reads it.
 struct Batch {
-  std::span<const int32_t> ids;           // (n)
-  std::span<const int32_t> type_ids;      // (n); encoders of pairs
-  std::span<const uint32_t> positions;    // (n), counted from the start of each sequence
-  std::span<const Sequence> sequences;    // disjoint, in order, covering all n rows
+  std::span<const int32_t> ids;         // (n)
+  std::span<const int32_t> type_ids;    // (n); encoders of pairs
+  std::span<const uint32_t> positions;  // (n), counted from the start of each sequence
+  std::span<const Sequence> sequences;  // disjoint, in order, covering all n rows
   // Called with the embedding output (0) and each layer's output (i + 1), if set.
   std::function<void(size_t layer, ConstRows x)> probe;
 
@@ -35,12 +35,12 @@ struct Batch {
 
 // What a caller needs to know to run a model.
 struct ModelInfo {
-  std::string model_type;        // "llama", "bert"
-  size_t vocab_size = 0;         // rows of the embedding table; ids are below it
+  std::string model_type;  // "llama", "bert"
+  size_t vocab_size = 0;   // rows of the embedding table; ids are below it
   size_t hidden_size = 0;
-  size_t context_length = 0;     // positions it was made for
-  bool causal = false;           // generates text (else: an encoder)
-  KvShape kv;                    // one layer is enough for an encoder: nothing outlives a layer
+  size_t context_length = 0;  // positions it was made for
+  bool causal = false;        // generates text (else: an encoder)
+  KvShape kv;                 // one layer is enough for an encoder: nothing outlives a layer
 };
 
 class Model {

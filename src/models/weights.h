@@ -13,8 +13,8 @@
 
 namespace dunnock {
 
-// A table that is looked up by row (word, position and type embeddings). Rows stay as the checkpoint
-// stores them and are decoded when asked for.
+// A table that is looked up by row (word, position and type embeddings). Rows stay as the
+// checkpoint stores them and are decoded when asked for.
 struct Table {
   Tensor tensor;  // (rows, cols)
   std::vector<Blob> storage;
@@ -30,7 +30,8 @@ class WeightVisitor {
  public:
   virtual ~WeightVisitor() = default;
   // NAME.weight (rows, cols) and, with Bias::kYes, NAME.bias (rows).
-  virtual void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias bias = Bias::kNone) = 0;
+  virtual void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols,
+                      Bias bias = Bias::kNone) = 0;
   // NAME (size), always float32.
   virtual void Vector(const std::string& name, std::vector<float>* vector, size_t size) = 0;
   // NAME.weight (rows, cols).

@@ -1,0 +1,489 @@
+// Every kernel against a plain reference written here, and every target of this CPU against the
+// scalar one, bit for bit, at awkward sizes.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "base/thread_pool.h"
+#include "kernels/activations.h"
+#include "kernels/attention.h"
+#include "kernels/matmul.h"
+#include "kernels/norm.h"
+#include "kernels/pack.h"
+#include "kernels/rope.h"
+#include "kernels/target.h"
+#include "tensor/float16.h"
+
+namespace dunnock {
+namespace {
+
+using Floats = std::vector<float>;
+
+Floats Random(size_t n, uint32_t seed, float scale = 1.0f) {
+  std::mt19937 random(seed);
+  Floats out(n);
+  for (float& v : out) v = scale * (static_cast<float>(random() % 20001) / 10000.0f - 1.0f);
+  return out;
+}
+Rows View(Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
+ConstRows View(const Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
+
+// Runs body once a target (and with 1 and 3 threads) and expects the same bits every time.
+template <typename Body>
+Floats SameBitsEverywhere(const Body& body) {
+  Floats first;
+  std::string first_target;
+  for (const std::string& target : SupportedTargets()) {
+    EXPECT_TRUE(ForceTarget(target).has_value());
+    for (size_t threads : {1, 3}) {
+      ThreadPool pool(threads);
+      const ThreadPool::Use use(pool);
+      const Floats out = body();
+      if (first.empty()) {
+        first = out;
+        first_target = target;
+      }
+      EXPECT_EQ(first.size(), out.size());
+      EXPECT_EQ(std::memcmp(first.data(), out.data(), out.size() * sizeof(float)), 0)
+          << target << " with " << threads << " threads differs from " << first_target;
+    }
+  }
+  EXPECT_TRUE(ForceTarget(SupportedTargets().front()).has_value());
+  return first;
+}
+
+double WorstDifference(const Floats& a, const Floats& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::fabs(double{a[i]} - double{b[i]}));
+  return worst;
+}
+
+// x (n, cols) times the weight's own values, in float64.
+Floats Reference(const Floats& x, const Weight& weight) {
+  const size_t n = x.size() / weight.cols;
+  Floats out(n * weight.rows), row(weight.cols);
+  for (size_t r = 0; r < weight.rows; ++r) {
+    UnpackRow(weight, r, row);
+    for (size_t t = 0; t < n; ++t) {
+      double sum = 0;
+      for (size_t k = 0; k < weight.cols; ++k)
+        sum += double{x[t * weight.cols + k]} * double{row[k]};
+      out[t * weight.rows + r] = static_cast<float>(sum);
+    }
+  }
+  return out;
+}
+
+Weight RandomWeight(Encoding encoding, size_t rows, size_t cols, size_t group, uint32_t seed) {
+  if (encoding == Encoding::kInt8Grouped || encoding == Encoding::kInt4Grouped) {
+    return PackGrouped(encoding, rows, cols, group, [&](size_t row, const GroupedRow& out) {
+      std::mt19937 random(seed + static_cast<uint32_t>(row));
+      for (uint8_t& code : out.codes)
+        code = static_cast<uint8_t>(random() % (encoding == Encoding::kInt4Grouped ? 16 : 256));
+      for (float& v : out.scales)
+        v = Float16ToFloat(static_cast<uint16_t>(0x2000 + random() % 0x400));
+      for (float& v : out.minimums)
+        v = seed % 2 == 0 ? 0.0f : -static_cast<float>(random() % 1000) / 999.0f;
+    });
+  }
+  const Floats values = Random(rows * cols, seed, 0.5f);
+  return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
+    std::copy_n(values.data() + row * cols, cols, out.data());
+  });
+}
+
+struct Case {
+  Encoding encoding;
+  size_t rows, cols, group;
+  double tolerance;  // of the largest output: what rounding x to int8 may cost
+};
+
+class MatMulTest : public testing::TestWithParam<Case> {};
+
+TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
+  const Case& c = GetParam();
+  for (uint32_t seed : {1, 2}) {
+    const Weight weight = RandomWeight(c.encoding, c.rows, c.cols, c.group, seed);
+    for (size_t n : {1, 2, 3, 7, 8, 9, 21}) {
+      const Floats x = Random(n * c.cols, 7);
+      const Floats out = SameBitsEverywhere([&] {
+        Floats y(n * c.rows, -1.0f);
+        MatMul(View(y, c.rows), View(x, c.cols), weight);
+        return y;
+      });
+      const Floats expected = Reference(x, weight);
+      double largest = 0;
+      for (const float v : expected) largest = std::max(largest, std::fabs(double{v}));
+      EXPECT_LT(WorstDifference(out, expected), c.tolerance * largest) << n << " tokens";
+      // A row alone has the bits it has among others.
+      Floats alone(c.rows);
+      MatMul(View(alone, c.rows), {x.data() + (n - 1) * c.cols, 1, c.cols}, weight);
+      EXPECT_EQ(std::memcmp(alone.data(), out.data() + (n - 1) * c.rows, c.rows * sizeof(float)),
+                0);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Encodings, MatMulTest,
+    testing::Values(Case{Encoding::kF32, 33, 40, 0, 1e-6}, Case{Encoding::kF32, 16, 7, 0, 1e-6},
+                    Case{Encoding::kBF16, 50, 61, 0, 1e-6}, Case{Encoding::kInt8, 48, 384, 0, 0.02},
+                    Case{Encoding::kInt8, 17, 36, 0, 0.03}, Case{Encoding::kInt8, 5, 101, 0, 0.03},
+                    Case{Encoding::kInt4, 40, 576, 0, 0.02}, Case{Encoding::kInt4, 3, 50, 0, 0.03},
+                    Case{Encoding::kInt4Grouped, 37, 64, 32, 0.02},
+                    Case{Encoding::kInt4Grouped, 16, 256, 128, 0.02},
+                    Case{Encoding::kInt4Grouped, 20, 96, 16, 0.02},
+                    Case{Encoding::kInt8Grouped, 37, 96, 32, 0.02},
+                    Case{Encoding::kInt8Grouped, 16, 64, 16, 0.02}));
+
+// The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
+TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
+  for (const Encoding encoding : {Encoding::kInt8Grouped, Encoding::kInt4Grouped}) {
+    const uint8_t largest = encoding == Encoding::kInt8Grouped ? 255 : 15;
+    const size_t cols = 128, rows = 16;
+    const Weight weight =
+        PackGrouped(encoding, rows, cols, 32, [&](size_t row, const GroupedRow& out) {
+          for (uint8_t& code : out.codes) code = row % 2 == 0 ? largest : 0;
+          for (float& v : out.scales) v = 1.0f;
+          for (float& v : out.minimums) v = 0.0f;
+        });
+    for (const float sign : {1.0f, -1.0f}) {
+      const Floats x(cols, sign * 127.0f);
+      const Floats out = SameBitsEverywhere([&] {
+        Floats y(rows);
+        MatMul(View(y, rows), View(x, cols), weight);
+        return y;
+      });
+      EXPECT_EQ(WorstDifference(out, Reference(x, weight)), 0.0);
+    }
+  }
+}
+
+TEST(MatMul, BiasAddGeluAndSwiGlu) {
+  const size_t rows = 37, cols = 40, n = 5;
+  Weight gate = RandomWeight(Encoding::kF32, rows, cols, 0, 3);
+  const Weight up = RandomWeight(Encoding::kF32, rows, cols, 0, 4);
+  const Floats bias = Random(rows, 5), x = Random(n * cols, 6);
+  SetBias(&gate, bias);
+  Floats g = Reference(x, gate);
+  for (size_t i = 0; i < g.size(); ++i) g[i] += bias[i % rows];
+  const Floats u = Reference(x, up);
+  Floats added = Random(n * rows, 8), gelu(n * rows), swiglu(n * rows);
+  Floats want_added = added;
+  MatMulAdd(View(added, rows), View(x, cols), gate);
+  GeluMatMul(View(gelu, rows), View(x, cols), gate);
+  SwiGluMatMul(View(swiglu, rows), View(x, cols), gate, up);
+  for (size_t i = 0; i < g.size(); ++i) {
+    const double v = g[i];
+    EXPECT_NEAR(added[i], want_added[i] + v, 1e-5);
+    EXPECT_NEAR(gelu[i], 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))), 1e-5);
+    EXPECT_NEAR(swiglu[i], v / (1 + std::exp(-v)) * u[i], 1e-5);
+  }
+}
+
+TEST(MatMul, SeveralProjectionsEqualEachAlone) {
+  const size_t cols = 64, n = 3;
+  const Weight a = RandomWeight(Encoding::kInt8, 40, cols, 0, 1);
+  const Weight b = RandomWeight(Encoding::kInt4Grouped, 16, cols, 32, 2);
+  const Weight c = RandomWeight(Encoding::kF32, 33, cols, 0, 3);
+  const Floats x = Random(n * cols, 9);
+  Floats all, alone;
+  const auto run = [&](bool together) {
+    Floats ya(n * 40), yb(n * 16), yc(n * 33);
+    if (together) {
+      MatMul({{View(ya, 40), a}, {View(yb, 16), b}, {View(yc, 33), c}}, View(x, cols));
+    } else {
+      MatMul(View(ya, 40), View(x, cols), a);
+      MatMul(View(yb, 16), View(x, cols), b);
+      MatMul(View(yc, 33), View(x, cols), c);
+    }
+    ya.insert(ya.end(), yb.begin(), yb.end());
+    ya.insert(ya.end(), yc.begin(), yc.end());
+    return ya;
+  };
+  EXPECT_EQ(SameBitsEverywhere([&] { return run(true); }), run(false));
+}
+
+// The float functions, through the kernels that use them.
+TEST(Math, GeluAndSiluOverTheirRange) {
+  // A weight of one input that copies it.
+  const Weight one =
+      PackRows(Encoding::kF32, 1, 1, [](size_t, std::span<float> out) { out[0] = 1.0f; });
+  const Weight ones = PackRows(Encoding::kF32, 1, 2,
+                               [](size_t, std::span<float> out) { out[0] = 1.0f, out[1] = 0.0f; });
+  const Weight second = PackRows(
+      Encoding::kF32, 1, 2, [](size_t, std::span<float> out) { out[0] = 0.0f, out[1] = 1.0f; });
+  Floats x;
+  for (int i = -40000; i <= 40000; ++i) x.push_back(static_cast<float>(i) / 2000.0f);
+  Floats pairs;
+  for (const float v : x) pairs.insert(pairs.end(), {v, 1.0f});
+  const Floats gelu = SameBitsEverywhere([&] {
+    Floats y(x.size());
+    GeluMatMul(View(y, 1), View(x, 1), one);
+    return y;
+  });
+  const Floats silu = SameBitsEverywhere([&] {
+    Floats y(x.size());
+    SwiGluMatMul(View(y, 1), View(pairs, 2), ones, second);
+    return y;
+  });
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i];
+    ASSERT_NEAR(gelu[i], 0.5 * v * std::erfc(-v / std::sqrt(2.0)), 4e-7 + 1e-7 * std::fabs(v)) << v;
+    ASSERT_NEAR(silu[i], v / (1 + std::exp(-v)), 2e-7 * (1 + std::fabs(v))) << v;
+  }
+}
+
+TEST(Activations, RotationIsItsOwnInverse) {
+  for (size_t block : {1, 2, 8, 16, 64, 512}) {
+    const size_t size = block * 3;
+    const Floats x = Random(size, 11);
+    const Floats once = SameBitsEverywhere([&] {
+      Floats y = x;
+      Rotate(y.data(), size, block);
+      return y;
+    });
+    Floats expected(size);
+    for (size_t i = 0; i < size; ++i) {
+      for (size_t j = 0; j < block; ++j) {
+        const int sign = __builtin_popcountll((i % block) & j) % 2 == 0 ? 1 : -1;
+        expected[i] += static_cast<float>(sign) * x[i / block * block + j];
+      }
+    }
+    EXPECT_LT(WorstDifference(once, expected), 1e-4) << block;
+    Floats twice = once;
+    Rotate(twice.data(), size, block);
+    for (float& v : twice) v /= static_cast<float>(block);
+    EXPECT_LT(WorstDifference(twice, x), 1e-5) << block;
+  }
+  EXPECT_EQ(RotationBlock(576), 64u);
+  EXPECT_EQ(RotationBlock(1536), 512u);
+  EXPECT_EQ(RotationBlock(384), 128u);
+  EXPECT_EQ(RotationBlock(101), 1u);
+}
+
+TEST(Activations, CodesAndSums) {
+  const size_t cols = 100;
+  const Floats x = Random(cols, 12, 3.0f);
+  for (const size_t group : {size_t{0}, size_t{20}}) {
+    Activations a;
+    a.Quantize(View(x, cols), {true, 1, group});
+    const size_t size = group == 0 ? cols : group;
+    for (size_t g = 0; g < a.groups(); ++g) {
+      int32_t sum = 0;
+      for (size_t i = g * size; i < (g + 1) * size; ++i) {
+        EXPECT_NEAR(a.codes(0)[i] * a.scales(0)[g], x[i], a.scales(0)[g] * 0.501);
+        sum += a.codes(0)[i];
+      }
+      EXPECT_EQ(a.sums(0)[g], sum);
+    }
+  }
+  Activations zero;
+  zero.Quantize(View(Floats(cols, 0.0f), cols), {true, 1, 0});
+  EXPECT_EQ(zero.scales(0)[0], 0.0f);
+  EXPECT_EQ(zero.codes(0)[5], 0);
+}
+
+TEST(Norm, RmsAndLayer) {
+  for (size_t cols : {1, 15, 16, 40, 576}) {
+    const Floats x = Random(3 * cols, 13), w = Random(cols, 14), b = Random(cols, 15);
+    const Floats rms = SameBitsEverywhere([&] {
+      Floats y(x.size());
+      RmsNorm(View(y, cols), View(x, cols), w, 1e-5f);
+      return y;
+    });
+    const Floats layer = SameBitsEverywhere([&] {
+      Floats y(x.size());
+      LayerNorm(View(y, cols), View(x, cols), w, b, 1e-12f);
+      return y;
+    });
+    for (size_t t = 0; t < 3; ++t) {
+      double mean = 0, squares = 0, variance = 0;
+      for (size_t i = 0; i < cols; ++i) {
+        mean += x[t * cols + i];
+        squares += double{x[t * cols + i]} * x[t * cols + i];
+      }
+      mean /= static_cast<double>(cols);
+      for (size_t i = 0; i < cols; ++i)
+        variance += (x[t * cols + i] - mean) * (x[t * cols + i] - mean);
+      variance /= static_cast<double>(cols);
+      for (size_t i = 0; i < cols; ++i) {
+        const double v = x[t * cols + i];
+        EXPECT_NEAR(rms[t * cols + i],
+                    v / std::sqrt(squares / static_cast<double>(cols) + 1e-5) * w[i], 1e-5);
+        if (cols > 1) {
+          EXPECT_NEAR(layer[t * cols + i], (v - mean) / std::sqrt(variance + 1e-12) * w[i] + b[i],
+                      2e-5);
+        }
+      }
+    }
+  }
+}
+
+TEST(Norm, L2AndLogSumExp) {
+  Floats x = {3, 4, 0, 0};
+  L2Normalize(View(x, 2));
+  EXPECT_EQ(x, (Floats{0.6f, 0.8f, 0, 0}));
+  EXPECT_NEAR(LogSumExp(Floats{1000.0f, 1000.0f}), 1000 + std::log(2.0), 1e-9);
+}
+
+TEST(Rope, TurnsPairsByPositionTimesFrequency) {
+  const size_t head_dim = 20, heads = 2;
+  const RopeTable table(10000.0, head_dim, 5000);
+  const Floats x = Random(3 * heads * head_dim, 16);
+  const std::vector<uint32_t> positions = {0, 17, 4999};
+  const Floats out = SameBitsEverywhere([&] {
+    Floats y = x;
+    Rope(View(y, heads * head_dim), positions, table);
+    return y;
+  });
+  for (size_t t = 0; t < 3; ++t) {
+    for (size_t h = 0; h < heads; ++h) {
+      for (size_t i = 0; i < head_dim / 2; ++i) {
+        const float frequency =
+            1.0f / static_cast<float>(std::pow(10000.0, 2.0 * static_cast<double>(i) / head_dim));
+        const float angle = static_cast<float>(positions[t]) * frequency;
+        const size_t a = (t * heads + h) * head_dim + i, b = a + head_dim / 2;
+        EXPECT_NEAR(out[a], x[a] * std::cos(double{angle}) - x[b] * std::sin(double{angle}), 2e-7);
+        EXPECT_NEAR(out[b], x[b] * std::cos(double{angle}) + x[a] * std::sin(double{angle}), 2e-7);
+      }
+    }
+  }
+}
+
+struct AttentionData {
+  size_t heads, kv_heads, head_dim, n;
+  Floats q, k, v;
+};
+
+// The plain definition for one sequence of n tokens.
+Floats AttentionReference(const AttentionData& d, Mask mask) {
+  Floats out(d.q.size());
+  for (size_t t = 0; t < d.n; ++t) {
+    const size_t seen = mask == Mask::kCausal ? t + 1 : d.n;
+    for (size_t h = 0; h < d.heads; ++h) {
+      const size_t kv = h * d.kv_heads / d.heads;
+      std::vector<double> weights(seen);
+      double sum = 0;
+      for (size_t s = 0; s < seen; ++s) {
+        double score = 0;
+        for (size_t i = 0; i < d.head_dim; ++i) {
+          score += double{d.q[(t * d.heads + h) * d.head_dim + i]} *
+                   d.k[(s * d.kv_heads + kv) * d.head_dim + i];
+        }
+        sum += weights[s] = std::exp(score / std::sqrt(static_cast<double>(d.head_dim)));
+      }
+      for (size_t i = 0; i < d.head_dim; ++i) {
+        double mixed = 0;
+        for (size_t s = 0; s < seen; ++s)
+          mixed += weights[s] / sum * d.v[(s * d.kv_heads + kv) * d.head_dim + i];
+        out[(t * d.heads + h) * d.head_dim + i] = static_cast<float>(mixed);
+      }
+    }
+  }
+  return out;
+}
+
+// Runs one sequence in pieces of the sizes given.
+Floats AttendInPieces(const AttentionData& d, Mask mask, std::span<const size_t> pieces,
+                      size_t* bytes = nullptr) {
+  KvCache cache({{static_cast<uint32_t>(d.kv_heads)}, d.head_dim}, d.n);
+  const size_t q_cols = d.heads * d.head_dim, kv_cols = d.kv_heads * d.head_dim;
+  Floats out(d.q.size());
+  size_t at = 0;
+  for (const size_t count : pieces) {
+    cache.Reserve(count);
+    const Sequence sequence{0, count, &cache};
+    Attention({out.data() + at * q_cols, count, q_cols}, {d.q.data() + at * q_cols, count, q_cols},
+              {d.k.data() + at * kv_cols, count, kv_cols},
+              {d.v.data() + at * kv_cols, count, kv_cols}, {&sequence, 1}, 0,
+              {d.heads, d.kv_heads, d.head_dim, mask});
+    cache.Commit(count);
+    at += count;
+  }
+  if (bytes != nullptr) *bytes = cache.size_bytes();
+  return out;
+}
+
+TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
+  for (const size_t head_dim : {12, 16, 33, 64}) {
+    const size_t n = 37;
+    const AttentionData d{6,
+                          2,
+                          head_dim,
+                          n,
+                          Random(n * 6 * head_dim, 1, 2.0f),
+                          Random(n * 2 * head_dim, 2, 2.0f),
+                          Random(n * 2 * head_dim, 3)};
+    const size_t whole[] = {n}, pieces[] = {1, 15, 1, 17, 3};
+    for (const Mask mask : {Mask::kCausal, Mask::kNone}) {
+      const Floats out = SameBitsEverywhere([&] { return AttendInPieces(d, mask, whole); });
+      EXPECT_LT(WorstDifference(out, AttentionReference(d, mask)), 3e-6) << head_dim;
+    }
+    EXPECT_EQ(AttendInPieces(d, Mask::kCausal, whole), AttendInPieces(d, Mask::kCausal, pieces));
+  }
+}
+
+TEST(Attention, ASequenceDoesNotSeeItsNeighbours) {
+  const size_t head_dim = 16, n = 20;
+  const AttentionData d{2, 2, head_dim, n, Random(n * 32, 1), Random(n * 32, 2), Random(n * 32, 3)};
+  KvCache a({{2}, head_dim}, n), b({{2}, head_dim}, n);
+  a.Reserve(8);
+  b.Reserve(12);
+  const Sequence sequences[] = {{0, 8, &a}, {8, 12, &b}};
+  Floats together(d.q.size());
+  Attention(View(together, 32), View(d.q, 32), View(d.k, 32), View(d.v, 32), sequences, 0,
+            {2, 2, head_dim, Mask::kNone});
+  AttentionData second{2, 2, head_dim, 12, {}, {}, {}};
+  second.q.assign(d.q.begin() + 8 * 32, d.q.end());
+  second.k.assign(d.k.begin() + 8 * 32, d.k.end());
+  second.v.assign(d.v.begin() + 8 * 32, d.v.end());
+  const size_t whole[] = {12};
+  EXPECT_EQ(Floats(together.begin() + 8 * 32, together.end()),
+            AttendInPieces(second, Mask::kNone, whole));
+}
+
+TEST(KvCache, TruncateAndReplay) {
+  const size_t n = 40, head_dim = 16;
+  const AttentionData d{1, 1, head_dim, n, Random(n * 16, 1), Random(n * 16, 2), Random(n * 16, 3)};
+  const size_t whole[] = {n};
+  const Floats expected = AttendInPieces(d, Mask::kCausal, whole);
+  KvCache cache({{1}, head_dim}, n);
+  Floats out(n * 16);
+  const auto run = [&](size_t from, size_t count) {
+    cache.Reserve(count);
+    const Sequence s{0, count, &cache};
+    Attention({out.data() + from * 16, count, 16}, {d.q.data() + from * 16, count, 16},
+              {d.k.data() + from * 16, count, 16}, {d.v.data() + from * 16, count, 16}, {&s, 1}, 0,
+              {1, 1, head_dim, Mask::kCausal});
+    cache.Commit(count);
+  };
+  run(0, 30);
+  cache.Truncate(11);
+  run(11, 29);
+  EXPECT_EQ(out, expected);
+  EXPECT_EQ(cache.length(), n);
+}
+
+TEST(Target, UnknownNamesAreRefused) {
+  const Status status = ForceTarget("avx9000");
+  ASSERT_FALSE(status.has_value());
+  EXPECT_NE(status.error().message.find("scalar"), std::string::npos);
+}
+
+TEST(Target, ForcedTargetIsUsed) {
+  for (const std::string& target : SupportedTargets()) {
+    ASSERT_TRUE(ForceTarget(target).has_value());
+    EXPECT_EQ(CurrentTarget(), target);
+  }
+  EXPECT_GE(SupportedTargets().size(), 2u) << "the comparison of targets compares nothing here";
+  ASSERT_TRUE(ForceTarget(SupportedTargets().front()).has_value());
+}
+
+}  // namespace
+}  // namespace dunnock
