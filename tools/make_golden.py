@@ -388,6 +388,317 @@ def tiny(args):
             assert args.full or size < 150_000, (folder, f, size)
 
 
+# ---------------------------------------------------------------- real weights: SmolLM2
+
+def llama_from_gguf(path):
+    """A float32 LlamaForCausalLM with the dequantized weights of a GGUF file of type llama."""
+    import gguf
+    reader = gguf.GGUFReader(path)
+    meta = {k: f.contents() for k, f in reader.fields.items() if not k.startswith("tokenizer.")}
+    assert meta["general.architecture"] == "llama", meta["general.architecture"]
+    def get(key, default=None):
+        value = meta.get("llama." + key, default)
+        assert value is not None, f"{path}: no llama.{key}"
+        return value
+    tensors = {t.name: t for t in reader.tensors}
+    heads = get("attention.head_count")
+    kv_heads = get("attention.head_count_kv", heads)
+    hidden = get("embedding_length")
+    theta = get("rope.freq_base", 10000.0)
+    assert "rope_freqs.weight" not in tensors and "llama.rope.scaling.type" not in meta
+    config = LlamaConfig(
+        hidden_size=hidden, num_attention_heads=heads, num_key_value_heads=kv_heads,
+        head_dim=get("attention.key_length", hidden // heads),
+        intermediate_size=get("feed_forward_length"), num_hidden_layers=get("block_count"),
+        vocab_size=int(tensors["token_embd.weight"].shape[1]),
+        max_position_embeddings=get("context_length"),
+        rms_norm_eps=float(f'{get("attention.layer_norm_rms_epsilon"):.6g}'),
+        rope_parameters={"rope_type": "default", "rope_theta": theta},
+        tie_word_embeddings="output.weight" not in tensors,
+        attention_bias="blk.0.attn_q.bias" in tensors, mlp_bias="blk.0.ffn_up.bias" in tensors,
+        attn_implementation="eager")
+    model = LlamaForCausalLM(config).eval()
+    with torch.no_grad():
+        for name, p in model.named_parameters():   # a tied head is listed once
+            t = tensors.pop(gguf_name(name))
+            a = gguf.quants.dequantize(t.data, t.tensor_type).astype(np.float32)
+            if "q_proj" in name:
+                a = unpermute_qk(a, heads)
+            if "k_proj" in name:
+                a = unpermute_qk(a, kv_heads)
+            assert a.shape == tuple(p.shape), (name, a.shape, p.shape)
+            p.copy_(torch.from_numpy(np.ascontiguousarray(a)))
+    assert not tensors, list(tensors)
+    model.tie_weights()
+    return model
+
+
+def gpt2_tokenizer_from_gguf(path):
+    """The tokenizer as the model was trained with it: digits one by one, then byte-level BPE."""
+    import gguf
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    fields = gguf.GGUFReader(path).fields
+    get = lambda key: fields["tokenizer.ggml." + key].contents()
+    assert get("model") == "gpt2" and get("pre") == "smollm", (get("model"), get("pre"))
+    tokens = get("tokens")
+    tok = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)},
+                               [tuple(m.split(" ")) for m in get("merges")]))
+    tok.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tok.decoder = decoders.ByteLevel()
+    tok.add_special_tokens([AddedToken(t, special=True, normalized=False)
+                            for t, kind in zip(tokens, get("token_type")) if kind == 3])
+    return tok
+
+
+def nll(logits, ids):
+    """Negative log likelihood of ids[1:], in float64 from float32 logits."""
+    lp = torch.log_softmax(logits[:-1].double(), -1)
+    return -lp.gather(1, ids[1:, None])[:, 0]
+
+
+def greedy(model, prompt, n):
+    """n ids of greatest logit with a cache, and the least lead of the first over the second,
+    taken from the cached run and from one run without cache."""
+    ids, cache, step, margin = list(prompt), None, torch.tensor([prompt]), float("inf")
+    with torch.no_grad():
+        for _ in range(n):
+            out = model(step, past_key_values=cache, use_cache=True)
+            cache = out.past_key_values
+            top = out.logits[0, -1].topk(2)
+            margin = min(margin, float(top.values[0] - top.values[1]))
+            ids.append(int(top.indices[0]))
+            step = torch.tensor([[ids[-1]]])
+        whole = model(torch.tensor([ids[:-1]])).logits[0, len(prompt) - 1:]
+    top = whole.topk(2)
+    assert margin < 1e-3 or top.indices[:, 0].tolist() == ids[len(prompt):], "cache changes ids"
+    margin = min(margin, float((top.values[:, 0] - top.values[:, 1]).min()))
+    return ids[len(prompt):], margin
+
+
+CHAT = "<|im_start|>system\n{}<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+SMOL = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+PROMPTS = [
+    "The capital of France is", "Once upon a time, in a small village by the sea,",
+    "def fibonacci(n):\n    ", "Water boils at 100 degrees Celsius because",
+    CHAT.format(SMOL, "What is photosynthesis?"),
+    CHAT.format(SMOL, "Write a short poem about the moon."),
+    CHAT.format("You answer in one sentence.", "Why is the sky blue?"),
+    "1, 2, 3, 4, 5, 6, 7,", "Q: What is 12 times 12?\nA:", "#include <stdio.h>\n\nint main(void) {\n",
+    "SELECT name, age FROM users WHERE", "The mitochondria", "In 1969, the Apollo 11 mission",
+    "La Tour Eiffel est", "Der schnelle braune Fuchs", "caf\u00e9 na\u00efve d\u00e9j\u00e0 vu \u2014 these words",
+    "Dear Dr. Smith,\n\nI am writing to", "- apples\n- pears\n-", "{\"name\": \"Alice\", \"age\":",
+    "<html>\n<head>\n<title>", "To be, or not to be,", "x",
+    CHAT.format(SMOL, "List three uses of copper."), CHAT.format(SMOL, "Explain gravity to a child."),
+    CHAT.format(SMOL, "Translate 'good morning' into Spanish."),
+    "A triangle has three sides. A square has", "The opposite of hot is",
+    "My favourite recipe for tomato soup starts with", "According to the theory of evolution,",
+    "import numpy as np\n\ndef softmax(x):\n", "The three primary colours are",
+    "\u00bfC\u00f3mo est\u00e1s?", "Breaking news:", "Chapter 1\n\n", "The quick brown fox jumps over",
+    "In mathematics, a prime number is", "She opened the door and", "The human heart has four",
+    "The first law of thermodynamics states", "Photosynthesis is the process by which",
+    "World War II began in", "The largest planet in the solar system is", "A good teacher is",
+    "Python is a programming language that", "Climate change refers to", "The moon orbits",
+]
+
+
+def smollm2(args):
+    tok = gpt2_tokenizer_from_gguf(args.gguf)
+    for text, ids in (("Hello, we can use", [19556, 28, 392, 416, 722]),
+                      ("Hello world! 123", [19556, 905, 17, 216, 33, 34, 35]),
+                      ("  multiple   spaces", [216, 2701, 256, 5600])):
+        assert tok.encode(text).ids == ids, text
+    model = llama_from_gguf(args.gguf)
+    source = {"model": "SmolLM2-135M-Instruct, Q4_1 GGUF (Apache-2.0), dequantized to float32",
+              "text": "start of WikiText-2 (raw) test, CC BY-SA 3.0",
+              "versions": ", ".join(f"{k} {v}" for k, v in versions().items())}
+    text_ids = tok.encode(open(args.text, encoding="utf-8", newline="").read()[:60000]).ids
+
+    ids = torch.tensor(text_ids[:512])
+    with torch.no_grad():
+        logits = model(ids[None]).logits[0]
+    positions = torch.linspace(0, 511, 64).round().long()
+    vocab_ids = torch.arange(0, model.config.vocab_size, 512)
+    top = logits[positions].topk(16)
+    two = logits.topk(2).values
+    write_tensors(f"{CASES}/smollm2_logits.safetensors",
+                  {"ids": ids.int(), "positions": positions.int(), "vocab_ids": vocab_ids.int(),
+                   "logits": logits[positions][:, vocab_ids], "top_ids": top.indices.int(),
+                   "top_logits": top.values, "argmax": logits.argmax(-1).int(),
+                   "margin": two[:, 0] - two[:, 1],
+                   "logsumexp": torch.logsumexp(logits.double(), -1).float()}, source)
+    print(f"  512 tokens: std of logits {logits.std():.3f}, least lead of the greatest "
+          f"{(two[:, 0] - two[:, 1]).min():.5f}, nll {nll(logits, ids).mean():.6f}")
+
+    windows = [torch.tensor(text_ids[i * 1024:(i + 1) * 1024]) for i in range(4)]
+    with torch.no_grad():
+        losses = [nll(model(w[None]).logits[0], w) for w in windows]
+    mean = float(torch.cat(losses).mean())
+    assert sum(map(len, losses)) == 4 * 1023
+    write_json(f"{CASES}/smollm2_eval.json",
+               {**source, "how": "ids of the whole text, cut into windows of 1024 that do not overlap; "
+                "no BOS; the first id of a window is not predicted; mean over all predicted ids",
+                "window": 1024, "windows": 4, "predicted": 4 * 1023, "nll_mean": mean,
+                "ppl": float(np.exp(mean)), "nll_mean_of_window": [float(l.mean()) for l in losses],
+                "ids_source": "the text above through the tokenizer of the GGUF with "
+                "Sequence[Digits(individual_digits), ByteLevel(add_prefix_space=false)]",
+                "first_ids": text_ids[:16], "last_ids": text_ids[4080:4096]})
+    print(f"  nll {mean:.6f}, ppl {np.exp(mean):.4f}")
+
+    rows = []
+    for prompt in PROMPTS:
+        prompt_ids = tok.encode(prompt).ids
+        out, margin = greedy(model, prompt_ids, 64)
+        keep = margin >= args.margin
+        print(f"  {'kept' if keep else 'left out'}: {prompt[:40]!r} least margin {margin:.5f}",
+              flush=True)
+        if keep:
+            rows.append({"prompt": prompt, "prompt_ids": prompt_ids, "ids": out,
+                         "text": tok.decode(out, skip_special_tokens=False),
+                         "min_margin": round(margin, 6)})
+        if len(rows) == 20:
+            break
+    assert len(rows) == 20, len(rows)
+    write_lines(f"{CASES}/smollm2_greedy.jsonl", rows)
+
+
+# ---------------------------------------------------------------- real weights: encoders
+
+def load_st(folder, max_length=512):
+    """A SentenceTransformer whose ids are checked to be those of tokenizer.json itself."""
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+    st = SentenceTransformer(folder, device="cpu")
+    st.max_seq_length = max_length
+    raw = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    raw.no_padding()
+    raw.enable_truncation(max_length)
+    return st, raw
+
+
+def encode(st, raw, texts):
+    ids = [raw.encode(t).ids for t in texts]
+    for t, i in zip(texts, ids):
+        assert st.tokenizer(t, truncation=True, max_length=st.max_seq_length)["input_ids"] == i, t
+    return ids, st.encode(texts, batch_size=16, normalize_embeddings=True)
+
+
+def read_pairs(path):
+    with open(path, encoding="utf-8", newline="") as f:
+        return [row for row in csv.reader(f)]
+
+
+def minilm_texts(raw, text, pairs, count=1000, longest=400):
+    """Sentences and passages of 3..longest ids, always the same for the same files: two fifths
+    STS sentences, the rest starts of WikiText paragraphs cut at words to spread lengths."""
+    rng = np.random.default_rng(7)
+    short = sorted({s.strip() for row in read_pairs(pairs) for s in row[:2] if s.strip()})
+    picked = rng.permutation(len(short))[:count * 2 // 5]
+    rows = [{"text": short[i], "source": "STS benchmark, test"} for i in picked]
+    lines = [l.strip() for l in open(text, encoding="utf-8")]
+    paragraphs = [l for l in lines if len(l.split()) > 60 and not l.startswith("=")]
+    wanted = count - len(rows)
+    places = rng.permutation(len(paragraphs))
+    for i in range(wanted):
+        goal = 1 + round((longest - 3) * i / (wanted - 1))     # ids without [CLS] and [SEP]
+        k, words = 0, []
+        while True:                                            # join paragraphs if one is short
+            words += paragraphs[places[(i * 7 + k) % len(places)]].split()
+            k += 1
+            if len(raw.encode(" ".join(words)).ids) - 2 >= goal or len(words) > goal:
+                break
+        low, high = 1, min(len(words), goal)
+        while low < high:                                      # most words within the goal
+            mid = (low + high + 1) // 2
+            if len(raw.encode(" ".join(words[:mid])).ids) - 2 <= goal:
+                low = mid
+            else:
+                high = mid - 1
+        rows.append({"text": " ".join(words[:low]), "source": "WikiText-2 test, CC BY-SA 3.0"})
+    for row in rows:
+        row["tokens"] = len(raw.encode(row["text"]).ids)
+        assert row["tokens"] <= longest
+    return rows
+
+
+def minilm(args):
+    st, raw = load_st(args.model)
+    rows = minilm_texts(raw, args.text, args.pairs)
+    lengths = [r["tokens"] for r in rows]
+    print(f"  {len(rows)} texts of {min(lengths)}..{max(lengths)} ids, mean {np.mean(lengths):.0f}")
+    order = sorted(range(len(rows)), key=lambda i: lengths[i])
+    chosen = [order[i] for i in np.linspace(0, len(rows) - 1, 120).round().astype(int)]
+    part = [rows[i] for i in chosen]
+    _, embeddings = encode(st, raw, [r["text"] for r in part])
+    assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+    write_lines(f"{CASES}/minilm_sentences.jsonl", part)
+    write_tensors(f"{CASES}/minilm_embeddings.safetensors", {"embeddings": embeddings},
+                  {"max_seq_length": "512", "normalized": "true",
+                   "versions": ", ".join(f"{k} {v}" for k, v in versions().items())})
+
+    public = [-0.59059864, -0.25252345, 0.14972475, 0.05487579, -0.11783009, -0.16678402,
+              -0.23309596, -0.07095148]
+    question = "What is Deep Learning?"
+    tokens = raw.encode(question).ids
+    with torch.no_grad():
+        plain = st[0].auto_model(torch.tensor([tokens])).last_hidden_state[0].mean(0)
+    assert np.allclose(st.encode(question, normalize_embeddings=True),
+                       (plain / plain.norm()).numpy(), atol=1e-5)
+    with torch.no_grad():                            # float32 is right if float64 agrees
+        exact = st[0].auto_model.double()(torch.tensor([tokens])).last_hidden_state[0].mean(0)
+    st[0].auto_model.float()
+    rounding = float((plain - exact).abs().max())
+    assert rounding < 2e-6, rounding
+    off = float(np.abs(plain[:8].numpy() - public).max())
+    three = ["This framework generates embeddings for each input sentence",
+             "Sentences are passed as a list of string.",
+             "The quick brown fox jumps over the lazy dog."]
+    e = st.encode(three, normalize_embeddings=True).astype(np.float64)
+    cosines = [float(e[0] @ e[1]), float(e[0] @ e[2]), float(e[1] @ e[2])]
+    theirs = [0.50287, 0.11088, 0.09603]
+    apart = max(abs(a - b) for a, b in zip(cosines, theirs))
+    print(f"  question: {rounding:.1e} from float64, {off:.2e} from the published values; cosines "
+          f"{cosines}, {apart:.4f} from the published ones")
+    assert off < 1e-3 and apart < 0.04, "the published numbers are known to differ by this much"
+    write_json(f"{CASES}/minilm_golden.json",
+               {"model": "all-MiniLM-L6-v2, float32 (Apache-2.0)", "versions": versions(),
+                "max_seq_length": 512,
+                "unnormalized": {"text": question, "ids": tokens,
+                                 "embedding": [float(f"{v:.8g}") for v in plain.tolist()],
+                                 "published_first_values": public,
+                                 "published_by": "text-embeddings-inference's snapshot test, which "
+                                 "compares by cosine; its numbers are not float32 exact",
+                                 "published_max_difference": off,
+                                 "max_difference_from_float64": rounding},
+                "cosines": {"texts": three, "pairs": [[0, 1], [0, 2], [1, 2]], "values": cosines,
+                            "published": theirs,
+                            "published_by": "transformers.js' pipeline test (ONNX weights whose "
+                            "type is not stated; 8-bit weights move these cosines as far)",
+                            "published_max_difference": apart}})
+
+
+def e5(args):
+    st, raw = load_st(args.model)
+    rows = []
+    for path in args.pairs:
+        lang = os.path.basename(path).split("-")[1]
+        sentences = sorted({s.strip() for row in read_pairs(path) for s in row[:2]}, key=len)
+        for i in np.linspace(0, len(sentences) - 1, 20).round().astype(int):
+            rows.append({"lang": lang, "text": "query: " + sentences[i]})
+    ids, embeddings = encode(st, raw, [r["text"] for r in rows])
+    kept = list(range(0, len(rows), 2))
+    for i, row in enumerate(rows):
+        row["ids"] = ids[i]
+        row["row"] = i // 2 if i % 2 == 0 else None
+    write_lines(f"{CASES}/e5_sentences.jsonl", rows)
+    write_tensors(f"{CASES}/e5_embeddings.safetensors", {"embeddings": embeddings[kept]},
+                  {"normalized": "true",
+                   "versions": ", ".join(f"{k} {v}" for k, v in versions().items())})
+    print(f"  {len(rows)} sentences, {len(args.pairs)} languages, {min(map(len, ids))}.."
+          f"{max(map(len, ids))} ids, {sum(3 in i for i in ids)} with <unk>")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -396,6 +707,20 @@ def main():
     v.add_argument("--full", action="store_true", help="wider shapes; not for the repository")
     v.add_argument("--out", default=MODELS)
     v.set_defaults(run=tiny)
+    v = verbs.add_parser("smollm2")
+    v.add_argument("--gguf", required=True, help="SmolLM2-135M-Instruct.Q4_1.gguf")
+    v.add_argument("--text", required=True, help="wiki.test.raw")
+    v.add_argument("--margin", type=float, default=1e-3, help="least lead of the greatest logit")
+    v.set_defaults(run=smollm2)
+    v = verbs.add_parser("minilm")
+    v.add_argument("--model", required=True, help="folder of all-MiniLM-L6-v2")
+    v.add_argument("--text", required=True, help="wiki.test.raw")
+    v.add_argument("--pairs", required=True, help="stsb-en-test.csv")
+    v.set_defaults(run=minilm)
+    v = verbs.add_parser("e5")
+    v.add_argument("--model", required=True, help="folder of multilingual-e5-small")
+    v.add_argument("--pairs", required=True, nargs="+", help="stsb-XX-test.csv of each language")
+    v.set_defaults(run=e5)
     args = p.parse_args()
     print("versions:", versions())
     args.run(args)
