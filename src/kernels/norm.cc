@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
@@ -64,6 +65,18 @@ void L2NormalizeRow(float* x, size_t n) {
     StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
 }
 
+void SoftmaxRow(float* x, size_t n) {
+  float most = x[0];
+  for (size_t i = 1; i < n; ++i) most = most < x[i] ? x[i] : most;
+  F16 sum = Set(0.0f);
+  for (size_t i = 0; i < n; i += 16) {
+    StoreFirst(Exp(Sub(LoadFirst(x + i, n - i), Set(most))), x + i, n - i);
+    sum = Add(sum, LoadFirst(x + i, n - i));
+  }
+  const F16 total = Set(Sum(sum));
+  for (size_t i = 0; i < n; i += 16) StoreFirst(Div(LoadFirst(x + i, n - i), total), x + i, n - i);
+}
+
 }  // namespace dunnock::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -73,6 +86,7 @@ namespace dunnock {
 HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(L2NormalizeRow);
+HWY_EXPORT(SoftmaxRow);
 
 namespace {
 
@@ -103,6 +117,10 @@ void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<c
 
 void L2Normalize(Rows x) {
   for (size_t i = 0; i < x.count; ++i) HWY_DYNAMIC_DISPATCH(L2NormalizeRow)(x[i], x.cols);
+}
+
+void Softmax(std::span<float> values) {
+  if (!values.empty()) HWY_DYNAMIC_DISPATCH(SoftmaxRow)(values.data(), values.size());
 }
 
 double LogSumExp(std::span<const float> values) {

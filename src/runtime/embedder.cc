@@ -1,0 +1,187 @@
+#include "runtime/embedder.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/str.h"
+#include "kernels/norm.h"
+
+namespace dunnock {
+namespace {
+
+// One pass holds about this many tokens: enough to keep every core busy, little enough for the cache.
+constexpr size_t kBatchTokens = 1024;
+
+Result<Json> ReadJsonFile(const FileSet& files, const std::string& name) {
+  const auto it = files.find(name);
+  if (it == files.end()) return Json::object();
+  auto json = ParseJson(it->second.text());
+  if (!json) return In(name, std::move(json).error());
+  return json;
+}
+
+}  // namespace
+
+Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions) {
+  EmbedderConfig config;
+  config.max_tokens = positions;
+  DUNNOCK_TRY(const Json bert, ReadJsonFile(files, "sentence_bert_config.json"));
+  if (const auto most = FindInt(bert, "max_seq_length"); most && *most > 0) {
+    config.max_tokens = std::min(positions, static_cast<size_t>(*most));
+  }
+  DUNNOCK_TRY(const Json pooling, ReadJsonFile(files, "1_Pooling/config.json"));
+  bool mean = FindBool(pooling, "pooling_mode_mean_tokens").value_or(false);
+  const bool cls = FindBool(pooling, "pooling_mode_cls_token").value_or(false);
+  for (const char* other : {"pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens",
+                            "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"}) {
+    if (FindBool(pooling, other).value_or(false)) {
+      return Unsupported(Str("1_Pooling/config.json: ", other, ": expected mean or cls pooling"));
+    }
+  }
+  if (const auto mode = FindString(pooling, "pooling_mode")) mean = *mode == "mean";
+  if (cls && mean) return Unsupported("1_Pooling/config.json: mean and cls pooling together: expected one of them");
+  config.pooling = cls || FindString(pooling, "pooling_mode") == "cls" ? Pooling::kCls : Pooling::kMean;
+
+  // modules.json lists what follows the encoder; without it the model is a plain one, and unit
+  // length is what search wants.
+  DUNNOCK_TRY(const Json modules, ([&]() -> Result<Json> {
+                const auto it = files.find("modules.json");
+                if (it == files.end()) return Json();
+                auto json = ParseJson(it->second.text());
+                if (!json) return In("modules.json", std::move(json).error());
+                return json;
+              }()));
+  if (modules.is_array()) {
+    config.normalize = false;
+    for (const Json& module : modules) {
+      const std::string type = FindString(module, "type").value_or("");
+      const std::string name = type.substr(type.rfind('.') + 1);
+      if (name == "Normalize") {
+        config.normalize = true;
+      } else if (name != "Transformer" && name != "Pooling") {
+        return Unsupported(Str("modules.json: module \"", type, "\": expected Transformer, Pooling or Normalize"));
+      }
+    }
+  }
+  DUNNOCK_TRY(const Json st, ReadJsonFile(files, "config_sentence_transformers.json"));
+  if (const Json* prompts = FindMember(st, "prompts"); prompts != nullptr && prompts->is_object()) {
+    for (const auto& [name, text] : prompts->items()) {
+      if (text.is_string()) config.prompts[name] = text.get<std::string>();
+    }
+  }
+  config.default_prompt = FindString(st, "default_prompt_name").value_or("");
+  return config;
+}
+
+Result<Embedder> Embedder::Create(const Engine& engine) {
+  const ModelInfo& info = engine.model().info();
+  if (info.causal) {
+    return Unsupported(Str("a model of type \"", info.model_type, "\" does not embed: use `dunnock run`, or an encoder"));
+  }
+  Embedder embedder(engine);
+  DUNNOCK_TRY(embedder.config_, ReadEmbedderConfig(engine.files(), info.context_length));
+  return embedder;
+}
+
+Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> texts, const EmbedOptions& options) {
+  DUNNOCK_TRY(const Tokenizer* tokenizer, engine_->tokenizer());
+  std::string prompt;
+  const std::string& name = options.prompt_name.empty() ? config_.default_prompt : options.prompt_name;
+  if (!name.empty()) {
+    const auto it = config_.prompts.find(name);
+    if (it != config_.prompts.end()) {
+      prompt = it->second;
+    } else if (config_.prompts.empty()) {
+      prompt = name + ": ";  // what encoders of the E5 kind expect, whose folders do not say so
+    } else {
+      std::string known;
+      for (const auto& [key, value] : config_.prompts) known += Str(known.empty() ? "" : ", ", key);
+      return Invalid(Str("prompt name \"", name, "\": this model knows ", known));
+    }
+  }
+  std::vector<std::vector<int32_t>> ids(texts.size());
+  std::vector<bool> cut(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    // sentence-transformers strips white space at both ends.
+    constexpr std::string_view kSpace = " \t\n\r\v\f";
+    std::string text = prompt + texts[i];
+    text.erase(0, std::min(text.find_first_not_of(kSpace), text.size()));
+    text.erase(text.find_last_not_of(kSpace) + 1);
+    bool truncated = false;
+    ids[i] = tokenizer->EncodeTruncated(text, config_.max_tokens, &truncated).ids;
+    if (truncated && !options.truncate) {
+      const size_t full = tokenizer->Encode(text).size();
+      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " of ", texts.size(), " has ", full, " tokens, the model takes ",
+                                         config_.max_tokens, ": shorten it, or cut it with --truncate"));
+    }
+    cut[i] = truncated;
+  }
+  DUNNOCK_TRY(std::vector<Embedding> out, EmbedIds(ids, options.normalize));
+  for (size_t i = 0; i < out.size(); ++i) out[i].truncated = cut[i];
+  return out;
+}
+
+Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<int32_t>> texts, bool normalize) {
+  const size_t positions = engine_->model().info().context_length;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (const Status fine = engine_->CheckIds(texts[i]); !fine) return In(Str("text ", i + 1), fine.error());
+    if (texts[i].size() > positions) {
+      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " has ", texts[i].size(), " tokens, the model has ", positions, " positions"));
+    }
+  }
+  const ThreadPool::Use use(engine_->pool());
+  std::vector<Embedding> out(texts.size());
+  std::vector<const std::vector<int32_t>*> batch;
+  std::vector<Embedding*> results;
+  size_t tokens = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (!batch.empty() && tokens + texts[i].size() > kBatchTokens) {
+      EmbedBatch(batch, normalize && config_.normalize, results);
+      batch.clear();
+      results.clear();
+      tokens = 0;
+    }
+    batch.push_back(&texts[i]);
+    results.push_back(&out[i]);
+    tokens += texts[i].size();
+  }
+  if (!batch.empty()) EmbedBatch(batch, normalize && config_.normalize, results);
+  return out;
+}
+
+void Embedder::EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize,
+                          std::span<Embedding* const> out) {
+  const ModelInfo& info = engine_->model().info();
+  while (caches_.size() < texts.size()) caches_.emplace_back(info.kv, info.context_length);
+  std::vector<int32_t> ids, types;
+  std::vector<uint32_t> positions;
+  std::vector<Sequence> sequences;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const std::vector<int32_t>& text = *texts[i];
+    caches_[i].Truncate(0);
+    caches_[i].Reserve(text.size());
+    sequences.push_back({ids.size(), text.size(), &caches_[i]});
+    ids.insert(ids.end(), text.begin(), text.end());
+    for (uint32_t p = 0; p < text.size(); ++p) positions.push_back(p);
+  }
+  types.assign(ids.size(), 0);
+  std::vector<float> memory(ids.size() * info.hidden_size);
+  const Rows hidden{memory.data(), ids.size(), info.hidden_size};
+  engine_->model().Forward(hidden, {ids, types, positions, sequences, nullptr}, scratch_);
+
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const Sequence& s = sequences[i];
+    std::vector<float>& vector = out[i]->values;
+    vector.assign(hidden[s.first_row], hidden[s.first_row] + info.hidden_size);
+    if (config_.pooling == Pooling::kMean) {
+      for (size_t t = 1; t < s.count; ++t) {
+        for (size_t d = 0; d < vector.size(); ++d) vector[d] += hidden[s.first_row + t][d];
+      }
+      for (float& v : vector) v /= static_cast<float>(s.count);
+    }
+    if (normalize) L2Normalize({vector.data(), 1, vector.size()});
+    out[i]->tokens = s.count;
+  }
+}
+
+}  // namespace dunnock

@@ -1,0 +1,81 @@
+#pragma once
+// Engine: one loaded model with everything that belongs to it: tokenizer, chat template, generation
+// config. Immutable after loading; any number of sessions and embedders may use it at once, each with
+// its own thread.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "models/model.h"
+#include "runtime/sampler.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace dunnock {
+
+struct EngineOptions {
+  Compute compute = Compute::kAuto;
+  size_t threads = 0;  // 0: ThreadPool::DefaultThreads()
+  ProgressFn progress;
+  // Used when the checkpoint has no chat template of its own.
+  std::string fallback_template;
+};
+
+struct ChatMessage {
+  std::string role;  // "system", "user", "assistant", ...
+  std::string content;
+};
+
+class Engine {
+ public:
+  // A checkpoint folder's files, or one GGUF file. A checkpoint without a tokenizer still loads;
+  // what needs one then says so.
+  static Result<std::unique_ptr<Engine>> Load(FileSet files, const EngineOptions& options);
+
+  const Model& model() const { return *model_; }
+  ThreadPool& pool() const { return *pool_; }
+  // The error explains why there is none.
+  Result<const Tokenizer*> tokenizer() const;
+  Result<const ChatTemplate*> chat_template() const;
+  const FileSet& files() const { return files_; }  // config.json and its like, without the weights
+
+  // generation_config.json, with its defaults where it is silent.
+  const SamplingOptions& sampling() const { return sampling_; }
+  // Ids that end a reply: the union of config, generation config and the template's turn end.
+  const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
+
+  // The ids of a conversation, ready for the assistant's answer. Text of the messages is never
+  // parsed for special tokens.
+  Result<std::vector<int32_t>> EncodeChat(std::span<const ChatMessage> messages) const;
+  // The ids of plain text, with the tokens the tokenizer's post-processor adds.
+  Result<std::vector<int32_t>> EncodeText(std::string_view text) const;
+  Status CheckIds(std::span<const int32_t> ids) const;
+  // Renders with any variables; bos_token and its like are added.
+  Result<RenderedPrompt> Render(OrderedJson variables) const;
+
+ private:
+  void ReadGenerationConfig(const Json& config);
+
+  FileSet files_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::optional<Tokenizer> tokenizer_;
+  std::string no_tokenizer_;  // the reason
+  std::optional<ChatTemplate> template_;
+  std::string no_template_;
+  OrderedJson special_tokens_;  // bos_token, eos_token, ... as the template wants them
+  SamplingOptions sampling_;
+  std::vector<int32_t> stop_ids_;
+};
+
+// Template source and special tokens as a folder's tokenizer_config.json, chat_template.jinja and
+// special_tokens_map.json give them.
+std::string FindChatTemplate(const FileSet& files);
+OrderedJson FindSpecialTokens(const FileSet& files);
+
+}  // namespace dunnock

@@ -1,0 +1,165 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+#include "base/str.h"
+#include "runtime/stop.h"
+
+namespace dunnock {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double MsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// A long prompt runs in pieces, which bounds the scratch memory; the result does not depend on it.
+constexpr size_t kPrefillRows = 256;
+constexpr size_t kLogitsRows = 16;
+
+}  // namespace
+
+std::string_view NameOf(FinishReason reason) {
+  return reason == FinishReason::kStop ? "stop" : reason == FinishReason::kLength ? "length" : "cancelled";
+}
+
+uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits) {
+  for (const float v : logits) checksum = (std::rotl(checksum, 5) ^ std::bit_cast<uint32_t>(v)) * 0x9E3779B97F4A7C15u;
+  return checksum;
+}
+
+Result<Session> Session::Create(const Engine& engine, size_t context_length) {
+  const ModelInfo& info = engine.model().info();
+  if (!info.causal) {
+    return Unsupported(Str("a model of type \"", info.model_type, "\" does not generate text: use `dunnock embed`"));
+  }
+  if (context_length > info.context_length) {
+    return Fail(ErrorCode::kLimit, Str("a context of ", context_length, " tokens was asked for, the model was made for ",
+                                       info.context_length));
+  }
+  return Session(engine, context_length == 0 ? info.context_length : context_length);
+}
+
+Session::Session(const Engine& engine, size_t context_length)
+    : engine_(&engine), cache_(engine.model().info().kv, context_length) {}
+
+void Session::Truncate(size_t length) {
+  cache_.Truncate(length);
+  ids_.resize(length);
+}
+
+ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
+  const size_t n = ids.size(), hidden_size = engine_->model().info().hidden_size;
+  positions_.resize(n);
+  for (size_t i = 0; i < n; ++i) positions_[i] = static_cast<uint32_t>(cache_.length() + i);
+  cache_.Reserve(n);
+  const Sequence sequence{0, n, &cache_};
+  const Batch batch{ids, {}, positions_, {&sequence, 1}, nullptr};
+  const Rows hidden{static_cast<float*>(hidden_.Reserve(n * hidden_size * sizeof(float))), n, hidden_size};
+  engine_->model().Forward(hidden, batch, scratch_);
+  cache_.Commit(n);
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+  return {hidden[n - wanted], wanted, hidden_size};
+}
+
+Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each) {
+  DUNNOCK_TRY_STATUS(engine_->CheckIds(ids));
+  if (ids.size() > context_length()) {
+    return Fail(ErrorCode::kLimit, Str(ids.size(), " tokens were given, the context holds ", context_length()));
+  }
+  const ThreadPool::Use use(engine_->pool());
+  Clear();
+  const size_t vocab = engine_->model().info().vocab_size;
+  const Rows block{static_cast<float*>(logits_.Reserve(kLogitsRows * vocab * sizeof(float))), kLogitsRows, vocab};
+  for (size_t at = 0; at < ids.size(); at += kPrefillRows) {
+    const size_t n = std::min(kPrefillRows, ids.size() - at);
+    const ConstRows hidden = Run(ids.subspan(at, n), n);
+    for (size_t row = first > at ? std::min(first - at, n) : 0; row < n; row += kLogitsRows) {
+      const size_t rows = std::min(kLogitsRows, n - row);
+      const Rows logits{block.data, rows, vocab};
+      engine_->model().Logits(logits, {hidden[row], rows, hidden.cols});
+      for (size_t i = 0; i < rows; ++i) each(at + row + i, {logits[i], vocab});
+    }
+  }
+  return {};
+}
+
+Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
+  DUNNOCK_TRY_STATUS(engine_->CheckIds(prompt));
+  DUNNOCK_TRY_STATUS(CheckSampling(options.sampling));
+  const size_t room = context_length() > prompt.size() ? context_length() - prompt.size() : 0;
+  if (room < std::max<size_t>(options.max_tokens, 1)) {
+    return Fail(ErrorCode::kLimit, Str("the prompt has ", prompt.size(), " tokens and ", std::max<size_t>(options.max_tokens, 1),
+                                       " more were asked for, the context holds ", context_length(),
+                                       ": shorten the prompt, or ask for fewer tokens with -n"));
+  }
+  const size_t max_tokens = options.max_tokens == 0 ? room : options.max_tokens;
+  const Tokenizer* tokenizer = nullptr;
+  if (options.decode_text) {
+    DUNNOCK_TRY(tokenizer, engine_->tokenizer());
+  }
+  const ThreadPool::Use use(engine_->pool());
+  const auto cancelled = [&] { return options.cancel != nullptr && options.cancel->load(); };
+
+  Reply reply;
+  const Clock::time_point start = Clock::now();
+  reply.prompt_tokens = prompt.size();
+  // At least the last token runs again: its logits are wanted.
+  const auto differ = std::mismatch(ids_.begin(), ids_.end(), prompt.begin(), prompt.end());
+  reply.cached_tokens = std::min(static_cast<size_t>(differ.first - ids_.begin()), prompt.size() - 1);
+  Truncate(reply.cached_tokens);
+  ConstRows last;
+  for (size_t at = reply.cached_tokens; at < prompt.size(); at += kPrefillRows) {
+    if (options.on_prefill) options.on_prefill({"prompt", at, prompt.size()});
+    if (cancelled()) {
+      reply.finish_reason = FinishReason::kCancelled;
+      return reply;
+    }
+    last = Run(prompt.subspan(at, std::min(kPrefillRows, prompt.size() - at)), 1);
+  }
+  reply.prompt_ms = MsSince(start);
+
+  Sampler sampler(options.sampling);
+  sampler.SeePrompt(prompt);
+  StopMatcher stops(options.stop);
+  std::optional<StreamDecoder> decoder;
+  if (tokenizer != nullptr) decoder.emplace(*tokenizer);
+  const auto show = [&](const std::string& text) {
+    reply.text += text;
+    return text.empty() || !options.on_text || options.on_text(text);
+  };
+  const size_t vocab = engine_->model().info().vocab_size;
+  const Rows logits{static_cast<float*>(logits_.Reserve(vocab * sizeof(float))), 1, vocab};
+  const std::vector<int32_t>& stop_ids = engine_->stop_ids();
+  const Clock::time_point decode_start = Clock::now();
+  reply.finish_reason = FinishReason::kLength;
+  for (;;) {
+    engine_->model().Logits(logits, last);
+    reply.checksum = FoldChecksum(reply.checksum, {logits.data, vocab});
+    const int32_t id = sampler.Next({logits.data, vocab});
+    if (reply.ids.empty()) reply.first_token_ms = MsSince(start);
+    if (!options.ignore_stop_ids && std::binary_search(stop_ids.begin(), stop_ids.end(), id)) {
+      reply.finish_reason = FinishReason::kStop;
+      break;
+    }
+    reply.ids.push_back(id);
+    if (decoder && (!show(stops.Push(decoder->Push(id))) || stops.stopped())) {
+      reply.finish_reason = stops.stopped() ? FinishReason::kStop : FinishReason::kCancelled;
+      break;
+    }
+    if (reply.ids.size() == max_tokens) break;
+    if (cancelled()) {
+      reply.finish_reason = FinishReason::kCancelled;
+      break;
+    }
+    last = Run({&id, 1}, 1);
+  }
+  if (decoder && !stops.stopped()) show(stops.Push(decoder->Finish()) + stops.Finish());
+  reply.decode_ms = MsSince(decode_start);
+  return reply;
+}
+
+}  // namespace dunnock
