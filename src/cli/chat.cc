@@ -1,0 +1,282 @@
+// A conversation on the terminal. Ctrl-C stops the answer, not the program.
+
+#include <histedit.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/str.h"
+#include "cli/verbs.h"
+#include "io/file.h"
+
+namespace dunnock::cli {
+namespace {
+
+struct Flags {
+  std::string model, system;
+  size_t max_tokens = 0, context = 0;
+  SamplingFlags sampling;
+};
+
+constexpr std::string_view kHelp =
+    "/help            this list\n"
+    "/system TEXT     set the system message and begin anew; without TEXT, show it\n"
+    "/clear           forget the conversation\n"
+    "/save FILE       write the conversation as JSON\n"
+    "/load FILE       read one back\n"
+    "/set             show the sampling settings\n"
+    "/set NAME VALUE  temp, top-k, top-p, min-p, repeat-penalty, seed, max-tokens\n"
+    "/exit            leave (Ctrl-D does as well)\n"
+    "\"\"\" begins and ends a message of several lines. Ctrl-C stops an answer.\n";
+
+// Lines from a terminal with editing and history, or plain ones from a pipe.
+class LineReader {
+ public:
+  LineReader() {
+    if (!StdinIsTerminal()) return;
+    edit_ = el_init("dunnock", stdin, stdout, stderr);
+    history_ = history_init();
+    HistEvent event;
+    history(history_, &event, H_SETSIZE, 500);
+    const char* home = std::getenv("HOME");
+    if (home != nullptr) path_ = Str(home, "/.dunnock_history");
+    if (!path_.empty()) history(history_, &event, H_LOAD, path_.c_str());
+    el_set(edit_, EL_PROMPT, +[](EditLine*) -> char* { return prompt_; });
+    el_set(edit_, EL_EDITOR, "emacs");
+    el_set(edit_, EL_HIST, history, history_);
+    el_set(edit_, EL_SIGNAL, 1);
+    el_source(edit_, nullptr);
+  }
+  ~LineReader() {
+    if (edit_ == nullptr) return;
+    HistEvent event;
+    if (!path_.empty()) history(history_, &event, H_SAVE, path_.c_str());
+    history_end(history_);
+    el_end(edit_);
+  }
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  std::optional<std::string> Read(const char* prompt) {
+    std::string line;
+    if (edit_ == nullptr) {
+      if (!std::getline(std::cin, line)) return std::nullopt;
+      return line;
+    }
+    std::snprintf(prompt_, sizeof prompt_, "%s", prompt);
+    int count = 0;
+    const char* text = el_gets(edit_, &count);
+    if (text == nullptr || count <= 0) return std::nullopt;
+    line.assign(text, static_cast<size_t>(count));
+    while (!line.empty() && line.back() == '\n') line.pop_back();
+    HistEvent event;
+    if (!line.empty()) history(history_, &event, H_ENTER, line.c_str());
+    return line;
+  }
+
+ private:
+  static inline char prompt_[16];
+  EditLine* edit_ = nullptr;
+  History* history_ = nullptr;
+  std::string path_;
+};
+
+class Chat {
+ public:
+  Chat(const Common& common, const Flags& flags, const Engine& engine, Session session)
+      : common_(common), flags_(flags), engine_(engine), session_(std::move(session)) {
+    sampling_ = flags_.sampling.Over(engine.sampling());
+    SetSystem(flags_.system);
+  }
+
+  int Run() {
+    const Colours& c = StdoutColours();
+    if (StdinIsTerminal()) {
+      Print(Str(c.bold, flags_.model, c.reset, c.dim, "  context ", session_.context_length(), " tokens. /help lists the commands.\n", c.reset));
+    }
+    while (std::optional<std::string> line = reader_.Read("> ")) {
+      if (line->starts_with("\"\"\"")) {
+        line = ReadBlock(line->substr(3));
+        if (!line) break;
+      } else if (line->starts_with('/')) {
+        if (!Command(*line)) break;
+        continue;
+      }
+      if (line->find_first_not_of(" \t") == std::string::npos) continue;
+      Answer(*line);
+    }
+    if (StdinIsTerminal()) Print("\n");
+    return 0;
+  }
+
+ private:
+  void SetSystem(const std::string& text) {
+    messages_.clear();
+    if (!text.empty()) messages_.push_back({"system", text});
+    session_.Clear();
+  }
+
+  std::optional<std::string> ReadBlock(std::string text) {
+    for (;;) {
+      if (const size_t end = text.find("\"\"\""); end != std::string::npos) return text.substr(0, end);
+      const std::optional<std::string> line = reader_.Read(". ");
+      if (!line) return std::nullopt;
+      text += (text.empty() ? "" : "\n") + *line;
+    }
+  }
+
+  void Answer(const std::string& text) {
+    messages_.push_back({"user", text});
+    const Colours& c = StdoutColours();
+    const auto failed = [&](const Error& error) {
+      messages_.pop_back();
+      std::fprintf(stderr, "%s\n", error.message.c_str());
+    };
+    const auto prompt = engine_.EncodeChat(messages_);
+    if (!prompt) return failed(prompt.error());
+    const CancelScope cancel;
+    GenerateOptions options;
+    options.sampling = sampling_;
+    options.max_tokens = max_tokens_;
+    options.cancel = &CancelScope::flag();
+    options.on_prefill = ProgressLine(common_);
+    bool first = true;
+    Print(c.cyan);
+    options.on_text = [&](std::string_view piece) {
+      if (first) ClearProgressLine(common_);
+      first = false;
+      Print(piece);
+      return true;
+    };
+    const auto reply = session_.Generate(*prompt, options);
+    Print(Str(c.reset, "\n"));
+    if (!reply) return failed(reply.error());
+    messages_.push_back({"assistant", reply->text});
+    if (StdoutIsTerminal()) {
+      const double speed = reply->decode_ms > 0 ? 1000.0 * static_cast<double>(reply->ids.size()) / reply->decode_ms : 0.0;
+      Print(Str(c.dim, reply->finish_reason == FinishReason::kCancelled ? "stopped, " : "", reply->ids.size(), " tokens, ",
+                static_cast<int>(speed), " tok/s, context ", session_.used(), " of ", session_.context_length(), c.reset, "\n"));
+    }
+  }
+
+  // False: leave.
+  bool Command(const std::string& line) {
+    const size_t space = line.find(' ');
+    const std::string name = line.substr(0, space);
+    const std::string rest = space == std::string::npos ? "" : line.substr(line.find_first_not_of(' ', space));
+    if (name == "/exit" || name == "/bye" || name == "/quit") return false;
+    if (name == "/help" || name == "/?") {
+      Print(kHelp);
+    } else if (name == "/clear") {
+      SetSystem(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content : "");
+    } else if (name == "/system") {
+      if (rest.empty()) {
+        Print(Str(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content : "(the template's default)", "\n"));
+      } else {
+        SetSystem(rest);
+      }
+    } else if (name == "/save") {
+      Report(Save(rest));
+    } else if (name == "/load") {
+      Report(Load(rest));
+    } else if (name == "/set") {
+      Report(Set(rest));
+    } else {
+      std::fprintf(stderr, "%s is not a command: /help lists them\n", name.c_str());
+    }
+    return true;
+  }
+
+  static void Report(const Status& status) {
+    if (!status) std::fprintf(stderr, "%s\n", status.error().message.c_str());
+  }
+
+  Status Save(const std::string& path) const {
+    if (path.empty()) return Invalid("/save: expected a file name");
+    OrderedJson list = OrderedJson::array();
+    for (const ChatMessage& m : messages_) list.push_back({{"role", m.role}, {"content", m.content}});
+    const std::string text = DumpJsonPretty({{"model", flags_.model}, {"messages", list}}) + "\n";
+    return WriteFileAtomically(path, AsBytes(text));
+  }
+
+  Status Load(const std::string& path) {
+    DUNNOCK_TRY(const std::string text, ReadTextFile(path));
+    auto json = ParseJson(text);
+    if (!json) return In(path, std::move(json).error());
+    const Json* list = FindMember(*json, "messages");
+    if (list == nullptr || !list->is_array()) return Invalid(Str(path, ": expected {\"messages\": [...]}"));
+    std::vector<ChatMessage> messages;
+    for (const Json& m : *list) {
+      DUNNOCK_TRY(std::string role, RequiredString(m, "role"));
+      DUNNOCK_TRY(std::string content, RequiredString(m, "content"));
+      messages.push_back({std::move(role), std::move(content)});
+    }
+    messages_ = std::move(messages);
+    Print(Str(messages_.size(), " messages\n"));
+    return {};
+  }
+
+  Status Set(const std::string& words) {
+    if (words.empty()) {
+      Print(Str("temp ", sampling_.temperature, "  top-k ", sampling_.top_k, "  top-p ", sampling_.top_p, "  min-p ", sampling_.min_p,
+                "  repeat-penalty ", sampling_.repetition_penalty, "  seed ", sampling_.seed, "  max-tokens ", max_tokens_, "\n"));
+      return {};
+    }
+    const size_t space = words.find(' ');
+    const std::string name = words.substr(0, space);
+    const std::string text = space == std::string::npos ? "" : words.substr(space + 1);
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != 0) return Invalid(Str("/set ", name, ": expected a number"));
+    SamplingOptions changed = sampling_;
+    size_t max_tokens = max_tokens_;
+    if (name == "temp") changed.temperature = value;
+    else if (name == "top-k") changed.top_k = static_cast<int32_t>(value);
+    else if (name == "top-p") changed.top_p = value;
+    else if (name == "min-p") changed.min_p = value;
+    else if (name == "repeat-penalty") changed.repetition_penalty = value;
+    else if (name == "seed") changed.seed = static_cast<uint64_t>(value);
+    else if (name == "max-tokens" && value >= 0) max_tokens = static_cast<size_t>(value);
+    else return Invalid(Str("/set ", name, ": expected temp, top-k, top-p, min-p, repeat-penalty, seed or max-tokens"));
+    DUNNOCK_TRY_STATUS(CheckSampling(changed));
+    sampling_ = changed;
+    max_tokens_ = max_tokens;
+    return {};
+  }
+
+  const Common& common_;
+  const Flags& flags_;
+  const Engine& engine_;
+  Session session_;
+  SamplingOptions sampling_;
+  size_t max_tokens_ = flags_.max_tokens;
+  std::vector<ChatMessage> messages_;
+  LineReader reader_;
+};
+
+Result<int> Run(const Common& common, const Flags& flags) {
+  DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
+  if (!engine->chat_template()) return std::unexpected(engine->chat_template().error());
+  DUNNOCK_TRY(Session session, Session::Create(*engine, flags.context));
+  return Chat(common, flags, *engine, std::move(session)).Run();
+}
+
+}  // namespace
+
+void AddChat(CLI::App& program, Common& common, Action* action) {
+  CLI::App* verb = program.add_subcommand("chat", "Talk with a model");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
+  verb->add_option("--system,--sys", flags->system, "System message");
+  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens, "Most tokens of an answer; 0: until the context is full")
+      ->capture_default_str();
+  verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
+  flags->sampling.Add(*verb);
+  AddComputeFlags(*verb, common);
+  AddCommonFlags(*verb, common);
+  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+}
+
+}  // namespace dunnock::cli

@@ -1,0 +1,237 @@
+#include "cli/common.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/str.h"
+#include "io/file.h"
+#include "kernels/target.h"
+
+namespace dunnock::cli {
+
+HubOptions Common::hub() const {
+  HubOptions options = HubOptions::FromEnvironment();
+  if (!cache_dir.empty()) options.SetCacheDir(cache_dir);
+  options.offline = options.offline || offline;
+  options.progress = ProgressLine(*this);
+  return options;
+}
+
+void AddCommonFlags(CLI::App& verb, Common& common) {
+  verb.add_option("-t,--threads", common.threads, "Threads to compute with (default: physical cores)")
+      ->envname("DUNNOCK_THREADS")
+      ->check(CLI::Range(1, 256));
+  verb.add_flag("-q,--quiet", common.quiet, "No progress and no messages but errors");
+  verb.add_flag("--offline", common.offline, "Open no network connection");
+  verb.add_option("--cache-dir", common.cache_dir, "Where models are kept (default: the Hugging Face cache)")
+      ->envname("DUNNOCK_CACHE")
+      ->type_name("DIR");
+  verb.add_flag("--json", common.json, "Print one JSON object");
+}
+
+void AddComputeFlags(CLI::App& verb, Common& common) {
+  verb.add_option("--compute", common.compute, "auto: integer matrix products; f32: everything in float32")
+      ->check(CLI::IsMember({"auto", "f32"}))
+      ->capture_default_str();
+  verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")->type_name("TARGET");
+}
+
+Result<FileSet> OpenModel(const Common& common, const std::string& name, std::string* template_fallback) {
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, common.hub()));
+  ClearProgressLine(common);
+  if (template_fallback != nullptr) *template_fallback = model.template_fallback;
+  return OpenFetched(model);
+}
+
+Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name) {
+  if (!common.cpu.empty()) {
+    if (const Status forced = ForceTarget(common.cpu); !forced) return In("--cpu", forced.error());
+  }
+  EngineOptions options;
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, &options.fallback_template));
+  options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
+  options.threads = common.threads;
+  options.progress = ProgressLine(common);
+  auto engine = Engine::Load(std::move(files), options);
+  ClearProgressLine(common);
+  if (!engine) return In(name, std::move(engine).error());
+  return engine;
+}
+
+Result<FileSet> OpenSideFiles(const Common& common, const std::string& name) {
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name));
+  for (const auto& [file, blob] : files) {
+    if (!file.ends_with(".gguf")) continue;
+    DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));
+    return std::move(checkpoint.files);
+  }
+  return files;
+}
+
+Result<std::vector<int32_t>> ParseIds(const std::string& text) {
+  std::vector<int32_t> ids;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    if (*at == ',' || *at == ' ') {
+      ++at;
+      continue;
+    }
+    int32_t id = 0;
+    const auto [next, error] = std::from_chars(at, end, id);
+    if (error != std::errc() || (next < end && *next != ',' && *next != ' ')) {
+      return Invalid(Str("--ids: expected numbers separated by commas, found \"", std::string(at, end).substr(0, 20), "\""));
+    }
+    ids.push_back(id);
+    at = next;
+  }
+  return ids;
+}
+
+bool StdoutIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
+bool StderrIsTerminal() { return isatty(STDERR_FILENO) != 0; }
+bool StdinIsTerminal() { return isatty(STDIN_FILENO) != 0; }
+
+ProgressFn ProgressLine(const Common& common) {
+  if (common.quiet || !StderrIsTerminal()) return {};
+  using Clock = std::chrono::steady_clock;
+  struct State {
+    std::string stage;
+    Clock::time_point start = Clock::now(), drawn{};
+    uint64_t first = 0;
+  };
+  return [state = std::make_shared<State>()](const Progress& p) {
+    const Clock::time_point now = Clock::now();
+    if (p.stage != state->stage) *state = {p.stage, now, {}, p.done};
+    if (now - state->drawn < std::chrono::milliseconds(80) && p.done != p.total) return;
+    state->drawn = now;
+    std::string line = "\r\033[K" + p.stage;
+    const bool bytes = p.total > 1'000'000;
+    if (p.total > 0) {
+      constexpr int kWidth = 24;
+      const int filled = static_cast<int>(kWidth * p.done / p.total);
+      line += "  [";
+      for (int i = 0; i < kWidth; ++i) line += i < filled ? "━" : "·";
+      line += Str("] ", 100 * p.done / p.total, "%");
+      const double seconds = std::chrono::duration<double>(now - state->start).count();
+      if (bytes && seconds > 0.2 && p.done > state->first) {
+        const double speed = static_cast<double>(p.done - state->first) / seconds;
+        line += Str("  ", HumanBytes(p.done), " of ", HumanBytes(p.total), "  ", HumanBytes(static_cast<uint64_t>(speed)),
+                    "/s  ", static_cast<uint64_t>(static_cast<double>(p.total - p.done) / speed + 0.5), " s left");
+      }
+    } else if (p.done > 0) {
+      line += "  " + HumanBytes(p.done);
+    }
+    std::fputs(line.c_str(), stderr);
+    std::fflush(stderr);
+  };
+}
+
+void ClearProgressLine(const Common& common) {
+  if (!common.quiet && StderrIsTerminal()) std::fputs("\r\033[K", stderr);
+}
+
+const Colours& StdoutColours() {
+  static const bool on = StdoutIsTerminal() && std::getenv("NO_COLOR") == nullptr;
+  static const Colours colours = on ? Colours{"\033[1m", "\033[2m", "\033[32m", "\033[36m", "\033[0m"}
+                                    : Colours{"", "", "", "", ""};
+  return colours;
+}
+
+void PrintJson(const OrderedJson& json) { Print(DumpJson(json) + "\n"); }
+
+void Print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void Note(const Common& common, std::string_view text) {
+  if (!common.quiet) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+Status EachJsonLine(const std::function<Status(const Json& object)>& each) {
+  std::string line;
+  for (size_t number = 1; std::getline(std::cin, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = Str("standard input, line ", number);
+    auto json = ParseJson(line);
+    if (!json) return In(where, std::move(json).error());
+    if (const Status done = each(*json); !done) return In(where, done.error());
+  }
+  return {};
+}
+
+std::atomic<bool>& CancelScope::flag() {
+  static std::atomic<bool> cancelled = false;
+  return cancelled;
+}
+CancelScope::CancelScope() {
+  flag() = false;
+  struct sigaction action {};
+  action.sa_handler = [](int) {
+    if (flag().exchange(true)) _exit(130);
+  };
+  sigaction(SIGINT, &action, nullptr);
+}
+CancelScope::~CancelScope() { signal(SIGINT, SIG_DFL); }
+
+void SamplingFlags::Add(CLI::App& verb) {
+  const std::string group = "Sampling (default: what the model's generation config says)";
+  verb.add_option("--temp,--temperature", temperature, "Temperature; 0 is greedy")->group(group);
+  verb.add_option("--top-k", top_k, "Only the K likeliest tokens; 0: all")->group(group);
+  verb.add_option("--top-p", top_p, "Only the likeliest tokens that reach P together")->group(group);
+  verb.add_option("--min-p", min_p, "Only tokens at least P times as likely as the likeliest")->group(group);
+  verb.add_option("--typical,--typical-p", typical_p, "Only typical tokens that reach P together")->group(group);
+  verb.add_option("--repeat-penalty,--repetition-penalty", repeat_penalty, "Divides the logits of tokens seen")->group(group);
+  verb.add_option("--frequency-penalty", frequency_penalty, "Subtracted per earlier use in the reply")->group(group);
+  verb.add_option("--presence-penalty", presence_penalty, "Subtracted from tokens used in the reply")->group(group);
+  verb.add_option("-s,--seed", seed, "Seed; the same seed gives the same reply everywhere")->group(group);
+}
+
+SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
+  if (temperature) base.temperature = *temperature;
+  if (top_k) base.top_k = *top_k;
+  if (top_p) base.top_p = *top_p;
+  if (min_p) base.min_p = *min_p;
+  if (typical_p) base.typical_p = *typical_p;
+  if (repeat_penalty) base.repetition_penalty = *repeat_penalty;
+  if (frequency_penalty) base.frequency_penalty = *frequency_penalty;
+  if (presence_penalty) base.presence_penalty = *presence_penalty;
+  base.seed = seed ? *seed
+                   : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  return base;
+}
+
+std::string HexChecksum(uint64_t checksum) {
+  char buffer[17];
+  std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(checksum));
+  return buffer;
+}
+
+uint64_t PeakRssBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  char buffer[32];
+  const double b = static_cast<double>(bytes);
+  if (bytes < 1'000'000) {
+    std::snprintf(buffer, sizeof buffer, "%.1f kB", b / 1e3);
+  } else if (bytes < 1'000'000'000) {
+    std::snprintf(buffer, sizeof buffer, "%.1f MB", b / 1e6);
+  } else {
+    std::snprintf(buffer, sizeof buffer, "%.2f GB", b / 1e9);
+  }
+  return buffer;
+}
+
+}  // namespace dunnock::cli

@@ -1,0 +1,86 @@
+#pragma once
+// What every verb shares: the common flags, opening a model by name, reading input, printing.
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "hub/hub.h"
+#include "runtime/engine.h"
+#include "runtime/session.h"
+
+namespace dunnock::cli {
+
+struct Common {
+  size_t threads = 0;
+  bool quiet = false, offline = false, json = false, jsonl = false;
+  std::string cache_dir;
+  std::string compute = "auto";
+  std::string cpu;
+
+  HubOptions hub() const;
+};
+
+// --threads, --quiet, --offline, --cache-dir, --json; on every verb.
+void AddCommonFlags(CLI::App& verb, Common& common);
+// --compute and --cpu; on verbs that run a model.
+void AddComputeFlags(CLI::App& verb, Common& common);
+
+// The files of a model named as in docs/cli.md, fetched if need be. *template_fallback gets the
+// template that the catalogue names for a model without one of its own.
+Result<FileSet> OpenModel(const Common& common, const std::string& name, std::string* template_fallback = nullptr);
+Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name);
+// Only the tokenizer and the template: no weights are read but a GGUF's own.
+Result<FileSet> OpenSideFiles(const Common& common, const std::string& name);
+
+// "1,2,3" or "1 2 3".
+Result<std::vector<int32_t>> ParseIds(const std::string& text);
+
+// A progress line on stderr when it is a terminal and --quiet was not given; else does nothing.
+ProgressFn ProgressLine(const Common& common);
+void ClearProgressLine(const Common& common);
+
+// Colour codes, empty unless stdout is a terminal and NO_COLOR is unset.
+struct Colours {
+  const char *bold, *dim, *green, *cyan, *reset;
+};
+const Colours& StdoutColours();
+bool StdoutIsTerminal();
+bool StderrIsTerminal();
+bool StdinIsTerminal();
+
+void PrintJson(const OrderedJson& json);          // one line
+void Print(std::string_view text);                // to stdout, flushed
+void Note(const Common& common, std::string_view text);  // to stderr, unless --quiet
+
+// Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
+// line); the error names the line.
+Status EachJsonLine(const std::function<Status(const Json& object)>& each);
+
+// Set by Ctrl-C while a CancelScope lives; a second Ctrl-C ends the program.
+class CancelScope {
+ public:
+  CancelScope();
+  ~CancelScope();
+  static std::atomic<bool>& flag();
+};
+
+// Sampling flags in llama.cpp's spelling, over the model's generation config.
+struct SamplingFlags {
+  std::optional<double> temperature, top_p, min_p, typical_p, repeat_penalty, frequency_penalty, presence_penalty;
+  std::optional<int32_t> top_k;
+  std::optional<uint64_t> seed;
+  void Add(CLI::App& verb);
+  SamplingOptions Over(SamplingOptions base) const;
+};
+
+std::string HexChecksum(uint64_t checksum);
+uint64_t PeakRssBytes();
+std::string HumanBytes(uint64_t bytes);  // "98.4 MB"
+
+}  // namespace dunnock::cli

@@ -1,0 +1,121 @@
+#include <cstdio>
+
+#include "base/str.h"
+#include "cli/verbs.h"
+#include "io/file.h"
+
+namespace dunnock::cli {
+namespace {
+
+struct Flags {
+  std::string model, prompt, system, ids, file;
+  size_t max_tokens = 256, context = 0;
+  std::vector<std::string> stop;
+  bool raw = false, verbose = false, ignore_eos = false;
+  SamplingFlags sampling;
+};
+
+Result<std::vector<int32_t>> PromptIds(const Flags& flags, const Engine& engine) {
+  if (!flags.ids.empty()) return ParseIds(flags.ids);
+  std::string prompt = flags.prompt;
+  if (!flags.file.empty()) {
+    DUNNOCK_TRY(prompt, ReadTextFile(flags.file));
+  } else if (prompt.empty()) {
+    DUNNOCK_TRY(prompt, ReadStdin());
+  }
+  if (prompt.empty()) return Invalid("no prompt: give one as an argument or on standard input");
+  if (flags.raw) return engine.EncodeText(prompt);
+  if (!engine.chat_template()) return In("no chat template", engine.chat_template().error());
+  std::vector<ChatMessage> messages;
+  if (!flags.system.empty()) messages.push_back({"system", flags.system});
+  messages.push_back({"user", prompt});
+  return engine.EncodeChat(messages);
+}
+
+void PrintTimings(const Reply& r, double load_ms) {
+  const auto per_second = [](size_t tokens, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(tokens) / ms : 0.0; };
+  const size_t computed = r.prompt_tokens - r.cached_tokens;
+  std::fprintf(stderr,
+               "\nload         %8.1f ms\n"
+               "prompt       %8.1f ms  %5zu tokens  %7.1f tok/s\n"
+               "first token  %8.1f ms\n"
+               "decode       %8.1f ms  %5zu tokens  %7.1f tok/s\n"
+               "peak memory  %8.1f MB\n",
+               load_ms, r.prompt_ms, computed, per_second(computed, r.prompt_ms), r.first_token_ms, r.decode_ms,
+               r.ids.size(), per_second(r.ids.size(), r.decode_ms), static_cast<double>(PeakRssBytes()) / 1e6);
+}
+
+Result<int> Run(const Common& common, const Flags& flags) {
+  const auto start = std::chrono::steady_clock::now();
+  DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
+  const double load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  DUNNOCK_TRY(Session session, Session::Create(*engine, flags.context));
+  DUNNOCK_TRY(const std::vector<int32_t> prompt, PromptIds(flags, *engine));
+  const CancelScope cancel;
+  GenerateOptions options;
+  options.sampling = flags.sampling.Over(engine->sampling());
+  options.max_tokens = flags.max_tokens;
+  options.stop = flags.stop;
+  options.ignore_stop_ids = flags.ignore_eos;
+  options.cancel = &CancelScope::flag();
+  options.decode_text = engine->tokenizer().has_value();
+  if (!options.decode_text && !flags.stop.empty()) return std::unexpected(engine->tokenizer().error());
+  options.on_prefill = ProgressLine(common);
+  bool first = true;
+  options.on_text = [&](std::string_view text) {
+    if (first) ClearProgressLine(common);
+    first = false;
+    if (!common.json) Print(text);
+    return true;
+  };
+  DUNNOCK_TRY(const Reply reply, session.Generate(prompt, options));
+  ClearProgressLine(common);
+  if (common.json) {
+    PrintJson({{"text", reply.text},
+               {"ids", reply.ids},
+               {"prompt_ids", prompt},
+               {"finish_reason", NameOf(reply.finish_reason)},
+               {"timings",
+                {{"load_ms", load_ms},
+                 {"prompt_tokens", reply.prompt_tokens},
+                 {"prompt_ms", reply.prompt_ms},
+                 {"tokens", reply.ids.size()},
+                 {"decode_ms", reply.decode_ms},
+                 {"first_token_ms", reply.first_token_ms}}},
+               {"peak_rss_bytes", PeakRssBytes()},
+               {"checksum", HexChecksum(reply.checksum)}});
+  } else if (!options.decode_text) {
+    std::string ids;
+    for (const int32_t id : reply.ids) ids += Str(ids.empty() ? "" : ",", id);
+    Print(ids + "\n");
+  } else if (!reply.text.ends_with('\n')) {
+    Print("\n");
+  }
+  if (flags.verbose) PrintTimings(reply, load_ms);
+  return reply.finish_reason == FinishReason::kCancelled ? 130 : 0;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& program, Common& common, Action* action) {
+  CLI::App* verb = program.add_subcommand("run", "Answer a prompt, text as it comes");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
+  verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
+  verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
+  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens, "Most tokens of the answer; 0: until the context is full")
+      ->capture_default_str();
+  verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
+  verb->add_option("--system,--sys", flags->system, "System message");
+  verb->add_flag("--raw", flags->raw, "Complete the text as it is, without the chat template");
+  verb->add_option("--stop", flags->stop, "End the answer at this text; may be given again")->allow_extra_args(false);
+  verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3");
+  verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
+  verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
+  flags->sampling.Add(*verb);
+  AddComputeFlags(*verb, common);
+  AddCommonFlags(*verb, common);
+  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+}
+
+}  // namespace dunnock::cli

@@ -1,0 +1,77 @@
+#include "base/str.h"
+#include "cli/verbs.h"
+#include "io/file.h"
+
+namespace dunnock::cli {
+namespace {
+
+struct Flags {
+  std::string model, file, messages, tools, vars;
+  bool no_generation_prompt = false, json = false;
+};
+
+// A JSON file, or standard input for "-".
+Result<OrderedJson> ReadJson(const std::string& path) {
+  DUNNOCK_TRY(const std::string text, path == "-" ? ReadStdin() : ReadTextFile(path));
+  auto json = ParseOrderedJson(text);
+  if (!json) return In(path, std::move(json).error());
+  return json;
+}
+
+Result<int> Run(const Common& common, const Flags& flags) {
+  if (flags.model.empty() == flags.file.empty()) return Invalid("expected a MODEL or --template FILE, one of them");
+  std::string source;
+  OrderedJson variables = OrderedJson::object();
+  if (!flags.file.empty()) {
+    DUNNOCK_TRY(source, ReadTextFile(flags.file));
+  } else {
+    std::string fallback;
+    DUNNOCK_TRY(FileSet files, OpenModel(common, flags.model, &fallback));
+    DUNNOCK_TRY(files, OpenSideFiles(common, flags.model));
+    source = FindChatTemplate(files);
+    if (source.empty()) source = fallback;
+    if (source.empty()) return Fail(ErrorCode::kNotFound, Str(flags.model, " has no chat template: give one with --template FILE"));
+    variables = FindSpecialTokens(files);
+  }
+  if (!flags.vars.empty()) {
+    auto vars = ParseOrderedJson(flags.vars);
+    if (!vars) return In("--vars", std::move(vars).error());
+    if (!vars->is_object()) return Invalid("--vars: expected a JSON object");
+    variables.update(*vars);
+  }
+  if (!flags.messages.empty() || !variables.contains("messages")) {
+    DUNNOCK_TRY(variables["messages"], ReadJson(flags.messages.empty() ? "-" : flags.messages));
+  }
+  if (!variables["messages"].is_array()) return Invalid("messages: expected a JSON list of {\"role\", \"content\"}");
+  if (!flags.tools.empty()) {
+    DUNNOCK_TRY(variables["tools"], ReadJson(flags.tools));
+  }
+  if (!variables.contains("add_generation_prompt")) variables["add_generation_prompt"] = !flags.no_generation_prompt;
+  DUNNOCK_TRY(const ChatTemplate parsed, ChatTemplate::Parse(source));
+  DUNNOCK_TRY(const RenderedPrompt prompt, parsed.Render(variables));
+  if (!common.json) {
+    Print(prompt.Text());
+    return 0;
+  }
+  OrderedJson pieces = OrderedJson::array();
+  for (const PromptPiece& piece : prompt.pieces) pieces.push_back({{"text", piece.text}, {"trusted", piece.trusted}});
+  PrintJson({{"prompt", prompt.Text()}, {"pieces", pieces}});
+  return 0;
+}
+
+}  // namespace
+
+void AddTemplate(CLI::App& program, Common& common, Action* action) {
+  CLI::App* verb = program.add_subcommand("template", "Render a chat template, byte for byte");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("MODEL,-m,--model", flags->model, "The model whose template to use");
+  verb->add_option("--template", flags->file, "A template file instead");
+  verb->add_option("--messages", flags->messages, "JSON list of messages (default: standard input)");
+  verb->add_option("--tools", flags->tools, "JSON list of tools");
+  verb->add_option("--vars", flags->vars, "JSON object of further variables");
+  verb->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Do not begin the assistant's answer");
+  AddCommonFlags(*verb, common);
+  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+}
+
+}  // namespace dunnock::cli
