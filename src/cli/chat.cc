@@ -94,7 +94,8 @@ class Chat {
   int Run() {
     const Colours& c = StdoutColours();
     if (StdinIsTerminal()) {
-      Print(Str(c.bold, flags_.model, c.reset, c.dim, "  context ", session_.context_length(), " tokens. /help lists the commands.\n", c.reset));
+      Print(Str(c.bold, flags_.model, c.reset, c.dim, "  context ", session_.context_length(),
+                " tokens. /help lists the commands.\n", c.reset));
     }
     while (std::optional<std::string> line = reader_.Read("> ")) {
       if (line->starts_with("\"\"\"")) {
@@ -120,7 +121,8 @@ class Chat {
 
   std::optional<std::string> ReadBlock(std::string text) {
     for (;;) {
-      if (const size_t end = text.find("\"\"\""); end != std::string::npos) return text.substr(0, end);
+      if (const size_t end = text.find("\"\"\""); end != std::string::npos)
+        return text.substr(0, end);
       const std::optional<std::string> line = reader_.Read(". ");
       if (!line) return std::nullopt;
       text += (text.empty() ? "" : "\n") + *line;
@@ -155,9 +157,12 @@ class Chat {
     if (!reply) return failed(reply.error());
     messages_.push_back({"assistant", reply->text});
     if (StdoutIsTerminal()) {
-      const double speed = reply->decode_ms > 0 ? 1000.0 * static_cast<double>(reply->ids.size()) / reply->decode_ms : 0.0;
-      Print(Str(c.dim, reply->finish_reason == FinishReason::kCancelled ? "stopped, " : "", reply->ids.size(), " tokens, ",
-                static_cast<int>(speed), " tok/s, context ", session_.used(), " of ", session_.context_length(), c.reset, "\n"));
+      const double speed = reply->decode_ms > 0
+                               ? 1000.0 * static_cast<double>(reply->ids.size()) / reply->decode_ms
+                               : 0.0;
+      Print(Str(c.dim, reply->finish_reason == FinishReason::kCancelled ? "stopped, " : "",
+                reply->ids.size(), " tokens, ", static_cast<int>(speed), " tok/s, context ",
+                session_.used(), " of ", session_.context_length(), c.reset, "\n"));
     }
   }
 
@@ -165,7 +170,8 @@ class Chat {
   bool Command(const std::string& line) {
     const size_t space = line.find(' ');
     const std::string name = line.substr(0, space);
-    const std::string rest = space == std::string::npos ? "" : line.substr(line.find_first_not_of(' ', space));
+    const std::string rest =
+        space == std::string::npos ? "" : line.substr(line.find_first_not_of(' ', space));
     if (name == "/exit" || name == "/bye" || name == "/quit") return false;
     if (name == "/help" || name == "/?") {
       Print(kHelp);
@@ -173,7 +179,9 @@ class Chat {
       SetSystem(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content : "");
     } else if (name == "/system") {
       if (rest.empty()) {
-        Print(Str(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content : "(the template's default)", "\n"));
+        Print(Str(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content
+                                                                      : "(the template's default)",
+                  "\n"));
       } else {
         SetSystem(rest);
       }
@@ -196,7 +204,8 @@ class Chat {
   Status Save(const std::string& path) const {
     if (path.empty()) return Invalid("/save: expected a file name");
     OrderedJson list = OrderedJson::array();
-    for (const ChatMessage& m : messages_) list.push_back({{"role", m.role}, {"content", m.content}});
+    for (const ChatMessage& m : messages_)
+      list.push_back({{"role", m.role}, {"content", m.content}});
     const std::string text = DumpJsonPretty({{"model", flags_.model}, {"messages", list}}) + "\n";
     return WriteFileAtomically(path, AsBytes(text));
   }
@@ -206,7 +215,8 @@ class Chat {
     auto json = ParseJson(text);
     if (!json) return In(path, std::move(json).error());
     const Json* list = FindMember(*json, "messages");
-    if (list == nullptr || !list->is_array()) return Invalid(Str(path, ": expected {\"messages\": [...]}"));
+    if (list == nullptr || !list->is_array())
+      return Invalid(Str(path, ": expected {\"messages\": [...]}"));
     std::vector<ChatMessage> messages;
     for (const Json& m : *list) {
       DUNNOCK_TRY(std::string role, RequiredString(m, "role"));
@@ -220,8 +230,10 @@ class Chat {
 
   Status Set(const std::string& words) {
     if (words.empty()) {
-      Print(Str("temp ", sampling_.temperature, "  top-k ", sampling_.top_k, "  top-p ", sampling_.top_p, "  min-p ", sampling_.min_p,
-                "  repeat-penalty ", sampling_.repetition_penalty, "  seed ", sampling_.seed, "  max-tokens ", max_tokens_, "\n"));
+      Print(Str("temp ", sampling_.temperature, "  top-k ", sampling_.top_k, "  top-p ",
+                sampling_.top_p, "  min-p ", sampling_.min_p, "  repeat-penalty ",
+                sampling_.repetition_penalty, "  seed ", sampling_.seed, "  max-tokens ",
+                max_tokens_, "\n"));
       return {};
     }
     const size_t space = words.find(' ');
@@ -232,14 +244,24 @@ class Chat {
     if (text.empty() || *end != 0) return Invalid(Str("/set ", name, ": expected a number"));
     SamplingOptions changed = sampling_;
     size_t max_tokens = max_tokens_;
-    if (name == "temp") changed.temperature = value;
-    else if (name == "top-k") changed.top_k = static_cast<int32_t>(value);
-    else if (name == "top-p") changed.top_p = value;
-    else if (name == "min-p") changed.min_p = value;
-    else if (name == "repeat-penalty") changed.repetition_penalty = value;
-    else if (name == "seed") changed.seed = static_cast<uint64_t>(value);
-    else if (name == "max-tokens" && value >= 0) max_tokens = static_cast<size_t>(value);
-    else return Invalid(Str("/set ", name, ": expected temp, top-k, top-p, min-p, repeat-penalty, seed or max-tokens"));
+    if (name == "temp")
+      changed.temperature = value;
+    else if (name == "top-k")
+      changed.top_k = static_cast<int32_t>(value);
+    else if (name == "top-p")
+      changed.top_p = value;
+    else if (name == "min-p")
+      changed.min_p = value;
+    else if (name == "repeat-penalty")
+      changed.repetition_penalty = value;
+    else if (name == "seed")
+      changed.seed = static_cast<uint64_t>(value);
+    else if (name == "max-tokens" && value >= 0)
+      max_tokens = static_cast<size_t>(value);
+    else
+      return Invalid(
+          Str("/set ", name,
+              ": expected temp, top-k, top-p, min-p, repeat-penalty, seed or max-tokens"));
     DUNNOCK_TRY_STATUS(CheckSampling(changed));
     sampling_ = changed;
     max_tokens_ = max_tokens;
@@ -270,7 +292,8 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--system,--sys", flags->system, "System message");
-  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens, "Most tokens of an answer; 0: until the context is full")
+  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
+                   "Most tokens of an answer; 0: until the context is full")
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   flags->sampling.Add(*verb);

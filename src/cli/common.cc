@@ -25,25 +25,30 @@ HubOptions Common::hub() const {
 }
 
 void AddCommonFlags(CLI::App& verb, Common& common) {
-  verb.add_option("-t,--threads", common.threads, "Threads to compute with (default: physical cores)")
+  verb.add_option("-t,--threads", common.threads,
+                  "Threads to compute with (default: physical cores)")
       ->envname("DUNNOCK_THREADS")
       ->check(CLI::Range(1, 256));
   verb.add_flag("-q,--quiet", common.quiet, "No progress and no messages but errors");
   verb.add_flag("--offline", common.offline, "Open no network connection");
-  verb.add_option("--cache-dir", common.cache_dir, "Where models are kept (default: the Hugging Face cache)")
+  verb.add_option("--cache-dir", common.cache_dir,
+                  "Where models are kept (default: the Hugging Face cache)")
       ->envname("DUNNOCK_CACHE")
       ->type_name("DIR");
   verb.add_flag("--json", common.json, "Print one JSON object");
 }
 
 void AddComputeFlags(CLI::App& verb, Common& common) {
-  verb.add_option("--compute", common.compute, "auto: integer matrix products; f32: everything in float32")
+  verb.add_option("--compute", common.compute,
+                  "auto: integer matrix products; f32: everything in float32")
       ->check(CLI::IsMember({"auto", "f32"}))
       ->capture_default_str();
-  verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")->type_name("TARGET");
+  verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")
+      ->type_name("TARGET");
 }
 
-Result<FileSet> OpenModel(const Common& common, const std::string& name, std::string* template_fallback) {
+Result<FileSet> OpenModel(const Common& common, const std::string& name,
+                          std::string* template_fallback) {
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, common.hub()));
   ClearProgressLine(common);
   if (template_fallback != nullptr) *template_fallback = model.template_fallback;
@@ -87,7 +92,8 @@ Result<std::vector<int32_t>> ParseIds(const std::string& text) {
     int32_t id = 0;
     const auto [next, error] = std::from_chars(at, end, id);
     if (error != std::errc() || (next < end && *next != ',' && *next != ' ')) {
-      return Invalid(Str("--ids: expected numbers separated by commas, found \"", std::string(at, end).substr(0, 20), "\""));
+      return Invalid(Str("--ids: expected numbers separated by commas, found \"",
+                         std::string(at, end).substr(0, 20), "\""));
     }
     ids.push_back(id);
     at = next;
@@ -123,8 +129,10 @@ ProgressFn ProgressLine(const Common& common) {
       const double seconds = std::chrono::duration<double>(now - state->start).count();
       if (bytes && seconds > 0.2 && p.done > state->first) {
         const double speed = static_cast<double>(p.done - state->first) / seconds;
-        line += Str("  ", HumanBytes(p.done), " of ", HumanBytes(p.total), "  ", HumanBytes(static_cast<uint64_t>(speed)),
-                    "/s  ", static_cast<uint64_t>(static_cast<double>(p.total - p.done) / speed + 0.5), " s left");
+        line += Str("  ", HumanBytes(p.done), " of ", HumanBytes(p.total), "  ",
+                    HumanBytes(static_cast<uint64_t>(speed)), "/s  ",
+                    static_cast<uint64_t>(static_cast<double>(p.total - p.done) / speed + 0.5),
+                    " s left");
       }
     } else if (p.done > 0) {
       line += "  " + HumanBytes(p.done);
@@ -140,8 +148,9 @@ void ClearProgressLine(const Common& common) {
 
 const Colours& StdoutColours() {
   static const bool on = StdoutIsTerminal() && std::getenv("NO_COLOR") == nullptr;
-  static const Colours colours = on ? Colours{"\033[1m", "\033[2m", "\033[32m", "\033[36m", "\033[0m"}
-                                    : Colours{"", "", "", "", ""};
+  static const Colours colours =
+      on ? Colours{"\033[1m", "\033[2m", "\033[32m", "\033[36m", "\033[0m"}
+         : Colours{"", "", "", "", ""};
   return colours;
 }
 
@@ -174,7 +183,7 @@ std::atomic<bool>& CancelScope::flag() {
 }
 CancelScope::CancelScope() {
   flag() = false;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) {
     if (flag().exchange(true)) _exit(130);
   };
@@ -186,13 +195,23 @@ void SamplingFlags::Add(CLI::App& verb) {
   const std::string group = "Sampling (default: what the model's generation config says)";
   verb.add_option("--temp,--temperature", temperature, "Temperature; 0 is greedy")->group(group);
   verb.add_option("--top-k", top_k, "Only the K likeliest tokens; 0: all")->group(group);
-  verb.add_option("--top-p", top_p, "Only the likeliest tokens that reach P together")->group(group);
-  verb.add_option("--min-p", min_p, "Only tokens at least P times as likely as the likeliest")->group(group);
-  verb.add_option("--typical,--typical-p", typical_p, "Only typical tokens that reach P together")->group(group);
-  verb.add_option("--repeat-penalty,--repetition-penalty", repeat_penalty, "Divides the logits of tokens seen")->group(group);
-  verb.add_option("--frequency-penalty", frequency_penalty, "Subtracted per earlier use in the reply")->group(group);
-  verb.add_option("--presence-penalty", presence_penalty, "Subtracted from tokens used in the reply")->group(group);
-  verb.add_option("-s,--seed", seed, "Seed; the same seed gives the same reply everywhere")->group(group);
+  verb.add_option("--top-p", top_p, "Only the likeliest tokens that reach P together")
+      ->group(group);
+  verb.add_option("--min-p", min_p, "Only tokens at least P times as likely as the likeliest")
+      ->group(group);
+  verb.add_option("--typical,--typical-p", typical_p, "Only typical tokens that reach P together")
+      ->group(group);
+  verb.add_option("--repeat-penalty,--repetition-penalty", repeat_penalty,
+                  "Divides the logits of tokens seen")
+      ->group(group);
+  verb.add_option("--frequency-penalty", frequency_penalty,
+                  "Subtracted per earlier use in the reply")
+      ->group(group);
+  verb.add_option("--presence-penalty", presence_penalty,
+                  "Subtracted from tokens used in the reply")
+      ->group(group);
+  verb.add_option("-s,--seed", seed, "Seed; the same seed gives the same reply everywhere")
+      ->group(group);
 }
 
 SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
@@ -204,8 +223,9 @@ SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   if (repeat_penalty) base.repetition_penalty = *repeat_penalty;
   if (frequency_penalty) base.frequency_penalty = *frequency_penalty;
   if (presence_penalty) base.presence_penalty = *presence_penalty;
-  base.seed = seed ? *seed
-                   : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  base.seed =
+      seed ? *seed
+           : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   return base;
 }
 

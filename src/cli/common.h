@@ -33,7 +33,8 @@ void AddComputeFlags(CLI::App& verb, Common& common);
 
 // The files of a model named as in docs/cli.md, fetched if need be. *template_fallback gets the
 // template that the catalogue names for a model without one of its own.
-Result<FileSet> OpenModel(const Common& common, const std::string& name, std::string* template_fallback = nullptr);
+Result<FileSet> OpenModel(const Common& common, const std::string& name,
+                          std::string* template_fallback = nullptr);
 Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name);
 // Only the tokenizer and the template: no weights are read but a GGUF's own.
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name);
@@ -54,8 +55,8 @@ bool StdoutIsTerminal();
 bool StderrIsTerminal();
 bool StdinIsTerminal();
 
-void PrintJson(const OrderedJson& json);          // one line
-void Print(std::string_view text);                // to stdout, flushed
+void PrintJson(const OrderedJson& json);                 // one line
+void Print(std::string_view text);                       // to stdout, flushed
 void Note(const Common& common, std::string_view text);  // to stderr, unless --quiet
 
 // Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
@@ -72,7 +73,8 @@ class CancelScope {
 
 // Sampling flags in llama.cpp's spelling, over the model's generation config.
 struct SamplingFlags {
-  std::optional<double> temperature, top_p, min_p, typical_p, repeat_penalty, frequency_penalty, presence_penalty;
+  std::optional<double> temperature, top_p, min_p, typical_p, repeat_penalty, frequency_penalty,
+      presence_penalty;
   std::optional<int32_t> top_k;
   std::optional<uint64_t> seed;
   void Add(CLI::App& verb);

@@ -17,27 +17,35 @@ Words WordsOf(CLI::App& program) {
     out.verbs += (out.verbs.empty() ? "" : " ") + verb->get_name();
     std::string flags;
     for (const CLI::Option* option : verb->get_options()) {
-      for (const std::string& name : option->get_lnames()) flags += (flags.empty() ? "--" : " --") + name;
+      for (const std::string& name : option->get_lnames())
+        flags += (flags.empty() ? "--" : " --") + name;
     }
     out.flags.emplace_back(verb->get_name(), flags);
   }
-  for (const CatalogueEntry& entry : Catalogue()) out.models += (out.models.empty() ? "" : " ") + entry.id;
+  for (const CatalogueEntry& entry : Catalogue())
+    out.models += (out.models.empty() ? "" : " ") + entry.id;
   return out;
 }
 
 std::string Bash(const Words& w) {
-  std::string out = "_dunnock() {\n  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
-                    "  if [ \"$COMP_CWORD\" = 1 ]; then words=\"" + w.verbs + "\"\n  else case $verb in\n";
-  for (const auto& [verb, flags] : w.flags) out += Str("    ", verb, ") words=\"", flags, "\" ;;\n");
-  out += "    esac\n    [ \"$COMP_CWORD\" = 2 ] && words=\"$words " + w.models + "\"\n  fi\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- \"$word\"))\n}\ncomplete -o filenames -F _dunnock dunnock\n";
+  std::string out =
+      "_dunnock() {\n  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
+      "  if [ \"$COMP_CWORD\" = 1 ]; then words=\"" +
+      w.verbs + "\"\n  else case $verb in\n";
+  for (const auto& [verb, flags] : w.flags)
+    out += Str("    ", verb, ") words=\"", flags, "\" ;;\n");
+  out += "    esac\n    [ \"$COMP_CWORD\" = 2 ] && words=\"$words " + w.models +
+         "\"\n  fi\n"
+         "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\") $(compgen -f -- "
+         "\"$word\"))\n}\ncomplete -o filenames -F _dunnock dunnock\n";
   return out;
 }
 
 std::string Fish(const Words& w) {
   std::string out = Str("complete -c dunnock -n __fish_use_subcommand -f -a '", w.verbs, "'\n");
   for (const auto& [verb, flags] : w.flags) {
-    out += Str("complete -c dunnock -n '__fish_seen_subcommand_from ", verb, "' -a '", flags, " ", w.models, "'\n");
+    out += Str("complete -c dunnock -n '__fish_seen_subcommand_from ", verb, "' -a '", flags, " ",
+               w.models, "'\n");
   }
   return out;
 }
@@ -45,9 +53,12 @@ std::string Fish(const Words& w) {
 }  // namespace
 
 void AddCompletion(CLI::App& program, Common&, Action* action) {
-  CLI::App* verb = program.add_subcommand("completion", "Print a completion script: source <(dunnock completion bash)");
+  CLI::App* verb = program.add_subcommand(
+      "completion", "Print a completion script: source <(dunnock completion bash)");
   auto shell = std::make_shared<std::string>("bash");
-  verb->add_option("SHELL", *shell, "bash, zsh or fish")->check(CLI::IsMember({"bash", "zsh", "fish"}))->capture_default_str();
+  verb->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->capture_default_str();
   verb->callback([=, &program] {
     *action = [=, &program]() -> Result<int> {
       const Words words = WordsOf(program);

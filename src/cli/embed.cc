@@ -72,10 +72,13 @@ void AddEmbed(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("TEXT", flags->texts, "Texts (default: standard input is one)");
   verb->add_option("--ids", flags->ids, "One text as token ids, special tokens included: 1,2,3");
-  verb->add_option("--prompt-name", flags->options.prompt_name, "Put the model's prompt of this name in front: query, passage");
+  verb->add_option("--prompt-name", flags->options.prompt_name,
+                   "Put the model's prompt of this name in front: query, passage");
   verb->add_flag("--no-normalize", flags->no_normalize, "Do not bring the vectors to unit length");
-  verb->add_flag("--truncate", flags->options.truncate, "Cut texts that are too long (default: an error)");
-  verb->add_flag("--jsonl", common.jsonl, "Read {\"text\": ...} a line, print {\"embedding\", \"tokens\"} a line");
+  verb->add_flag("--truncate", flags->options.truncate,
+                 "Cut texts that are too long (default: an error)");
+  verb->add_flag("--jsonl", common.jsonl,
+                 "Read {\"text\": ...} a line, print {\"embedding\", \"tokens\"} a line");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -40,9 +40,10 @@ Status EvalWindow(Session& session, Session* reference, std::span<const int32_t>
   }
   // Keeps a window of the reference's logits: vocab * window floats.
   std::vector<float> kept;
-  DUNNOCK_TRY_STATUS(reference->EachLogits(predicted, 0, [&](size_t, std::span<const float> logits) {
-    kept.insert(kept.end(), logits.begin(), logits.end());
-  }));
+  DUNNOCK_TRY_STATUS(
+      reference->EachLogits(predicted, 0, [&](size_t, std::span<const float> logits) {
+        kept.insert(kept.end(), logits.begin(), logits.end());
+      }));
   std::vector<double> p, q;
   return session.EachLogits(predicted, 0, [&](size_t at, std::span<const float> logits) {
     const std::span<const float> truth(kept.data() + at * logits.size(), logits.size());
@@ -71,8 +72,8 @@ Result<int> EvalText(const Common& common, const Flags& flags) {
     exact.compute = "f32";
     DUNNOCK_TRY(reference_engine, LoadEngine(exact, flags.against));
     if (reference_engine->model().info().vocab_size != engine->model().info().vocab_size) {
-      return Invalid(Str("--against: the vocabularies differ: ", engine->model().info().vocab_size, " and ",
-                         reference_engine->model().info().vocab_size, " tokens"));
+      return Invalid(Str("--against: the vocabularies differ: ", engine->model().info().vocab_size,
+                         " and ", reference_engine->model().info().vocab_size, " tokens"));
     }
     DUNNOCK_TRY(reference, Session::Create(*reference_engine));
   }
@@ -82,23 +83,28 @@ Result<int> EvalText(const Common& common, const Flags& flags) {
   // What the tokenizer puts in front of a text begins every window.
   std::vector<int32_t> prefix = tokenizer->Encode("");
   const size_t window = std::min(flags.window, session.context_length());
-  if (window <= prefix.size() + 1) return Invalid(Str("--window is ", flags.window, ": expected at least ", prefix.size() + 2));
+  if (window <= prefix.size() + 1)
+    return Invalid(Str("--window is ", flags.window, ": expected at least ", prefix.size() + 2));
   const size_t step = window - prefix.size();
   size_t windows = ids.size() / step;
   if (flags.windows > 0) windows = std::min(windows, flags.windows);
-  if (windows == 0) return Invalid(Str(flags.text, " has ", ids.size(), " tokens: expected at least one window of ", step));
+  if (windows == 0)
+    return Invalid(
+        Str(flags.text, " has ", ids.size(), " tokens: expected at least one window of ", step));
 
   Sums sums;
   const ProgressFn progress = ProgressLine(common);
   for (size_t w = 0; w < windows; ++w) {
     if (progress) progress({"windows", w, windows});
     std::vector<int32_t> row = prefix;
-    row.insert(row.end(), ids.begin() + static_cast<std::ptrdiff_t>(w * step), ids.begin() + static_cast<std::ptrdiff_t>((w + 1) * step));
+    row.insert(row.end(), ids.begin() + static_cast<std::ptrdiff_t>(w * step),
+               ids.begin() + static_cast<std::ptrdiff_t>((w + 1) * step));
     DUNNOCK_TRY_STATUS(EvalWindow(session, reference ? &*reference : nullptr, row, &sums));
   }
   ClearProgressLine(common);
   const double n = static_cast<double>(sums.tokens);
-  OrderedJson out = {{"tokens", sums.tokens}, {"nll_mean", sums.nll / n}, {"ppl", std::exp(sums.nll / n)}};
+  OrderedJson out = {
+      {"tokens", sums.tokens}, {"nll_mean", sums.nll / n}, {"ppl", std::exp(sums.nll / n)}};
   if (reference) {
     std::sort(sums.kls.begin(), sums.kls.end());
     out["kl_mean"] = sums.kl / n;
@@ -155,7 +161,8 @@ std::vector<double> Ranks(const std::vector<double>& values) {
 
 double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const double n = static_cast<double>(a.size());
-  const double ma = std::accumulate(a.begin(), a.end(), 0.0) / n, mb = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  const double ma = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               mb = std::accumulate(b.begin(), b.end(), 0.0) / n;
   double ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     ab += (a[i] - ma) * (b[i] - mb);
@@ -204,20 +211,27 @@ Result<int> EvalPairs(const Common& common, const Flags& flags) {
 }  // namespace
 
 void AddEval(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("eval", "Measure quality: perplexity on a text, or rank correlation on sentence pairs");
+  CLI::App* verb = program.add_subcommand(
+      "eval", "Measure quality: perplexity on a text, or rank correlation on sentence pairs");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   CLI::Option* text = verb->add_option("--text", flags->text, "Text file to predict");
-  CLI::Option* pairs = verb->add_option("--pairs", flags->pairs, "CSV of sentence1,sentence2,score, for encoders");
+  CLI::Option* pairs =
+      verb->add_option("--pairs", flags->pairs, "CSV of sentence1,sentence2,score, for encoders");
   text->excludes(pairs);
-  verb->add_option("--window", flags->window, "Tokens a window; windows do not overlap")->capture_default_str();
+  verb->add_option("--window", flags->window, "Tokens a window; windows do not overlap")
+      ->capture_default_str();
   verb->add_option("--windows", flags->windows, "How many windows (default: the whole text)");
-  verb->add_option("--against", flags->against, "Compare with this model in float32: KL divergence, agreement")->needs(text);
+  verb->add_option("--against", flags->against,
+                   "Compare with this model in float32: KL divergence, agreement")
+      ->needs(text);
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     if (flags->text.empty() && flags->pairs.empty()) throw CLI::RequiredError("--text or --pairs");
-    *action = [=, &common] { return flags->pairs.empty() ? EvalText(common, *flags) : EvalPairs(common, *flags); };
+    *action = [=, &common] {
+      return flags->pairs.empty() ? EvalText(common, *flags) : EvalPairs(common, *flags);
+    };
   });
 }
 

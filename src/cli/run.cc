@@ -33,7 +33,9 @@ Result<std::vector<int32_t>> PromptIds(const Flags& flags, const Engine& engine)
 }
 
 void PrintTimings(const Reply& r, double load_ms) {
-  const auto per_second = [](size_t tokens, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(tokens) / ms : 0.0; };
+  const auto per_second = [](size_t tokens, double ms) {
+    return ms > 0 ? 1000.0 * static_cast<double>(tokens) / ms : 0.0;
+  };
   const size_t computed = r.prompt_tokens - r.cached_tokens;
   std::fprintf(stderr,
                "\nload         %8.1f ms\n"
@@ -41,14 +43,16 @@ void PrintTimings(const Reply& r, double load_ms) {
                "first token  %8.1f ms\n"
                "decode       %8.1f ms  %5zu tokens  %7.1f tok/s\n"
                "peak memory  %8.1f MB\n",
-               load_ms, r.prompt_ms, computed, per_second(computed, r.prompt_ms), r.first_token_ms, r.decode_ms,
-               r.ids.size(), per_second(r.ids.size(), r.decode_ms), static_cast<double>(PeakRssBytes()) / 1e6);
+               load_ms, r.prompt_ms, computed, per_second(computed, r.prompt_ms), r.first_token_ms,
+               r.decode_ms, r.ids.size(), per_second(r.ids.size(), r.decode_ms),
+               static_cast<double>(PeakRssBytes()) / 1e6);
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
   const auto start = std::chrono::steady_clock::now();
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
-  const double load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double load_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   DUNNOCK_TRY(Session session, Session::Create(*engine, flags.context));
   DUNNOCK_TRY(const std::vector<int32_t> prompt, PromptIds(flags, *engine));
   const CancelScope cancel;
@@ -59,7 +63,8 @@ Result<int> Run(const Common& common, const Flags& flags) {
   options.ignore_stop_ids = flags.ignore_eos;
   options.cancel = &CancelScope::flag();
   options.decode_text = engine->tokenizer().has_value();
-  if (!options.decode_text && !flags.stop.empty()) return std::unexpected(engine->tokenizer().error());
+  if (!options.decode_text && !flags.stop.empty())
+    return std::unexpected(engine->tokenizer().error());
   options.on_prefill = ProgressLine(common);
   bool first = true;
   options.on_text = [&](std::string_view text) {
@@ -103,12 +108,14 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
   verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
-  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens, "Most tokens of the answer; 0: until the context is full")
+  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
+                   "Most tokens of the answer; 0: until the context is full")
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_flag("--raw", flags->raw, "Complete the text as it is, without the chat template");
-  verb->add_option("--stop", flags->stop, "End the answer at this text; may be given again")->allow_extra_args(false);
+  verb->add_option("--stop", flags->stop, "End the answer at this text; may be given again")
+      ->allow_extra_args(false);
   verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3");
   verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
   verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");

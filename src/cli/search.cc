@@ -24,7 +24,8 @@ struct Passage {
 
 // Paragraphs: runs of lines that are not blank; a file without blank lines is one passage a line.
 void AddPassages(const std::string& file, std::string_view text, std::vector<Passage>* out) {
-  const bool by_line = text.find("\n\n") == std::string_view::npos && text.find("\n\r\n") == std::string_view::npos;
+  const bool by_line =
+      text.find("\n\n") == std::string_view::npos && text.find("\n\r\n") == std::string_view::npos;
   std::string current;
   size_t line = 1, begun = 1;
   const auto finish = [&] {
@@ -57,19 +58,23 @@ Result<int> Run(const Common& common, const Flags& flags) {
   if (passages.empty()) return Invalid("no passages: the files are empty");
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
-  const bool has_prompts = embedder.config().prompts.contains("query") || flags.model.find("e5") != std::string::npos;
+  const bool has_prompts =
+      embedder.config().prompts.contains("query") || flags.model.find("e5") != std::string::npos;
   const ProgressFn progress = ProgressLine(common);
   SearchSet set(embedder.dimensions());
   constexpr size_t kBatch = 64;
   for (size_t at = 0; at < passages.size(); at += kBatch) {
     if (progress) progress({"embedding passages", at, passages.size()});
     std::vector<std::string> texts;
-    for (size_t i = at; i < std::min(at + kBatch, passages.size()); ++i) texts.push_back(passages[i].text);
-    DUNNOCK_TRY(const auto embeddings, embedder.Embed(texts, {has_prompts ? "passage" : "", true, true}));
+    for (size_t i = at; i < std::min(at + kBatch, passages.size()); ++i)
+      texts.push_back(passages[i].text);
+    DUNNOCK_TRY(const auto embeddings,
+                embedder.Embed(texts, {has_prompts ? "passage" : "", true, true}));
     for (const Embedding& e : embeddings) set.Add(e.values);
   }
   ClearProgressLine(common);
-  DUNNOCK_TRY(const auto query, embedder.Embed({{flags.query}}, {has_prompts ? "query" : "", true, true}));
+  DUNNOCK_TRY(const auto query,
+              embedder.Embed({{flags.query}}, {has_prompts ? "query" : "", true, true}));
   const std::vector<Hit> hits = set.Nearest(query[0].values, flags.top);
   if (common.json) {
     OrderedJson list = OrderedJson::array();
@@ -85,7 +90,8 @@ Result<int> Run(const Common& common, const Flags& flags) {
     const Passage& p = passages[hit.index];
     char score[16];
     std::snprintf(score, sizeof score, "%.3f", static_cast<double>(hit.score));
-    Print(Str(c.green, score, c.reset, "  ", c.dim, p.file, ":", p.line, c.reset, "\n       ", p.text, "\n"));
+    Print(Str(c.green, score, c.reset, "  ", c.dim, p.file, ":", p.line, c.reset, "\n       ",
+              p.text, "\n"));
   }
   return 0;
 }
@@ -93,12 +99,18 @@ Result<int> Run(const Common& common, const Flags& flags) {
 }  // namespace
 
 void AddSearch(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("search", "Find the passages of files that are nearest to a question in meaning");
+  CLI::App* verb = program.add_subcommand(
+      "search", "Find the passages of files that are nearest to a question in meaning");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The embedding model")->required();
   verb->add_option("--query", flags->query, "What to look for")->required();
-  verb->add_option("FILE", flags->files, "Text files: a passage a paragraph, or a line where there are none; - is standard input")->required();
-  verb->add_option("--top", flags->top, "How many passages")->capture_default_str()->check(CLI::Range(1, 10000));
+  verb->add_option(
+          "FILE", flags->files,
+          "Text files: a passage a paragraph, or a line where there are none; - is standard input")
+      ->required();
+  verb->add_option("--top", flags->top, "How many passages")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -19,7 +19,8 @@ Result<OrderedJson> ReadJson(const std::string& path) {
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
-  if (flags.model.empty() == flags.file.empty()) return Invalid("expected a MODEL or --template FILE, one of them");
+  if (flags.model.empty() == flags.file.empty())
+    return Invalid("expected a MODEL or --template FILE, one of them");
   std::string source;
   OrderedJson variables = OrderedJson::object();
   if (!flags.file.empty()) {
@@ -30,7 +31,9 @@ Result<int> Run(const Common& common, const Flags& flags) {
     DUNNOCK_TRY(files, OpenSideFiles(common, flags.model));
     source = FindChatTemplate(files);
     if (source.empty()) source = fallback;
-    if (source.empty()) return Fail(ErrorCode::kNotFound, Str(flags.model, " has no chat template: give one with --template FILE"));
+    if (source.empty())
+      return Fail(ErrorCode::kNotFound,
+                  Str(flags.model, " has no chat template: give one with --template FILE"));
     variables = FindSpecialTokens(files);
   }
   if (!flags.vars.empty()) {
@@ -42,11 +45,13 @@ Result<int> Run(const Common& common, const Flags& flags) {
   if (!flags.messages.empty() || !variables.contains("messages")) {
     DUNNOCK_TRY(variables["messages"], ReadJson(flags.messages.empty() ? "-" : flags.messages));
   }
-  if (!variables["messages"].is_array()) return Invalid("messages: expected a JSON list of {\"role\", \"content\"}");
+  if (!variables["messages"].is_array())
+    return Invalid("messages: expected a JSON list of {\"role\", \"content\"}");
   if (!flags.tools.empty()) {
     DUNNOCK_TRY(variables["tools"], ReadJson(flags.tools));
   }
-  if (!variables.contains("add_generation_prompt")) variables["add_generation_prompt"] = !flags.no_generation_prompt;
+  if (!variables.contains("add_generation_prompt"))
+    variables["add_generation_prompt"] = !flags.no_generation_prompt;
   DUNNOCK_TRY(const ChatTemplate parsed, ChatTemplate::Parse(source));
   DUNNOCK_TRY(const RenderedPrompt prompt, parsed.Render(variables));
   if (!common.json) {
@@ -54,7 +59,8 @@ Result<int> Run(const Common& common, const Flags& flags) {
     return 0;
   }
   OrderedJson pieces = OrderedJson::array();
-  for (const PromptPiece& piece : prompt.pieces) pieces.push_back({{"text", piece.text}, {"trusted", piece.trusted}});
+  for (const PromptPiece& piece : prompt.pieces)
+    pieces.push_back({{"text", piece.text}, {"trusted", piece.trusted}});
   PrintJson({{"prompt", prompt.Text()}, {"pieces", pieces}});
   return 0;
 }
@@ -66,10 +72,12 @@ void AddTemplate(CLI::App& program, Common& common, Action* action) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model whose template to use");
   verb->add_option("--template", flags->file, "A template file instead");
-  verb->add_option("--messages", flags->messages, "JSON list of messages (default: standard input)");
+  verb->add_option("--messages", flags->messages,
+                   "JSON list of messages (default: standard input)");
   verb->add_option("--tools", flags->tools, "JSON list of tools");
   verb->add_option("--vars", flags->vars, "JSON object of further variables");
-  verb->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Do not begin the assistant's answer");
+  verb->add_flag("--no-generation-prompt", flags->no_generation_prompt,
+                 "Do not begin the assistant's answer");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
 }

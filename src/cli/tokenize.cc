@@ -60,10 +60,14 @@ void AddTokenize(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("tokenize", "Turn text into token ids");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  CLI::Option* text = verb->add_option("TEXT,-p,--prompt", flags->text, "The text (default: standard input)");
-  verb->add_flag("--no-special", flags->no_special, "Without the tokens that the tokenizer adds around a text");
-  verb->add_flag("--parse-special", flags->parse_special, "The text of a special token becomes the token");
-  verb->add_flag("--jsonl", common.jsonl, "Read {\"text\": ...} a line, print {\"ids\", \"tokens\"} a line");
+  CLI::Option* text =
+      verb->add_option("TEXT,-p,--prompt", flags->text, "The text (default: standard input)");
+  verb->add_flag("--no-special", flags->no_special,
+                 "Without the tokens that the tokenizer adds around a text");
+  verb->add_flag("--parse-special", flags->parse_special,
+                 "The text of a special token becomes the token");
+  verb->add_flag("--jsonl", common.jsonl,
+                 "Read {\"text\": ...} a line, print {\"ids\", \"tokens\"} a line");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     flags->text_given = text->count() > 0;

@@ -1,6 +1,6 @@
 #pragma once
-// One file a verb. Each Add... declares its options on the program and, when its verb was given, puts
-// the work to do into *action. Data goes to stdout, progress and messages to stderr.
+// One file a verb. Each Add... declares its options on the program and, when its verb was given,
+// puts the work to do into *action. Data goes to stdout, progress and messages to stderr.
 
 #include <CLI/CLI.hpp>
 #include <functional>

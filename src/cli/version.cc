@@ -14,12 +14,15 @@ std::string VersionText() {
 }
 
 void AddVersion(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("version", "Print the version and the CPU features in use");
+  CLI::App* verb =
+      program.add_subcommand("version", "Print the version and the CPU features in use");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     *action = [&common]() -> Result<int> {
       if (common.json) {
-        PrintJson({{"version", DUNNOCK_VERSION}, {"target", CurrentTarget()}, {"targets", SupportedTargets()}});
+        PrintJson({{"version", DUNNOCK_VERSION},
+                   {"target", CurrentTarget()},
+                   {"targets", SupportedTargets()}});
       } else {
         Print(VersionText() + "\n");
       }

@@ -29,7 +29,8 @@ std::vector<CatalogueEntry> Parse() {
     e.licence = text("licence");
     e.repo = text("repo");
     e.revision = text("revision");
-    if (const Json* aliases = FindMember(m, "aliases")) e.aliases = aliases->get<std::vector<std::string>>();
+    if (const Json* aliases = FindMember(m, "aliases"))
+      e.aliases = aliases->get<std::vector<std::string>>();
     if (const Json* package = FindMember(m, "package")) {
       const auto part = [&](const char* key) { return FindString(*package, key).value_or(""); };
       e.package = {part("name"), part("version"), part("sha256"), part("folder")};
@@ -54,7 +55,9 @@ const CatalogueEntry* FindInCatalogue(std::string_view name) {
   const std::string wanted = Lower(name);
   for (const CatalogueEntry& e : Catalogue()) {
     if (e.id == wanted || Lower(e.repo) == wanted) return &e;
-    if (std::any_of(e.aliases.begin(), e.aliases.end(), [&](const auto& a) { return Lower(a) == wanted; })) return &e;
+    if (std::any_of(e.aliases.begin(), e.aliases.end(),
+                    [&](const auto& a) { return Lower(a) == wanted; }))
+      return &e;
   }
   return nullptr;
 }

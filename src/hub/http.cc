@@ -27,8 +27,10 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
     std::string name(line.substr(0, colon));
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     std::string_view value = line.substr(colon + 1);
-    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-    while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) value.remove_suffix(1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
+      value.remove_prefix(1);
+    while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' '))
+      value.remove_suffix(1);
     exchange.response.headers[name] = value;
   }
   return line.size();
@@ -53,7 +55,8 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
 
 Result<HttpResponse> SendHttp(const HttpRequest& request) {
   static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  const std::unique_ptr<CURL, void (*)(CURL*)> curl(ready ? curl_easy_init() : nullptr, curl_easy_cleanup);
+  const std::unique_ptr<CURL, void (*)(CURL*)> curl(ready ? curl_easy_init() : nullptr,
+                                                    curl_easy_cleanup);
   if (!curl) return Fail(ErrorCode::kNetwork, "libcurl could not be initialized");
   Exchange exchange{request, {}, curl.get()};
 
@@ -86,7 +89,8 @@ Result<HttpResponse> SendHttp(const HttpRequest& request) {
   const CURLcode code = curl_easy_perform(c);
   curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &exchange.response.status);
   if (code != CURLE_OK) {
-    return Fail(ErrorCode::kNetwork, Str(request.url, ": ", error[0] != 0 ? error : curl_easy_strerror(code)));
+    return Fail(ErrorCode::kNetwork,
+                Str(request.url, ": ", error[0] != 0 ? error : curl_easy_strerror(code)));
   }
   return std::move(exchange.response);
 }

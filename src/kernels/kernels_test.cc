@@ -79,12 +79,14 @@ Floats Reference(const Floats& x, const Weight& weight) {
   return out;
 }
 
-Weight RandomWeight(Encoding encoding, size_t rows, size_t cols, size_t group, uint32_t seed) {
-  if (encoding == Encoding::kInt8Grouped || encoding == Encoding::kInt4Grouped) {
+Weight RandomWeight(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
+                    uint32_t seed) {
+  if (encoding == WeightEncoding::kInt8Grouped || encoding == WeightEncoding::kInt4Grouped) {
     return PackGrouped(encoding, rows, cols, group, [&](size_t row, const GroupedRow& out) {
       std::mt19937 random(seed + static_cast<uint32_t>(row));
       for (uint8_t& code : out.codes)
-        code = static_cast<uint8_t>(random() % (encoding == Encoding::kInt4Grouped ? 16 : 256));
+        code =
+            static_cast<uint8_t>(random() % (encoding == WeightEncoding::kInt4Grouped ? 16 : 256));
       for (float& v : out.scales)
         v = Float16ToFloat(static_cast<uint16_t>(0x2000 + random() % 0x400));
       for (float& v : out.minimums)
@@ -98,7 +100,7 @@ Weight RandomWeight(Encoding encoding, size_t rows, size_t cols, size_t group, u
 }
 
 struct Case {
-  Encoding encoding;
+  WeightEncoding encoding;
   size_t rows, cols, group;
   double tolerance;  // of the largest output: what rounding x to int8 may cost
 };
@@ -129,22 +131,26 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Encodings, MatMulTest,
-    testing::Values(Case{Encoding::kF32, 33, 40, 0, 1e-6}, Case{Encoding::kF32, 16, 7, 0, 1e-6},
-                    Case{Encoding::kBF16, 50, 61, 0, 1e-6}, Case{Encoding::kInt8, 48, 384, 0, 0.02},
-                    Case{Encoding::kInt8, 17, 36, 0, 0.03}, Case{Encoding::kInt8, 5, 101, 0, 0.03},
-                    Case{Encoding::kInt4, 40, 576, 0, 0.02}, Case{Encoding::kInt4, 3, 50, 0, 0.03},
-                    Case{Encoding::kInt4Grouped, 37, 64, 32, 0.02},
-                    Case{Encoding::kInt4Grouped, 16, 256, 128, 0.02},
-                    Case{Encoding::kInt4Grouped, 20, 96, 16, 0.02},
-                    Case{Encoding::kInt8Grouped, 37, 96, 32, 0.02},
-                    Case{Encoding::kInt8Grouped, 16, 64, 16, 0.02}));
+INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
+                         testing::Values(Case{WeightEncoding::kF32, 33, 40, 0, 1e-6},
+                                         Case{WeightEncoding::kF32, 16, 7, 0, 1e-6},
+                                         Case{WeightEncoding::kBF16, 50, 61, 0, 1e-6},
+                                         Case{WeightEncoding::kInt8, 48, 384, 0, 0.02},
+                                         Case{WeightEncoding::kInt8, 17, 36, 0, 0.03},
+                                         Case{WeightEncoding::kInt8, 5, 101, 0, 0.03},
+                                         Case{WeightEncoding::kInt4, 40, 576, 0, 0.02},
+                                         Case{WeightEncoding::kInt4, 3, 50, 0, 0.03},
+                                         Case{WeightEncoding::kInt4Grouped, 37, 64, 32, 0.02},
+                                         Case{WeightEncoding::kInt4Grouped, 16, 256, 128, 0.02},
+                                         Case{WeightEncoding::kInt4Grouped, 20, 96, 16, 0.02},
+                                         Case{WeightEncoding::kInt8Grouped, 37, 96, 32, 0.02},
+                                         Case{WeightEncoding::kInt8Grouped, 16, 64, 16, 0.02}));
 
 // The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
 TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
-  for (const Encoding encoding : {Encoding::kInt8Grouped, Encoding::kInt4Grouped}) {
-    const uint8_t largest = encoding == Encoding::kInt8Grouped ? 255 : 15;
+  for (const WeightEncoding encoding :
+       {WeightEncoding::kInt8Grouped, WeightEncoding::kInt4Grouped}) {
+    const uint8_t largest = encoding == WeightEncoding::kInt8Grouped ? 255 : 15;
     const size_t cols = 128, rows = 16;
     const Weight weight =
         PackGrouped(encoding, rows, cols, 32, [&](size_t row, const GroupedRow& out) {
@@ -166,8 +172,8 @@ TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
 
 TEST(MatMul, BiasAddGeluAndSwiGlu) {
   const size_t rows = 37, cols = 40, n = 5;
-  Weight gate = RandomWeight(Encoding::kF32, rows, cols, 0, 3);
-  const Weight up = RandomWeight(Encoding::kF32, rows, cols, 0, 4);
+  Weight gate = RandomWeight(WeightEncoding::kF32, rows, cols, 0, 3);
+  const Weight up = RandomWeight(WeightEncoding::kF32, rows, cols, 0, 4);
   const Floats bias = Random(rows, 5), x = Random(n * cols, 6);
   SetBias(&gate, bias);
   Floats g = Reference(x, gate);
@@ -188,9 +194,9 @@ TEST(MatMul, BiasAddGeluAndSwiGlu) {
 
 TEST(MatMul, SeveralProjectionsEqualEachAlone) {
   const size_t cols = 64, n = 3;
-  const Weight a = RandomWeight(Encoding::kInt8, 40, cols, 0, 1);
-  const Weight b = RandomWeight(Encoding::kInt4Grouped, 16, cols, 32, 2);
-  const Weight c = RandomWeight(Encoding::kF32, 33, cols, 0, 3);
+  const Weight a = RandomWeight(WeightEncoding::kInt8, 40, cols, 0, 1);
+  const Weight b = RandomWeight(WeightEncoding::kInt4Grouped, 16, cols, 32, 2);
+  const Weight c = RandomWeight(WeightEncoding::kF32, 33, cols, 0, 3);
   const Floats x = Random(n * cols, 9);
   Floats all, alone;
   const auto run = [&](bool together) {
@@ -213,11 +219,12 @@ TEST(MatMul, SeveralProjectionsEqualEachAlone) {
 TEST(Math, GeluAndSiluOverTheirRange) {
   // A weight of one input that copies it.
   const Weight one =
-      PackRows(Encoding::kF32, 1, 1, [](size_t, std::span<float> out) { out[0] = 1.0f; });
-  const Weight ones = PackRows(Encoding::kF32, 1, 2,
+      PackRows(WeightEncoding::kF32, 1, 1, [](size_t, std::span<float> out) { out[0] = 1.0f; });
+  const Weight ones = PackRows(WeightEncoding::kF32, 1, 2,
                                [](size_t, std::span<float> out) { out[0] = 1.0f, out[1] = 0.0f; });
-  const Weight second = PackRows(
-      Encoding::kF32, 1, 2, [](size_t, std::span<float> out) { out[0] = 0.0f, out[1] = 1.0f; });
+  const Weight second = PackRows(WeightEncoding::kF32, 1, 2, [](size_t, std::span<float> out) {
+    out[0] = 0.0f, out[1] = 1.0f;
+  });
   Floats x;
   for (int i = -40000; i <= 40000; ++i) x.push_back(static_cast<float>(i) / 2000.0f);
   Floats pairs;

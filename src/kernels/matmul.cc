@@ -42,12 +42,12 @@ struct Tile {
 
 // ---- float weights: four partial sums over k mod 4, then (0 + 1) + (2 + 3) ----
 
-template <Encoding kEncoding, size_t kTokens>
+template <WeightEncoding kEncoding, size_t kTokens>
 HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, const Operand& x,
                                    size_t token) {
-  constexpr size_t kStride = kPanelRows * (kEncoding == Encoding::kF32 ? 4 : 2);
+  constexpr size_t kStride = kPanelRows * (kEncoding == WeightEncoding::kF32 ? 4 : 2);
   const auto load = [&](size_t k) HWY_ATTR {
-    if constexpr (kEncoding == Encoding::kF32) return LoadFloats(panel + k * kStride);
+    if constexpr (kEncoding == WeightEncoding::kF32) return LoadFloats(panel + k * kStride);
     return LoadBFloat16(panel + k * kStride);
   };
   F16 sum[kTokens][4];
@@ -145,10 +145,10 @@ HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, si
 
 // ---- scale and minimum a group: exact sums inside a group, groups added in order ----
 
-template <Encoding kEncoding, size_t kTokens>
+template <WeightEncoding kEncoding, size_t kTokens>
 HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x,
                                      size_t token) {
-  constexpr bool kFourBits = kEncoding == Encoding::kInt4Grouped;
+  constexpr bool kFourBits = kEncoding == WeightEncoding::kInt4Grouped;
   const size_t blocks = weight.group / (kFourBits ? 8 : 4);
   const size_t scale_bytes = kPanelRows * (weight.wide_scales ? 4 : 2);
   const auto load_scales = [&](const uint8_t* p) HWY_ATTR {
@@ -205,23 +205,23 @@ HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Ope
   const uint8_t* const panel = weight.panels.bytes().data() + p * weight.panel_bytes;
   Tile<kTokens> out;
   switch (weight.encoding) {
-    case Encoding::kF32:
-      out = FloatTile<Encoding::kF32, kTokens>(weight, panel, x, token);
+    case WeightEncoding::kF32:
+      out = FloatTile<WeightEncoding::kF32, kTokens>(weight, panel, x, token);
       break;
-    case Encoding::kBF16:
-      out = FloatTile<Encoding::kBF16, kTokens>(weight, panel, x, token);
+    case WeightEncoding::kBF16:
+      out = FloatTile<WeightEncoding::kBF16, kTokens>(weight, panel, x, token);
       break;
-    case Encoding::kInt8:
+    case WeightEncoding::kInt8:
       out = Int8Tile<kTokens>(weight, panel, p, x, token);
       break;
-    case Encoding::kInt4:
+    case WeightEncoding::kInt4:
       out = Int4Tile<kTokens>(weight, panel, p, x, token);
       break;
-    case Encoding::kInt8Grouped:
-      out = GroupedTile<Encoding::kInt8Grouped, kTokens>(weight, panel, x, token);
+    case WeightEncoding::kInt8Grouped:
+      out = GroupedTile<WeightEncoding::kInt8Grouped, kTokens>(weight, panel, x, token);
       break;
-    case Encoding::kInt4Grouped:
-      out = GroupedTile<Encoding::kInt4Grouped, kTokens>(weight, panel, x, token);
+    case WeightEncoding::kInt4Grouped:
+      out = GroupedTile<WeightEncoding::kInt4Grouped, kTokens>(weight, panel, x, token);
       break;
   }
   if (weight.bias.size() != 0) {

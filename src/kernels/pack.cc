@@ -46,8 +46,8 @@ void ForRows(size_t rows, const Body& body) {
   });
 }
 
-bool IsFourBits(Encoding encoding) {
-  return encoding == Encoding::kInt4 || encoding == Encoding::kInt4Grouped;
+bool IsFourBits(WeightEncoding encoding) {
+  return encoding == WeightEncoding::kInt4 || encoding == WeightEncoding::kInt4Grouped;
 }
 
 // Writes the code of (row in panel, k in the run of codes that begins at `at`).
@@ -66,7 +66,7 @@ uint8_t GetCode(const uint8_t* at, bool four_bits, size_t row, size_t k) {
 
 void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales, size_t row,
                     std::span<float> values) {
-  const bool four_bits = weight.encoding == Encoding::kInt4;
+  const bool four_bits = weight.encoding == WeightEncoding::kInt4;
   const float most = four_bits ? 7.0f : 127.0f;
   Rotate(values.data(), values.size(), weight.rotation);
   float largest = 0.0f;
@@ -87,16 +87,16 @@ void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales
 
 }  // namespace
 
-Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& read) {
+Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read) {
   DUNNOCK_CHECK(rows > 0 && cols > 0);
   Weight weight{
       .encoding = encoding, .rows = rows, .cols = cols, .panels = {}, .scales = {}, .bias = {}};
-  const bool rotated = encoding == Encoding::kInt8 || encoding == Encoding::kInt4;
+  const bool rotated = encoding == WeightEncoding::kInt8 || encoding == WeightEncoding::kInt4;
   weight.rotation = rotated ? RotationBlock(cols) : 1;
-  weight.panel_bytes = encoding == Encoding::kF32    ? cols * 64
-                       : encoding == Encoding::kBF16 ? cols * 32
-                       : encoding == Encoding::kInt8 ? (cols + 3) / 4 * 64
-                                                     : (cols + 7) / 8 * 64;
+  weight.panel_bytes = encoding == WeightEncoding::kF32    ? cols * 64
+                       : encoding == WeightEncoding::kBF16 ? cols * 32
+                       : encoding == WeightEncoding::kInt8 ? (cols + 3) / 4 * 64
+                                                           : (cols + 7) / 8 * 64;
   const Storage panels(weight.panel_count() * weight.panel_bytes);
   const Storage scales(rotated ? weight.panel_count() * kPanelRows * sizeof(float) : 0);
   ForRows(rows, [&](size_t row) {
@@ -107,7 +107,7 @@ Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& re
     const size_t lane = row % kPanelRows;
     if (rotated) return PackRotatedRow(weight, panels, scales, row, values);
     for (size_t k = 0; k < cols; ++k) {
-      if (encoding == Encoding::kF32) {
+      if (encoding == WeightEncoding::kF32) {
         Put(panel + (k * kPanelRows + lane) * 4, values[k]);
       } else {
         Put(panel + (k * kPanelRows + lane) * 2, FloatToBFloat16(values[k]));
@@ -119,9 +119,10 @@ Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& re
   return weight;
 }
 
-Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group,
+Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
                    const GroupedRowReader& read) {
-  DUNNOCK_CHECK(encoding == Encoding::kInt4Grouped || encoding == Encoding::kInt8Grouped);
+  DUNNOCK_CHECK(encoding == WeightEncoding::kInt4Grouped ||
+                encoding == WeightEncoding::kInt8Grouped);
   DUNNOCK_CHECK(rows > 0 && cols > 0 && group % 8 == 0 && cols % group == 0);
   Weight weight{.encoding = encoding,
                 .rows = rows,
@@ -184,17 +185,17 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
   const size_t lane = row % kPanelRows;
   const bool four_bits = IsFourBits(weight.encoding);
   switch (weight.encoding) {
-    case Encoding::kF32:
+    case WeightEncoding::kF32:
       for (size_t k = 0; k < out.size(); ++k)
         out[k] = Get<float>(panel + (k * kPanelRows + lane) * 4);
       return;
-    case Encoding::kBF16:
+    case WeightEncoding::kBF16:
       for (size_t k = 0; k < out.size(); ++k) {
         out[k] = BFloat16ToFloat(Get<uint16_t>(panel + (k * kPanelRows + lane) * 2));
       }
       return;
-    case Encoding::kInt8:
-    case Encoding::kInt4: {
+    case WeightEncoding::kInt8:
+    case WeightEncoding::kInt4: {
       const float scale = Get<float>(weight.scales.bytes().data() + row * sizeof(float));
       for (size_t k = 0; k < out.size(); ++k) {
         out[k] =
@@ -202,8 +203,8 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
       }
       return Rotate(out.data(), out.size(), weight.rotation);
     }
-    case Encoding::kInt8Grouped:
-    case Encoding::kInt4Grouped: {
+    case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt4Grouped: {
       const size_t number_bytes = weight.wide_scales ? 4 : 2;
       const size_t head_bytes = kPanelRows * number_bytes * (weight.has_minimums ? 2 : 1);
       const size_t group_bytes = head_bytes + weight.group * kPanelRows / (four_bits ? 2 : 1);

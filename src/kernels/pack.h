@@ -14,7 +14,7 @@ using RowReader = std::function<void(size_t row, std::span<float> out)>;
 
 // kF32, kBF16 (round to nearest even), kInt8 and kInt4 (rotated by RotationBlock(cols), round to
 // nearest, scale = largest magnitude / 127 or 7).
-Weight PackRows(Encoding encoding, size_t rows, size_t cols, const RowReader& read);
+Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
 // A row in groups: codes (cols), scales and minimums (cols / group). Codes are below 16 for
 // kInt4Grouped; for kInt8Grouped 128 stands for zero.
@@ -27,7 +27,7 @@ using GroupedRowReader = std::function<void(size_t row, const GroupedRow& out)>;
 
 // kInt4Grouped or kInt8Grouped. Scales are kept as float16 where that loses nothing, else as
 // float32; minimums are dropped if all are zero. cols must be a multiple of group, group of 8.
-Weight PackGrouped(Encoding encoding, size_t rows, size_t cols, size_t group,
+Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
                    const GroupedRowReader& read);
 
 // Row `row` of a weight as floats, rotation undone: for tests and for writing other formats.

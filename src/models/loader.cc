@@ -91,16 +91,17 @@ class Loader final : public WeightVisitor {
   Weight Pack(const Tensor& tensor) const {
     const size_t rows = tensor.rows(), cols = tensor.cols();
     if (options_.compute == Compute::kF32 || !IsAffine(tensor.dtype)) {
-      const Encoding encoding =
-          options_.compute == Compute::kF32 ? Encoding::kF32 : Encoding::kInt8;
+      const WeightEncoding encoding =
+          options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
       return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
         DUNNOCK_CHECK(DecodeRows(tensor, row, 1, out).has_value());
       });
     }
     const bool four_bits = AffineCodeBits(tensor.dtype) <= 4;
     const bool centred = AffineCodeBits(tensor.dtype) == 8;  // Q8_0: code 128 stands for zero
-    return PackGrouped(four_bits ? Encoding::kInt4Grouped : Encoding::kInt8Grouped, rows, cols,
-                       AffineGroupSize(tensor.dtype), [&](size_t row, const GroupedRow& out) {
+    return PackGrouped(four_bits ? WeightEncoding::kInt4Grouped : WeightEncoding::kInt8Grouped,
+                       rows, cols, AffineGroupSize(tensor.dtype),
+                       [&](size_t row, const GroupedRow& out) {
                          DecodeAffineRow(tensor, row, out.codes, out.scales, out.minimums);
                          if (four_bits) return;
                          for (uint8_t& code : out.codes)

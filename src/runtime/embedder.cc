@@ -9,7 +9,8 @@
 namespace dunnock {
 namespace {
 
-// One pass holds about this many tokens: enough to keep every core busy, little enough for the cache.
+// One pass holds about this many tokens: enough to keep every core busy, little enough for the
+// cache.
 constexpr size_t kBatchTokens = 1024;
 
 Result<Json> ReadJsonFile(const FileSet& files, const std::string& name) {
@@ -39,8 +40,11 @@ Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions
     }
   }
   if (const auto mode = FindString(pooling, "pooling_mode")) mean = *mode == "mean";
-  if (cls && mean) return Unsupported("1_Pooling/config.json: mean and cls pooling together: expected one of them");
-  config.pooling = cls || FindString(pooling, "pooling_mode") == "cls" ? Pooling::kCls : Pooling::kMean;
+  if (cls && mean)
+    return Unsupported(
+        "1_Pooling/config.json: mean and cls pooling together: expected one of them");
+  config.pooling =
+      cls || FindString(pooling, "pooling_mode") == "cls" ? Pooling::kCls : Pooling::kMean;
 
   // modules.json lists what follows the encoder; without it the model is a plain one, and unit
   // length is what search wants.
@@ -59,7 +63,8 @@ Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions
       if (name == "Normalize") {
         config.normalize = true;
       } else if (name != "Transformer" && name != "Pooling") {
-        return Unsupported(Str("modules.json: module \"", type, "\": expected Transformer, Pooling or Normalize"));
+        return Unsupported(
+            Str("modules.json: module \"", type, "\": expected Transformer, Pooling or Normalize"));
       }
     }
   }
@@ -76,17 +81,20 @@ Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions
 Result<Embedder> Embedder::Create(const Engine& engine) {
   const ModelInfo& info = engine.model().info();
   if (info.causal) {
-    return Unsupported(Str("a model of type \"", info.model_type, "\" does not embed: use `dunnock run`, or an encoder"));
+    return Unsupported(Str("a model of type \"", info.model_type,
+                           "\" does not embed: use `dunnock run`, or an encoder"));
   }
   Embedder embedder(engine);
   DUNNOCK_TRY(embedder.config_, ReadEmbedderConfig(engine.files(), info.context_length));
   return embedder;
 }
 
-Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> texts, const EmbedOptions& options) {
+Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> texts,
+                                               const EmbedOptions& options) {
   DUNNOCK_TRY(const Tokenizer* tokenizer, engine_->tokenizer());
   std::string prompt;
-  const std::string& name = options.prompt_name.empty() ? config_.default_prompt : options.prompt_name;
+  const std::string& name =
+      options.prompt_name.empty() ? config_.default_prompt : options.prompt_name;
   if (!name.empty()) {
     const auto it = config_.prompts.find(name);
     if (it != config_.prompts.end()) {
@@ -111,8 +119,9 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
     ids[i] = tokenizer->EncodeTruncated(text, config_.max_tokens, &truncated).ids;
     if (truncated && !options.truncate) {
       const size_t full = tokenizer->Encode(text).size();
-      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " of ", texts.size(), " has ", full, " tokens, the model takes ",
-                                         config_.max_tokens, ": shorten it, or cut it with --truncate"));
+      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " of ", texts.size(), " has ", full,
+                                         " tokens, the model takes ", config_.max_tokens,
+                                         ": shorten it, or cut it with --truncate"));
     }
     cut[i] = truncated;
   }
@@ -121,12 +130,15 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
   return out;
 }
 
-Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<int32_t>> texts, bool normalize) {
+Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<int32_t>> texts,
+                                                  bool normalize) {
   const size_t positions = engine_->model().info().context_length;
   for (size_t i = 0; i < texts.size(); ++i) {
-    if (const Status fine = engine_->CheckIds(texts[i]); !fine) return In(Str("text ", i + 1), fine.error());
+    if (const Status fine = engine_->CheckIds(texts[i]); !fine)
+      return In(Str("text ", i + 1), fine.error());
     if (texts[i].size() > positions) {
-      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " has ", texts[i].size(), " tokens, the model has ", positions, " positions"));
+      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " has ", texts[i].size(),
+                                         " tokens, the model has ", positions, " positions"));
     }
   }
   const ThreadPool::Use use(engine_->pool());

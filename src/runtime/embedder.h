@@ -1,7 +1,7 @@
 #pragma once
-// Embedder: texts -> one vector each, as the checkpoint's sentence-transformers modules say: pooling
-// over the text's own tokens (never over padding: there is none), then L2 normalization. Texts of a
-// batch run as one ragged matrix; a vector does not depend on its neighbours.
+// Embedder: texts -> one vector each, as the checkpoint's sentence-transformers modules say:
+// pooling over the text's own tokens (never over padding: there is none), then L2 normalization.
+// Texts of a batch run as one ragged matrix; a vector does not depend on its neighbours.
 
 #include <map>
 #include <string>
@@ -42,13 +42,16 @@ class Embedder {
   const EmbedderConfig& config() const { return config_; }
   size_t dimensions() const { return engine_->model().info().hidden_size; }
 
-  Result<std::vector<Embedding>> Embed(std::span<const std::string> texts, const EmbedOptions& options);
+  Result<std::vector<Embedding>> Embed(std::span<const std::string> texts,
+                                       const EmbedOptions& options);
   // The same from token ids, special tokens included; no tokenizer needed.
-  Result<std::vector<Embedding>> EmbedIds(std::span<const std::vector<int32_t>> texts, bool normalize);
+  Result<std::vector<Embedding>> EmbedIds(std::span<const std::vector<int32_t>> texts,
+                                          bool normalize);
 
  private:
   explicit Embedder(const Engine& engine) : engine_(&engine) {}
-  void EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize, std::span<Embedding* const> out);
+  void EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize,
+                  std::span<Embedding* const> out);
 
   const Engine* engine_;
   EmbedderConfig config_;

@@ -35,7 +35,8 @@ void AddIds(const Json& config, std::string_view key, std::vector<int32_t>* out)
 }  // namespace
 
 std::string FindChatTemplate(const FileSet& files) {
-  if (const auto it = files.find("chat_template.jinja"); it != files.end()) return std::string(it->second.text());
+  if (const auto it = files.find("chat_template.jinja"); it != files.end())
+    return std::string(it->second.text());
   const Json config = ReadJson(files, "tokenizer_config.json");
   const Json* value = FindMember(config, "chat_template");
   if (value == nullptr) return "";
@@ -54,7 +55,8 @@ OrderedJson FindSpecialTokens(const FileSet& files) {
   OrderedJson out = OrderedJson::object();
   for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const Json config = ReadJson(files, file);
-    for (const char* key : {"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"}) {
+    for (const char* key : {"bos_token", "eos_token", "unk_token", "pad_token", "sep_token",
+                            "cls_token", "mask_token"}) {
       if (auto token = TokenText(config, key)) out[key] = *std::move(token);
     }
   }
@@ -63,7 +65,8 @@ OrderedJson FindSpecialTokens(const FileSet& files) {
 
 Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions& options) {
   auto engine = std::make_unique<Engine>();
-  engine->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? ThreadPool::DefaultThreads() : options.threads);
+  engine->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? ThreadPool::DefaultThreads()
+                                                                    : options.threads);
   const ThreadPool::Use use(*engine->pool_);
   Checkpoint checkpoint;
   DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
@@ -119,7 +122,8 @@ void Engine::ReadGenerationConfig(const Json& config) {
 
 Result<const Tokenizer*> Engine::tokenizer() const {
   if (tokenizer_) return &*tokenizer_;
-  return Fail(ErrorCode::kNotFound, Str("no tokenizer: ", no_tokenizer_, ". Token ids work: use --ids"));
+  return Fail(ErrorCode::kNotFound,
+              Str("no tokenizer: ", no_tokenizer_, ". Token ids work: use --ids"));
 }
 
 Result<const ChatTemplate*> Engine::chat_template() const {
@@ -139,12 +143,14 @@ Result<std::vector<int32_t>> Engine::EncodeChat(std::span<const ChatMessage> mes
   DUNNOCK_TRY(const Tokenizer* tokens, tokenizer());
   OrderedJson list = OrderedJson::array();
   for (const ChatMessage& m : messages) list.push_back({{"role", m.role}, {"content", m.content}});
-  DUNNOCK_TRY(const RenderedPrompt prompt, Render({{"messages", list}, {"add_generation_prompt", true}}));
+  DUNNOCK_TRY(const RenderedPrompt prompt,
+              Render({{"messages", list}, {"add_generation_prompt", true}}));
   std::vector<TextSpan> spans;
   for (const PromptPiece& piece : prompt.pieces) spans.push_back({piece.text, piece.trusted});
   // One beginning-of-text token: the template's own, or else the tokenizer's.
   const std::string bos = special_tokens_.value("bos_token", "");
-  const bool has_bos = !bos.empty() && !spans.empty() && spans[0].trusted && spans[0].text.starts_with(bos);
+  const bool has_bos =
+      !bos.empty() && !spans.empty() && spans[0].trusted && spans[0].text.starts_with(bos);
   return tokens->EncodeSpans(spans, !has_bos);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Engine: one loaded model with everything that belongs to it: tokenizer, chat template, generation
-// config. Immutable after loading; any number of sessions and embedders may use it at once, each with
-// its own thread.
+// config. Immutable after loading; any number of sessions and embedders may use it at once, each
+// with its own thread.
 
 #include <memory>
 #include <optional>

@@ -36,7 +36,8 @@ void Sampler::SeePrompt(std::span<const int32_t> ids) {
 
 void Sampler::Penalize(std::span<float> logits) const {
   const auto at = [&](int32_t id) -> float* {
-    return id >= 0 && static_cast<size_t>(id) < logits.size() ? &logits[static_cast<size_t>(id)] : nullptr;
+    return id >= 0 && static_cast<size_t>(id) < logits.size() ? &logits[static_cast<size_t>(id)]
+                                                              : nullptr;
   };
   for (const auto& [id, bias] : options_.logit_bias) {
     if (float* logit = at(id)) *logit += bias;
@@ -50,7 +51,8 @@ void Sampler::Penalize(std::span<float> logits) const {
   if (options_.frequency_penalty != 0.0 || options_.presence_penalty != 0.0) {
     for (const auto& [id, count] : counted_) {
       if (float* logit = at(id)) {
-        *logit -= static_cast<float>(options_.frequency_penalty * count + options_.presence_penalty);
+        *logit -=
+            static_cast<float>(options_.frequency_penalty * count + options_.presence_penalty);
       }
     }
   }
@@ -62,7 +64,8 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
   };
   if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + options_.top_k - 1, candidates.end(), before);
+    std::nth_element(candidates.begin(), candidates.begin() + options_.top_k - 1, candidates.end(),
+                     before);
     candidates.resize(static_cast<size_t>(options_.top_k));
   }
   std::sort(candidates.begin(), candidates.end(), before);
@@ -97,7 +100,8 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     const auto distance = [&](size_t i) {
       return p[i] > 0.0f ? std::fabs(-std::log(double{p[i]}) - entropy) : INFINITY;
     };
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return distance(a) < distance(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return distance(a) < distance(b); });
     double sum = 0.0;
     size_t keep = 0;
     while (keep < order.size() && sum < options_.typical_p) sum += p[order[keep++]];
@@ -125,7 +129,8 @@ int32_t Sampler::Next(std::span<float> logits) {
     id = ArgMax(logits);
   } else {
     candidates_.clear();
-    for (size_t i = 0; i < logits.size(); ++i) candidates_.push_back({static_cast<int32_t>(i), logits[i]});
+    for (size_t i = 0; i < logits.size(); ++i)
+      candidates_.push_back({static_cast<int32_t>(i), logits[i]});
     id = Draw(candidates_);
   }
   seen_[id] = 1;

@@ -2,8 +2,8 @@
 // Chooses the next token from logits. The steps and their order are those of transformers'
 // generate(): logit bias, repetition penalty, (OpenAI's) frequency and presence penalties,
 // temperature, top-k, top-p, min-p, typical-p, then one draw. Temperature 0 is greedy: the largest
-// logit after the penalties, the lowest id among equals. The same seed gives the same tokens on every
-// machine.
+// logit after the penalties, the lowest id among equals. The same seed gives the same tokens on
+// every machine.
 
 #include <cstdint>
 #include <map>
@@ -18,10 +18,10 @@ namespace dunnock {
 
 struct SamplingOptions {
   double temperature = 0.0;
-  int32_t top_k = 0;        // 0: off
-  double top_p = 1.0;       // Holtzman et al. 2019
-  double min_p = 0.0;       // Nguyen et al. 2024
-  double typical_p = 1.0;   // Meister et al. 2022
+  int32_t top_k = 0;                // 0: off
+  double top_p = 1.0;               // Holtzman et al. 2019
+  double min_p = 0.0;               // Nguyen et al. 2024
+  double typical_p = 1.0;           // Meister et al. 2022
   double repetition_penalty = 1.0;  // Keskar et al. 2019, over prompt and reply
   double frequency_penalty = 0.0;   // over the reply
   double presence_penalty = 0.0;

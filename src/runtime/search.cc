@@ -23,7 +23,8 @@ std::vector<Hit> SearchSet::Nearest(std::span<const float> query, size_t most) c
     for (size_t d = 0; d < dimensions_; ++d) score += unit[d] * vectors_[i * dimensions_ + d];
     hits[i] = {i, score};
   }
-  std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.score > b.score; });
+  std::stable_sort(hits.begin(), hits.end(),
+                   [](const Hit& a, const Hit& b) { return a.score > b.score; });
   if (hits.size() > most) hits.resize(most);
   return hits;
 }

@@ -23,22 +23,27 @@ constexpr size_t kLogitsRows = 16;
 }  // namespace
 
 std::string_view NameOf(FinishReason reason) {
-  return reason == FinishReason::kStop ? "stop" : reason == FinishReason::kLength ? "length" : "cancelled";
+  return reason == FinishReason::kStop     ? "stop"
+         : reason == FinishReason::kLength ? "length"
+                                           : "cancelled";
 }
 
 uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits) {
-  for (const float v : logits) checksum = (std::rotl(checksum, 5) ^ std::bit_cast<uint32_t>(v)) * 0x9E3779B97F4A7C15u;
+  for (const float v : logits)
+    checksum = (std::rotl(checksum, 5) ^ std::bit_cast<uint32_t>(v)) * 0x9E3779B97F4A7C15u;
   return checksum;
 }
 
 Result<Session> Session::Create(const Engine& engine, size_t context_length) {
   const ModelInfo& info = engine.model().info();
   if (!info.causal) {
-    return Unsupported(Str("a model of type \"", info.model_type, "\" does not generate text: use `dunnock embed`"));
+    return Unsupported(Str("a model of type \"", info.model_type,
+                           "\" does not generate text: use `dunnock embed`"));
   }
   if (context_length > info.context_length) {
-    return Fail(ErrorCode::kLimit, Str("a context of ", context_length, " tokens was asked for, the model was made for ",
-                                       info.context_length));
+    return Fail(ErrorCode::kLimit,
+                Str("a context of ", context_length,
+                    " tokens was asked for, the model was made for ", info.context_length));
   }
   return Session(engine, context_length == 0 ? info.context_length : context_length);
 }
@@ -58,7 +63,8 @@ ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
   cache_.Reserve(n);
   const Sequence sequence{0, n, &cache_};
   const Batch batch{ids, {}, positions_, {&sequence, 1}, nullptr};
-  const Rows hidden{static_cast<float*>(hidden_.Reserve(n * hidden_size * sizeof(float))), n, hidden_size};
+  const Rows hidden{static_cast<float*>(hidden_.Reserve(n * hidden_size * sizeof(float))), n,
+                    hidden_size};
   engine_->model().Forward(hidden, batch, scratch_);
   cache_.Commit(n);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
@@ -68,12 +74,14 @@ ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
 Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each) {
   DUNNOCK_TRY_STATUS(engine_->CheckIds(ids));
   if (ids.size() > context_length()) {
-    return Fail(ErrorCode::kLimit, Str(ids.size(), " tokens were given, the context holds ", context_length()));
+    return Fail(ErrorCode::kLimit,
+                Str(ids.size(), " tokens were given, the context holds ", context_length()));
   }
   const ThreadPool::Use use(engine_->pool());
   Clear();
   const size_t vocab = engine_->model().info().vocab_size;
-  const Rows block{static_cast<float*>(logits_.Reserve(kLogitsRows * vocab * sizeof(float))), kLogitsRows, vocab};
+  const Rows block{static_cast<float*>(logits_.Reserve(kLogitsRows * vocab * sizeof(float))),
+                   kLogitsRows, vocab};
   for (size_t at = 0; at < ids.size(); at += kPrefillRows) {
     const size_t n = std::min(kPrefillRows, ids.size() - at);
     const ConstRows hidden = Run(ids.subspan(at, n), n);
@@ -92,7 +100,8 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
   DUNNOCK_TRY_STATUS(CheckSampling(options.sampling));
   const size_t room = context_length() > prompt.size() ? context_length() - prompt.size() : 0;
   if (room < std::max<size_t>(options.max_tokens, 1)) {
-    return Fail(ErrorCode::kLimit, Str("the prompt has ", prompt.size(), " tokens and ", std::max<size_t>(options.max_tokens, 1),
+    return Fail(ErrorCode::kLimit, Str("the prompt has ", prompt.size(), " tokens and ",
+                                       std::max<size_t>(options.max_tokens, 1),
                                        " more were asked for, the context holds ", context_length(),
                                        ": shorten the prompt, or ask for fewer tokens with -n"));
   }
@@ -109,7 +118,8 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
   reply.prompt_tokens = prompt.size();
   // At least the last token runs again: its logits are wanted.
   const auto differ = std::mismatch(ids_.begin(), ids_.end(), prompt.begin(), prompt.end());
-  reply.cached_tokens = std::min(static_cast<size_t>(differ.first - ids_.begin()), prompt.size() - 1);
+  reply.cached_tokens =
+      std::min(static_cast<size_t>(differ.first - ids_.begin()), prompt.size() - 1);
   Truncate(reply.cached_tokens);
   ConstRows last;
   for (size_t at = reply.cached_tokens; at < prompt.size(); at += kPrefillRows) {

@@ -1,6 +1,6 @@
 #pragma once
-// Session: one conversation with a causal model, its KV cache and what is in it. A prompt that begins
-// like the last one only costs its new part. Not for use from two threads at once.
+// Session: one conversation with a causal model, its KV cache and what is in it. A prompt that
+// begins like the last one only costs its new part. Not for use from two threads at once.
 
 #include <atomic>
 #include <functional>
@@ -16,10 +16,10 @@ std::string_view NameOf(FinishReason reason);  // "stop", "length", "cancelled"
 
 struct GenerateOptions {
   SamplingOptions sampling;
-  size_t max_tokens = 0;           // 0: until the context is full
-  std::vector<std::string> stop;   // texts that end the reply; need a tokenizer
+  size_t max_tokens = 0;          // 0: until the context is full
+  std::vector<std::string> stop;  // texts that end the reply; need a tokenizer
   bool ignore_stop_ids = false;
-  bool decode_text = true;         // false: ids only, no tokenizer needed
+  bool decode_text = true;  // false: ids only, no tokenizer needed
   const std::atomic<bool>* cancel = nullptr;
   // Text as it comes, whole UTF-8 characters; false ends the reply.
   std::function<bool(std::string_view text)> on_text;

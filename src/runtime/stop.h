@@ -12,8 +12,8 @@ class StopMatcher {
  public:
   explicit StopMatcher(std::vector<std::string> stops);
 
-  // Takes the next piece of text and returns what may be shown. After a match, stopped() is true and
-  // nothing more is returned; the stop string itself is never shown.
+  // Takes the next piece of text and returns what may be shown. After a match, stopped() is true
+  // and nothing more is returned; the stop string itself is never shown.
   std::string Push(std::string_view piece);
   // The text held back, at the end of a reply that met no stop string.
   std::string Finish();

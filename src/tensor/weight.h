@@ -11,7 +11,7 @@
 
 namespace dunnock {
 
-enum class Encoding : uint8_t {
+enum class WeightEncoding : uint8_t {
   kF32,          // 16 floats a k
   kBF16,         // 16 bfloat16 a k
   kInt8,         // rotated, unsigned codes around 128, one scale a row
@@ -20,12 +20,13 @@ enum class Encoding : uint8_t {
   kInt4Grouped,  // value = scale * code + minimum; holds GGUF's Q4_0, Q4_1, Q4_K without loss
 };
 
-std::string_view NameOf(Encoding encoding);  // "f32", "bf16", "int8", "int4", "int8-grouped", ...
+std::string_view NameOf(
+    WeightEncoding encoding);  // "f32", "bf16", "int8", "int4", "int8-grouped", ...
 
 inline constexpr size_t kPanelRows = 16;
 
 struct Weight {
-  Encoding encoding = Encoding::kF32;
+  WeightEncoding encoding = WeightEncoding::kF32;
   size_t rows = 0;            // out_features
   size_t cols = 0;            // in_features, K
   size_t group = 0;           // codes a scale, grouped forms only: 16, 32, 64 or 128
