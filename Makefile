@@ -1,0 +1,41 @@
+# make demo    install what is missing, build, fetch the default models, chat, embed and search
+# make test    install what is missing, build, run every test (fetches the real weights once)
+# make build   leaves the program at build/release/dunnock
+
+SHELL := /bin/bash
+PRESET ?= release
+JOBS ?= $(shell nproc)
+
+.PHONY: demo build test asan tsan lint format bench fuzz setup clean
+
+build: setup
+	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+setup:
+	@mkdir -p build
+	@scripts/setup
+
+demo: build
+	@scripts/demo build/$(PRESET)/dunnock
+
+test: build
+	@scripts/run_tests $(PRESET)
+
+asan:
+	@$(MAKE) --no-print-directory test PRESET=asan
+
+tsan:
+	@$(MAKE) --no-print-directory test PRESET=tsan
+
+lint: setup
+	@scripts/lint
+
+format:
+	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode_tables | xargs clang-format-19 -i
+
+fuzz: setup
+	@scripts/fuzz
+
+clean:
+	rm -rf build

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Checks that every include goes down or stays on its floor.
+
+usage: check_floors.py [ROOT]     (ROOT: the checkout, default: the folder above this script)
+
+The table below is the architecture (docs/architecture.md). A floor may include itself, what its row
+names, and libraries in angle brackets. Also held here: only kernels/ uses SIMD, only base/json.h knows
+the JSON library, and the pages of mathematics stay pages. Exit 1 with a line for every breach.
+"""
+import pathlib
+import re
+import sys
+
+FLOORS = {
+    "base": set(),
+    "tensor": {"base"},
+    "io": {"base"},
+    "checkpoint": {"tensor", "base"},
+    "text": {"base"},
+    "kernels": {"tensor", "base"},
+    "hub": {"io", "base"},
+    "models": {"kernels", "checkpoint", "tensor", "base"},
+    "runtime": {"models", "kernels", "checkpoint", "text", "tensor", "base"},
+    "cli": {"hub", "runtime", "models", "kernels", "checkpoint", "text", "io", "tensor", "base"},
+}
+# Tests may read files of the checkout whatever their floor.
+TEST_MAY = {"io", "base"}
+
+# library prefix -> the only places that may include it
+LIBRARIES = {
+    "hwy/": ["src/kernels/"],
+    "immintrin.h": ["src/kernels/"],
+    "nlohmann/": ["src/base/json.h"],
+    "curl/": ["src/hub/http.cc"],
+    "CLI/": ["src/cli/"],
+    "thread": ["src/base/thread_pool"],
+}
+LONGEST = {"src/models/llama.cc": 170, "src/models/bert.cc": 170}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
+
+
+def breaches(root):
+    for path in sorted((root / "src").rglob("*")):
+        if path.suffix not in (".h", ".cc") or not path.is_file():
+            continue
+        name = path.relative_to(root).as_posix()
+        floor = path.relative_to(root / "src").parts[0]
+        if floor not in FLOORS:
+            yield f"{name}: the folder {floor}/ is on no floor: add it to the table in tools/check_floors.py"
+            continue
+        allowed = FLOORS[floor] | {floor}
+        if path.stem.endswith("_test"):
+            allowed |= TEST_MAY
+        text = path.read_text(encoding="utf-8")
+        for match in INCLUDE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            if match[1]:
+                target = match[1].split("/")[0]
+                if "/" in match[1] and target not in allowed:
+                    may = ", ".join(sorted(allowed))
+                    yield f"{name}:{line}: includes {match[1]}: {floor}/ may only include {may}"
+            else:
+                for library, places in LIBRARIES.items():
+                    matches = match[2] == library or (library.endswith("/") and match[2].startswith(library))
+                    if matches and not any(name.startswith(p) for p in places) and not path.stem.endswith("_test"):
+                        yield f"{name}:{line}: includes <{match[2]}>: only {', '.join(places)} may"
+        if floor not in ("kernels", "io", "hub", "cli", "base"):
+            for match in re.finditer(r"^\s*#\s*if(?:def|ndef)?\b.*", text, re.M):
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{name}:{line}: {match[0].strip()}: no platform is known above kernels/ and io/"
+        most = LONGEST.get(name)
+        if most and text.count("\n") > most:
+            yield f"{name}: {text.count(chr(10))} lines, at most {most}: a model is a page of mathematics"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent)
+    found = list(breaches(root))
+    for breach in found:
+        print(breach, file=sys.stderr)
+    print(f"{len(found)} breaches of the floors" if found else "floors: every include goes down")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
