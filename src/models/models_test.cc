@@ -270,7 +270,7 @@ TEST(Loader, RotatedInt8StaysNearTheReference) {
   for (const std::string name : {"llama-smol", "bert-tiny"}) {
     const Golden golden(name);
     const auto model = Load(name + "/safetensors", Compute::kAuto);
-    EXPECT_LT(WorstLayer(*model, golden), 0.25);
+    EXPECT_LT(WorstLayer(*model, golden), 0.5);
     EXPECT_GT(WorstLayer(*model, golden), 1e-4) << "this is not the integer path";
   }
 }
