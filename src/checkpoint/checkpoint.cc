@@ -1,1 +1,133 @@
 #include "checkpoint/checkpoint.h"
+
+#include "base/str.h"
+#include "checkpoint/gguf.h"
+#include "checkpoint/pytorch.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/shards.h"
+
+namespace dunnock {
+namespace {
+
+constexpr std::string_view kWeightSuffixes[] = {
+    ".safetensors", ".safetensors.index.json",
+    ".bin",         ".bin.index.json",
+    ".gguf",        ".pt",
+    ".pth",         ".ot",
+    ".h5",          ".msgpack",
+    ".onnx",        ".onnx_data",
+};
+
+bool IsWeightFile(std::string_view name) {
+  for (const std::string_view suffix : kWeightSuffixes) {
+    if (name.ends_with(suffix)) return true;
+  }
+  return false;
+}
+
+Result<TensorMap> ReadSafetensorsTensors(const std::string& name, const Blob& file,
+                                         std::vector<Blob>&) {
+  DUNNOCK_TRY(SafetensorsFile read, ReadSafetensors(name, file));
+  return std::move(read.tensors);
+}
+
+// The names that TensorFlow's LayerNorm had live on in old BERT checkpoints.
+Status RenameGammaAndBeta(TensorMap& tensors) {
+  constexpr std::pair<std::string_view, std::string_view> kRenamed[] = {
+      {"LayerNorm.gamma", "weight"}, {"LayerNorm.beta", "bias"}};
+  std::vector<std::string> old_names;
+  for (const auto& [name, tensor] : tensors) {
+    for (const auto& [old, now] : kRenamed) {
+      if (name.ends_with(old)) old_names.push_back(name);
+    }
+  }
+  for (const std::string& old : old_names) {
+    auto node = tensors.extract(old);
+    const bool gamma = old.ends_with(kRenamed[0].first);
+    node.key() = old.substr(0, old.rfind('.') + 1) + std::string(kRenamed[gamma ? 0 : 1].second);
+    const std::string now = node.key();
+    if (!tensors.insert(std::move(node)).inserted) {
+      return Invalid(Str("tensor \"", old, "\" is the old name of \"", now,
+                         "\", and the checkpoint has both"));
+    }
+  }
+  return {};
+}
+
+Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const TensorReader& read,
+                            Checkpoint& out) {
+  if (name.ends_with(".json")) {
+    DUNNOCK_TRY_STATUS(ReadShards(files, name, read, out));
+  } else {
+    const Blob& file = files.at(name);
+    DUNNOCK_TRY(out.tensors, read(name, file, out.storage));
+    out.storage.push_back(file);
+  }
+  auto renamed = RenameGammaAndBeta(out.tensors);
+  if (!renamed) return In(name, std::move(renamed).error());
+  out.config = Json::object();
+  if (const auto config = files.find("config.json"); config != files.end()) {
+    auto json = ParseJson(config->second.text());
+    if (!json) return In("config.json", std::move(json).error());
+    if (!json->is_object()) return Invalid("config.json: expected an object");
+    out.config = *std::move(json);
+  }
+  return {};
+}
+
+Status NothingToOpen(const FileSet& files, const std::vector<std::string>& ggufs) {
+  if (ggufs.size() > 1) {
+    return Invalid(Str("two GGUF files, ", ggufs[0], " and ", ggufs[1], " (of ", ggufs.size(),
+                       "): name the one to open"));
+  }
+  std::string found = files.empty() ? "no file at all" : "";
+  size_t shown = 0;
+  for (const auto& [name, blob] : files) {
+    if (++shown > 8) break;
+    found += (found.empty() ? "" : ", ") + name;
+  }
+  return Fail(ErrorCode::kNotFound,
+              Str("no checkpoint here: expected model.safetensors, pytorch_model.bin, one of their "
+                  ".index.json, or a .gguf file; found ",
+                  found, shown > 8 ? ", ..." : ""));
+}
+
+}  // namespace
+
+Result<Checkpoint> OpenCheckpoint(const FileSet& files) {
+  struct Format {
+    std::string file, format;
+    TensorReader read;
+  };
+  const Format formats[] = {
+      {"model.safetensors", "safetensors", ReadSafetensorsTensors},
+      {"model.safetensors.index.json", "safetensors", ReadSafetensorsTensors},
+      {"pytorch_model.bin", "pytorch", ReadPytorch},
+      {"pytorch_model.bin.index.json", "pytorch", ReadPytorch},
+  };
+  Checkpoint out;
+  for (const auto& [name, blob] : files) {
+    if (!IsWeightFile(name) && name != "config.json") out.files.emplace(name, blob);
+  }
+  for (const Format& f : formats) {
+    if (!files.contains(f.file)) continue;
+    out.format = f.format;
+    DUNNOCK_TRY_STATUS(ReadTensorsAndConfig(files, f.file, f.read, out));
+    return out;
+  }
+  std::vector<std::string> ggufs;
+  for (const auto& [name, blob] : files) {
+    if (name.ends_with(".gguf") && name.find('/') == std::string::npos) ggufs.push_back(name);
+  }
+  if (ggufs.size() != 1) {
+    DUNNOCK_TRY_STATUS(NothingToOpen(files, ggufs));
+  }
+  out.format = "gguf";
+  const Blob& file = files.at(ggufs[0]);
+  auto read = ReadGgufCheckpoint(file, out);
+  if (!read) return In(ggufs[0], std::move(read).error());
+  out.storage.push_back(file);
+  return out;
+}
+
+}  // namespace dunnock

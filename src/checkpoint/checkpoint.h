@@ -17,18 +17,22 @@
 
 namespace dunnock {
 
+using TensorMap = std::map<std::string, Tensor>;
+
 struct Checkpoint {
-  std::string format;                     // "safetensors", "gguf" or "pytorch"
-  Json config;                            // config.json; {} if there is none
-  std::map<std::string, Tensor> tensors;  // by Hugging Face name
-  FileSet files;              // tokenizer.json, tokenizer_config.json, ... in order of name
-  std::vector<Blob> storage;  // keeps the tensors' bytes alive
+  std::string format;  // "safetensors", "gguf" or "pytorch"
+  Json config;         // config.json; {} if there is none
+  TensorMap tensors;   // by Hugging Face name
+  FileSet files;       // all others but weights: tokenizer.json, 1_Pooling/config.json, ...
+  std::vector<std::string> notes;  // what was left out and why: a tokenizer that cannot be built
+  std::vector<Blob> storage;       // keeps the tensors' bytes alive
 };
 
 // Opens the checkpoint in a folder's files (model.safetensors, model.safetensors.index.json with
 // its shards, pytorch_model.bin, pytorch_model.bin.index.json with its shards, or one *.gguf;
-// safetensors wins over pytorch, both over GGUF). An error names the file, what was expected and
-// what was found.
+// safetensors wins over pytorch, both over GGUF). Beside a GGUF file its own metadata is the
+// config, but files that lie there (tokenizer.json) win over those made from metadata. An error
+// names the file, what was expected and what was found.
 Result<Checkpoint> OpenCheckpoint(const FileSet& files);
 
 // Decodes rows [first_row, first_row + count) of a tensor of any float or block dtype to

@@ -1,0 +1,264 @@
+#include "checkpoint/gguf.h"
+
+#include <algorithm>
+
+#include "base/str.h"
+
+namespace dunnock {
+namespace {
+
+struct Renaming {
+  std::string_view ggml, hugging_face;
+};
+
+constexpr Renaming kLlamaTop[] = {
+    {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
+constexpr Renaming kLlamaLayer[] = {
+    {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
+    {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
+    {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
+    {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
+    {"ffn_down", "mlp.down_proj"},
+};
+constexpr Renaming kBertTop[] = {
+    {"token_embd", "embeddings.word_embeddings"},
+    {"position_embd", "embeddings.position_embeddings"},
+    {"token_types", "embeddings.token_type_embeddings"},
+    {"token_embd_norm", "embeddings.LayerNorm"},
+};
+constexpr Renaming kBertLayer[] = {
+    {"attn_q", "attention.self.query"},
+    {"attn_k", "attention.self.key"},
+    {"attn_v", "attention.self.value"},
+    {"attn_output", "attention.output.dense"},
+    {"attn_output_norm", "attention.output.LayerNorm"},
+    {"ffn_up", "intermediate.dense"},
+    {"ffn_down", "output.dense"},
+    {"layer_output_norm", "output.LayerNorm"},
+};
+
+Result<Json> LlamaConfig(const GgufFile& gguf);
+Result<Json> BertConfig(const GgufFile& gguf);
+
+struct Architecture {
+  std::string_view name;
+  std::span<const Renaming> top, layer;
+  std::string_view layer_prefix;
+  Result<Json> (*config)(const GgufFile& gguf);
+};
+
+constexpr Architecture kArchitectures[] = {
+    {"llama", kLlamaTop, kLlamaLayer, "model.layers.", LlamaConfig},
+    {"bert", kBertTop, kBertLayer, "encoder.layer.", BertConfig},
+};
+
+// "blk.7.attn_q.weight" -> "model.layers.7.self_attn.q_proj.weight"; nullopt when it is unknown.
+std::optional<std::string> Translate(const Architecture& architecture, std::string_view name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view kind = name.substr(dot);  // ".weight"
+  if (kind != ".weight" && kind != ".bias") return std::nullopt;
+  std::string_view stem = name.substr(0, dot);
+  std::string prefix;
+  std::span<const Renaming> table = architecture.top;
+  if (stem.starts_with("blk.")) {
+    stem.remove_prefix(4);
+    const size_t end = stem.find_first_not_of("0123456789");
+    if (end == 0 || end > 6 || end == std::string_view::npos || stem[end] != '.') {
+      return std::nullopt;
+    }
+    prefix = Str(architecture.layer_prefix, stem.substr(0, end + 1));
+    stem.remove_prefix(end + 1);
+    table = architecture.layer;
+  }
+  for (const Renaming& r : table) {
+    if (r.ggml == stem) return Str(prefix, r.hugging_face, kind);
+  }
+  return std::nullopt;
+}
+
+Result<uint64_t> RowsOf(const GgufFile& gguf, const std::string& tensor) {
+  const auto it = gguf.tensors.find(tensor);
+  if (it == gguf.tensors.end() || it->second.shape.size() != 2) {
+    return Invalid(Str("tensor \"", tensor, "\" is missing, or not a matrix"));
+  }
+  return it->second.shape[0];
+}
+
+Status CopyTokenIds(const GgufFile& gguf, Json& config) {
+  constexpr Renaming kIds[] = {{"tokenizer.ggml.bos_token_id", "bos_token_id"},
+                               {"tokenizer.ggml.eos_token_id", "eos_token_id"},
+                               {"tokenizer.ggml.padding_token_id", "pad_token_id"}};
+  for (const Renaming& id : kIds) {
+    DUNNOCK_TRY(const auto value, gguf.Uint(id.ggml));
+    if (value) config[id.hugging_face] = *value;
+  }
+  return {};
+}
+
+Result<Json> CommonConfig(const GgufFile& gguf, const std::string& prefix) {
+  constexpr Renaming kSizes[] = {{"embedding_length", "hidden_size"},
+                                 {"block_count", "num_hidden_layers"},
+                                 {"attention.head_count", "num_attention_heads"},
+                                 {"feed_forward_length", "intermediate_size"},
+                                 {"context_length", "max_position_embeddings"}};
+  Json config = Json::object();
+  for (const Renaming& size : kSizes) {
+    DUNNOCK_TRY(const uint64_t value, gguf.RequiredUint(Str(prefix, size.ggml)));
+    if (value == 0 || value > INT32_MAX) {
+      return Invalid(
+          Str("metadata \"", prefix, size.ggml, "\" is ", value, ": expected 1 to ", INT32_MAX));
+    }
+    config[size.hugging_face] = value;
+  }
+  DUNNOCK_TRY(const uint64_t vocab, RowsOf(gguf, "token_embd.weight"));
+  config["vocab_size"] = vocab;
+  DUNNOCK_TRY_STATUS(CopyTokenIds(gguf, config));
+  return config;
+}
+
+Status RefuseRopeScaling(const GgufFile& gguf) {
+  DUNNOCK_TRY(const auto type, gguf.String("llama.rope.scaling.type"));
+  if (type && *type != "none") {
+    return Unsupported(
+        Str("metadata \"llama.rope.scaling.type\" is \"", *type, "\": expected \"none\""));
+  }
+  DUNNOCK_TRY(const auto linear, gguf.Number("llama.rope.scale_linear"));
+  if (linear && *linear != 1) {
+    return Unsupported(Str("metadata \"llama.rope.scale_linear\" is ", *linear, ": expected 1"));
+  }
+  if (gguf.tensors.contains("rope_freqs.weight")) {
+    return Unsupported("tensor \"rope_freqs.weight\": scaled rotary positions are not supported");
+  }
+  return {};
+}
+
+Result<Json> LlamaConfig(const GgufFile& gguf) {
+  DUNNOCK_TRY_STATUS(RefuseRopeScaling(gguf));
+  DUNNOCK_TRY(Json config, CommonConfig(gguf, "llama."));
+  config["model_type"] = "llama";
+  config["architectures"] = {"LlamaForCausalLM"};
+  config["hidden_act"] = "silu";
+  const auto heads = config["num_attention_heads"].get<uint64_t>();
+  const auto hidden = config["hidden_size"].get<uint64_t>();
+  DUNNOCK_TRY(const auto kv_heads, gguf.Uint("llama.attention.head_count_kv"));
+  config["num_key_value_heads"] = kv_heads.value_or(heads);
+  DUNNOCK_TRY(const auto key, gguf.Uint("llama.attention.key_length"));
+  DUNNOCK_TRY(const auto value, gguf.Uint("llama.attention.value_length"));
+  if (key != value) return Unsupported("key_length and value_length differ in llama.attention");
+  if (!key && hidden % heads != 0) {
+    return Invalid(Str("embedding_length ", hidden, " is not a multiple of ", heads,
+                       " heads, and llama.attention.key_length is missing"));
+  }
+  const uint64_t head_dim = key.value_or(hidden / heads);
+  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > INT32_MAX) {
+    return Invalid(Str("heads of ", head_dim, " dimensions: expected an even number"));
+  }
+  if (head_dim * heads != hidden) config["head_dim"] = head_dim;
+  DUNNOCK_TRY(const auto rotated, gguf.Uint("llama.rope.dimension_count"));
+  if (rotated.value_or(head_dim) != head_dim) {
+    return Unsupported(Str("metadata \"llama.rope.dimension_count\" is ", *rotated,
+                           ": expected all ", head_dim, " dimensions of a head"));
+  }
+  DUNNOCK_TRY(config["rms_norm_eps"],
+              gguf.RequiredNumber("llama.attention.layer_norm_rms_epsilon"));
+  DUNNOCK_TRY(const auto theta, gguf.Number("llama.rope.freq_base"));
+  config["rope_theta"] = theta.value_or(10000.0);
+  config["tie_word_embeddings"] = !gguf.tensors.contains("output.weight");
+  config["attention_bias"] = gguf.tensors.contains("blk.0.attn_q.bias");
+  config["mlp_bias"] = gguf.tensors.contains("blk.0.ffn_up.bias");
+  return config;
+}
+
+Result<Json> BertConfig(const GgufFile& gguf) {
+  DUNNOCK_TRY(Json config, CommonConfig(gguf, "bert."));
+  config["model_type"] = "bert";
+  config["architectures"] = {"BertModel"};
+  config["hidden_act"] = "gelu";
+  config["position_embedding_type"] = "absolute";
+  DUNNOCK_TRY(config["layer_norm_eps"], gguf.RequiredNumber("bert.attention.layer_norm_epsilon"));
+  DUNNOCK_TRY(config["max_position_embeddings"], RowsOf(gguf, "position_embd.weight"));
+  DUNNOCK_TRY(config["type_vocab_size"], RowsOf(gguf, "token_types.weight"));
+  return config;
+}
+
+// ggml's llama rotates neighbouring rows (2i, 2i + 1) of a head, Hugging Face's rows (i, i + d/2):
+// its converter interleaved the halves, and this puts them apart again. Whole rows move, so block
+// types need no decoding. A bias is rows of one element.
+Result<Tensor> HalvesApart(const Tensor& tensor, uint64_t heads, std::vector<Blob>& storage) {
+  const uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
+  if (heads == 0 || rows == 0 || rows % 2 != 0 || rows % heads != 0 || rows / heads % 2 != 0 ||
+      (tensor.shape.size() == 1 && IsBlockType(tensor.dtype))) {
+    return Invalid(Str(rows, " rows: expected an even number for each of ", heads, " heads"));
+  }
+  const uint64_t row_bytes = tensor.bytes.size() / rows;
+  const uint64_t head_dim = rows / heads;
+  std::vector<uint8_t> copy(tensor.bytes.size());
+  for (uint64_t row = 0; row < rows && row_bytes != 0; ++row) {
+    const uint64_t within = row % head_dim;  // in half-split order
+    const uint64_t from = row - within + within % (head_dim / 2) * 2 + within / (head_dim / 2);
+    std::memcpy(copy.data() + row * row_bytes, tensor.bytes.data() + from * row_bytes, row_bytes);
+  }
+  storage.push_back(Blob::FromVector(std::move(copy)));
+  return Tensor{tensor.dtype, tensor.shape, storage.back().bytes()};
+}
+
+// 0: the tensor has no rotary rows.
+uint64_t RotaryHeads(const Architecture& architecture, const Json& config, std::string_view name) {
+  if (architecture.name != "llama") return 0;
+  if (name.find(".q_proj.") != std::string_view::npos) return config["num_attention_heads"];
+  if (name.find(".k_proj.") != std::string_view::npos) return config["num_key_value_heads"];
+  return 0;
+}
+
+Result<const Architecture*> FindArchitecture(const GgufFile& gguf) {
+  DUNNOCK_TRY(const auto name, gguf.String("general.architecture"));
+  if (!name) return Invalid("metadata \"general.architecture\" is missing");
+  std::string known;
+  for (const Architecture& a : kArchitectures) {
+    if (a.name == *name) return &a;
+    known += Str(known.empty() ? "\"" : " or \"", a.name, "\"");
+  }
+  return Unsupported(Str("architecture \"", *name, "\": expected ", known));
+}
+
+Status RefuseSplitAndExperts(const GgufFile& gguf, std::string_view architecture) {
+  DUNNOCK_TRY(const auto parts, gguf.Uint("split.count"));
+  if (parts.value_or(1) > 1) {
+    return Unsupported(Str("one of ", *parts,
+                           " parts of a split GGUF: merge them first "
+                           "(llama-gguf-split --merge)"));
+  }
+  DUNNOCK_TRY(const auto experts, gguf.Uint(Str(architecture, ".expert_count")));
+  if (experts.value_or(0) > 0) {
+    return Unsupported(Str("a mixture of ", *experts, " experts is not supported"));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ReadGgufCheckpoint(const Blob& file, Checkpoint& out) {
+  DUNNOCK_TRY(const GgufFile gguf, ReadGgufFile(file.bytes()));
+  DUNNOCK_TRY(const Architecture* architecture, FindArchitecture(gguf));
+  DUNNOCK_TRY_STATUS(RefuseSplitAndExperts(gguf, architecture->name));
+  DUNNOCK_TRY(out.config, architecture->config(gguf));
+  for (const auto& [name, tensor] : gguf.tensors) {
+    const auto translated = Translate(*architecture, name);
+    if (!translated) {
+      return Unsupported(Str("tensor \"", name, "\" is none of architecture \"", architecture->name,
+                             "\" that is known here"));
+    }
+    const uint64_t heads = RotaryHeads(*architecture, out.config, *translated);
+    if (heads == 0) {
+      out.tensors.emplace(*translated, tensor);
+      continue;
+    }
+    auto apart = HalvesApart(tensor, heads, out.storage);
+    if (!apart) return In(Str("tensor \"", name, "\""), std::move(apart).error());
+    out.tensors.emplace(*translated, *std::move(apart));
+  }
+  return AddTokenizerFiles(gguf, out);
+}
+
+}  // namespace dunnock
