@@ -1,0 +1,182 @@
+// Byte pair encoding (Sennrich et al. 2016): characters, then merges in the order of their rank. Merges
+// are found with a priority queue over a linked list: n log n in the length of the piece, which for
+// Llama's tokenizer is the whole text.
+
+#include <array>
+#include <queue>
+
+#include "base/str.h"
+#include "base/utf8.h"
+#include "text/token_model.h"
+
+namespace dunnock {
+namespace {
+
+class Bpe final : public TokenModel {
+ public:
+  Status Read(const Json& model) {
+    const Json* vocab = FindMember(model, "vocab");
+    if (vocab == nullptr) return Invalid("\"vocab\" is missing");
+    DUNNOCK_TRY_STATUS(ReadVocabulary(*vocab, &vocabulary_));
+    byte_fallback_ = FindBool(model, "byte_fallback").value_or(false);
+    fuse_unknown_ = FindBool(model, "fuse_unk").value_or(false);
+    ignore_merges_ = FindBool(model, "ignore_merges").value_or(false);
+    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+      if (!FindString(model, key).value_or("").empty()) return Unsupported(Str("BPE with ", key));
+    }
+    if (const auto unknown = FindString(model, "unk_token")) {
+      const auto id = vocabulary_.Find(*unknown);
+      if (!id) return Invalid(Str("unk_token \"", *unknown, "\" is not in the vocabulary"));
+      unknown_ = *id;
+    }
+    if (byte_fallback_) {
+      for (int b = 0; b < 256; ++b) {
+        char name[8];
+        std::snprintf(name, sizeof name, "<0x%02X>", b);
+        byte_ids_[static_cast<size_t>(b)] = vocabulary_.Find(name).value_or(-1);
+      }
+    }
+    const Json* merges = FindMember(model, "merges");
+    if (merges == nullptr || !merges->is_array()) return Invalid("\"merges\" is missing");
+    merges_ = PairTable(merges->size());
+    uint32_t rank = 0;
+    for (const Json& merge : *merges) {
+      std::string left, right;
+      if (merge.is_string()) {
+        const auto& text = merge.get_ref<const std::string&>();
+        const size_t space = text.find(' ');
+        if (space == std::string::npos) return Invalid(Str("merge ", rank, ": expected two texts"));
+        left = text.substr(0, space);
+        right = text.substr(space + 1);
+      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+        left = merge[0].get<std::string>();
+        right = merge[1].get<std::string>();
+      } else {
+        return Invalid(Str("merge ", rank, ": expected two texts"));
+      }
+      const auto a = vocabulary_.Find(left), b = vocabulary_.Find(right), merged = vocabulary_.Find(left + right);
+      if (!a || !b || !merged) {
+        return Invalid(Str("merge ", rank, " (\"", left, "\" \"", right, "\"): its texts and their union have to be in the vocabulary"));
+      }
+      merges_.Add(*a, *b, {rank++, *merged});
+    }
+    return {};
+  }
+
+  void Encode(std::string_view piece, std::vector<int32_t>* ids) const override {
+    if (piece.empty()) return;
+    if (ignore_merges_) {
+      if (const auto whole = vocabulary_.Find(piece)) return ids->push_back(*whole);
+    }
+    thread_local std::vector<Symbol> symbols;
+    symbols.clear();
+    Split(piece, &symbols);
+    Merge(&symbols);
+    for (const Symbol& s : symbols) {
+      if (s.id >= 0) ids->push_back(s.id);
+    }
+  }
+
+ private:
+  struct Symbol {
+    int32_t id;  // -1: merged into the one before
+    int32_t previous, next;
+  };
+  struct Candidate {
+    uint32_t rank;
+    int32_t at;  // the left symbol
+    int32_t id;  // what the pair becomes
+    bool operator<(const Candidate& other) const {  // the queue's top is the largest
+      return rank != other.rank ? rank > other.rank : at > other.at;
+    }
+  };
+
+  void Split(std::string_view piece, std::vector<Symbol>* symbols) const {
+    bool after_unknown = false;
+    const auto add = [&](int32_t id) {
+      const auto at = static_cast<int32_t>(symbols->size());
+      symbols->push_back({id, at - 1, at + 1});
+    };
+    for (size_t at = 0; at < piece.size();) {
+      const size_t size = DecodeUtf8(piece, at).size;
+      const std::string_view c = piece.substr(at, size);
+      at += size;
+      if (const auto id = vocabulary_.Find(c)) {
+        add(*id);
+        after_unknown = false;
+        continue;
+      }
+      if (byte_fallback_ && HasBytes(c)) {
+        for (const char b : c) add(byte_ids_[static_cast<uint8_t>(b)]);
+        after_unknown = false;
+        continue;
+      }
+      // Without an unknown token the character vanishes, as the reference has it.
+      if (unknown_ >= 0 && !(after_unknown && fuse_unknown_)) add(unknown_);
+      after_unknown = unknown_ >= 0;
+    }
+    if (!symbols->empty()) symbols->back().next = -1;
+  }
+
+  bool HasBytes(std::string_view c) const {
+    for (const char b : c) {
+      if (byte_ids_[static_cast<uint8_t>(b)] < 0) return false;
+    }
+    return true;
+  }
+
+  void Merge(std::vector<Symbol>* list) const {
+    std::vector<Symbol>& symbols = *list;
+    thread_local std::vector<Candidate> storage;
+    storage.clear();
+    std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(storage));
+    const auto consider = [&](int32_t at) {
+      if (at < 0 || symbols[static_cast<size_t>(at)].next < 0) return;
+      const Symbol& left = symbols[static_cast<size_t>(at)];
+      const PairTable::Value* v = merges_.Find(left.id, symbols[static_cast<size_t>(left.next)].id);
+      if (v != nullptr) queue.push({v->rank, at, v->id});
+    };
+    for (size_t i = 0; i + 1 < symbols.size(); ++i) consider(static_cast<int32_t>(i));
+    while (!queue.empty()) {
+      const Candidate top = queue.top();
+      queue.pop();
+      Symbol& left = symbols[static_cast<size_t>(top.at)];
+      if (left.id < 0 || left.next < 0) continue;
+      Symbol& right = symbols[static_cast<size_t>(left.next)];
+      const PairTable::Value* v = merges_.Find(left.id, right.id);
+      if (v == nullptr || v->id != top.id) continue;  // the pair has changed since
+      left.id = top.id;
+      right.id = -1;
+      left.next = right.next;
+      if (left.next >= 0) symbols[static_cast<size_t>(left.next)].previous = top.at;
+      consider(left.previous);
+      consider(top.at);
+    }
+  }
+
+  PairTable merges_;
+  int32_t unknown_ = -1;
+  bool byte_fallback_ = false, fuse_unknown_ = false, ignore_merges_ = false;
+  std::array<int32_t, 256> byte_ids_{};
+};
+
+}  // namespace
+
+Status ReadVocabulary(const Json& vocab, Vocabulary* out) {
+  if (!vocab.is_object()) return Invalid("\"vocab\": expected an object of ids by text");
+  for (const auto& [text, id] : vocab.items()) {
+    if (!id.is_number_integer() || id < 0 || id >= kMostTokens) {
+      return Invalid(Str("vocab: the id of \"", text, "\" is ", DumpJson(id).substr(0, 30), ": expected 0 to ", kMostTokens - 1));
+    }
+    out->Add(text, id.get<int32_t>());
+  }
+  return {};
+}
+
+Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model) {
+  auto bpe = std::make_unique<Bpe>();
+  DUNNOCK_TRY_STATUS(bpe->Read(model));
+  return bpe;
+}
+
+}  // namespace dunnock

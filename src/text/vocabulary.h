@@ -1,0 +1,58 @@
+#pragma once
+// Token texts and ids, both ways: one arena and an open hash table, as a vocabulary may hold 250,000.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dunnock {
+
+class Vocabulary {
+ public:
+  // The first text of an id and the last id of a text win.
+  void Add(std::string_view text, int32_t id);
+  std::optional<int32_t> Find(std::string_view text) const;
+  std::string_view Text(int32_t id) const;  // empty where no token has this id
+  bool Has(int32_t id) const { return id >= 0 && static_cast<size_t>(id) < spans_.size() && spans_[static_cast<size_t>(id)].used; }
+  size_t size() const { return spans_.size(); }  // largest id + 1
+
+ private:
+  struct Span {
+    uint32_t at = 0, size = 0;
+    bool used = false;
+  };
+  struct Slot {
+    uint32_t at = 0, size = 0;
+    int32_t id = -1;
+  };
+  size_t SlotOf(std::string_view text) const;
+  void Grow();
+
+  std::string arena_;
+  std::vector<Span> spans_;  // by id
+  std::vector<Slot> slots_;
+  size_t used_ = 0;
+};
+
+// A hash table from a pair of ids to a value, for merges.
+class PairTable {
+ public:
+  struct Value {
+    uint32_t rank;
+    int32_t id;
+  };
+  explicit PairTable(size_t count = 0);
+  void Add(int32_t left, int32_t right, Value value);  // the first one of a pair wins
+  const Value* Find(int32_t left, int32_t right) const;
+
+ private:
+  struct Slot {
+    uint64_t key = ~uint64_t{0};
+    Value value{};
+  };
+  std::vector<Slot> slots_;
+};
+
+}  // namespace dunnock
