@@ -127,9 +127,7 @@ class Bpe final : public TokenModel {
 
   void Merge(std::vector<Symbol>* list) const {
     std::vector<Symbol>& symbols = *list;
-    thread_local std::vector<Candidate> storage;
-    storage.clear();
-    std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(storage));
+    std::priority_queue<Candidate> queue;
     const auto consider = [&](int32_t at) {
       if (at < 0 || symbols[static_cast<size_t>(at)].next < 0) return;
       const Symbol& left = symbols[static_cast<size_t>(at)];
