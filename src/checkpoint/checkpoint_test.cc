@@ -66,11 +66,25 @@ TEST_P(LlamaContainers, AllOpenToTheSame) {
 INSTANTIATE_TEST_SUITE_P(
     Tiny, LlamaContainers,
     testing::Values(std::pair("llama-gqa-tied",
-                              std::vector<const char*>{"gguf", "safetensors-sharded"}),
-                    std::pair("llama-mha-untied", std::vector<const char*>{"gguf"}),
-                    std::pair("llama-bias", std::vector<const char*>{"gguf"}),
-                    std::pair("llama-odd", std::vector<const char*>{"gguf"}),
-                    std::pair("llama-smol", std::vector<const char*>{"gguf"})));
+                              std::vector<const char*>{"gguf", "safetensors-sharded", "pytorch",
+                                                       "pytorch-legacy"}),
+                    std::pair("llama-mha-untied", std::vector<const char*>{"gguf", "pytorch"}),
+                    std::pair("llama-bias", std::vector<const char*>{"gguf", "pytorch"}),
+                    std::pair("llama-odd", std::vector<const char*>{"gguf", "pytorch"}),
+                    std::pair("llama-smol", std::vector<const char*>{"gguf", "pytorch"})));
+
+class BertContainers : public testing::TestWithParam<const char*> {};
+
+TEST_P(BertContainers, AllOpenToTheSame) {
+  const auto safetensors = OpenFolder(Str(GetParam(), "/safetensors"));
+  const auto pytorch = OpenFolder(Str(GetParam(), "/pytorch"));
+  ASSERT_TRUE(safetensors) << safetensors.error().message;
+  ASSERT_TRUE(pytorch) << pytorch.error().message;
+  ASSERT_GT(safetensors->tensors.size(), 20u);
+  ExpectSame(*safetensors, *pytorch);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, BertContainers, testing::Values("bert-tiny", "bert-odd"));
 
 TEST(RealWeights, SmolLM2Gguf) {
   const auto path = RealModel("SmolLM2-135M-Instruct.Q4_1.gguf");
