@@ -1,0 +1,81 @@
+#pragma once
+// Text to token ids and back, with the ids of Hugging Face's tokenizers (docs/formats/tokenizer.md).
+// Special tokens in a text ("<s>") are text unless the caller says otherwise: what a user wrote must
+// never become a control token.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace dunnock {
+
+struct EncodeOptions {
+  bool add_special = true;     // what the post-processor adds: <s>, [CLS] ... [SEP]
+  bool parse_special = false;  // the text of a special token becomes the token
+};
+
+struct Encoding {
+  std::vector<int32_t> ids, type_ids;
+};
+
+// Part of a prompt. Special tokens are parsed only where the text is trusted (a chat template's own).
+struct TextSpan {
+  std::string_view text;
+  bool trusted;
+};
+
+// Immutable, and safe to use from several threads. Bytes that are not UTF-8 are read as U+FFFD.
+class Tokenizer {
+ public:
+  // From tokenizer.json, else vocab.txt, else tokenizer.model or sentencepiece.bpe.model.
+  static Result<Tokenizer> FromFiles(const FileSet& files);
+  static Result<Tokenizer> FromJson(std::string_view tokenizer_json);
+
+  std::vector<int32_t> Encode(std::string_view text, EncodeOptions options = {}) const;
+  std::vector<int32_t> EncodeSpans(std::span<const TextSpan> spans, bool add_special) const;
+  // Two texts as one input; max_length 0 is no limit, else the longer one is cut first.
+  Encoding EncodePair(std::string_view a, std::string_view b, size_t max_length) const;
+  // At most max_length ids, the post-processor's among them.
+  Encoding EncodeTruncated(std::string_view text, size_t max_length, bool* truncated) const;
+
+  std::string Decode(std::span<const int32_t> ids, bool skip_special = true) const;
+
+  size_t vocab_size() const;  // largest id + 1
+  std::string TokenText(int32_t id) const;
+  std::optional<int32_t> TokenId(std::string_view token) const;
+  bool IsSpecial(int32_t id) const;
+
+ private:
+  struct Parts;
+  explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+  std::shared_ptr<const Parts> parts_;
+};
+
+// Decodes a reply token by token: whole UTF-8 characters only, and all pieces together are
+// Decode(ids). Costs what a few tokens cost, however long the reply.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)
+      : tokenizer_(tokenizer), skip_special_(skip_special) {}
+
+  std::string Push(int32_t id);
+  std::string Finish();
+
+ private:
+  std::string Emit(std::string text);
+
+  Tokenizer tokenizer_;
+  bool skip_special_;
+  std::vector<int32_t> ids_;  // since the last but one piece of text
+  size_t shown_ = 0;          // of ids_: their text has been given
+  std::string prefix_;        // the text of ids_[0, shown_)
+};
+
+}  // namespace dunnock
