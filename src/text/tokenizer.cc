@@ -1,0 +1,239 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "base/utf8.h"
+#include "text/added_tokens.h"
+#include "text/post_processor.h"
+#include "text/text_steps.h"
+#include "text/token_model.h"
+#include "text/tokenizer_files.h"
+
+namespace dunnock {
+
+struct Tokenizer::Parts {
+  std::unique_ptr<TokenModel> model;
+  AddedTokens added;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  PostProcessor post_processor;
+  Decoder decoder;
+  size_t vocab_size = 0;
+
+  // Ids of the text alone. allow: which special tokens may be parsed where.
+  std::vector<int32_t> Ids(std::string_view text, const AddedTokens::Allow& allow) const {
+    std::vector<int32_t> ids;
+    bool first = true;
+    for (const AddedTokens::Segment& s : added.Split(text, false, allow)) {
+      if (s.token != nullptr) {
+        ids.push_back(s.token->id);
+      } else {
+        std::string part(text.substr(s.begin, s.end - s.begin));
+        if (normalizer) normalizer(&part);
+        // Tokens that are looked for in the normalized text. Positions no longer are the caller's.
+        for (const AddedTokens::Segment& n : added.Split(part, true, [&](const AddedToken& t, size_t, size_t) { return allow(t, s.begin, s.end); })) {
+          if (n.token != nullptr) {
+            ids.push_back(n.token->id);
+          } else {
+            EncodePart(part.substr(n.begin, n.end - n.begin), first, &ids);
+          }
+          first = false;
+        }
+      }
+      first = false;
+    }
+    return ids;
+  }
+
+  void EncodePart(std::string part, bool first, std::vector<int32_t>* ids) const {
+    std::vector<Piece> pieces;
+    pieces.push_back({std::move(part), first});
+    if (pre_tokenizer) pre_tokenizer(&pieces);
+    for (const Piece& piece : pieces) model->Encode(piece.text, ids);
+  }
+};
+
+namespace {
+
+Encoding Fill(const std::vector<TemplatePart>& parts, std::span<const int32_t> a, std::span<const int32_t> b) {
+  Encoding out;
+  for (const TemplatePart& part : parts) {
+    const std::span<const int32_t> ids = part.kind == TemplatePart::Kind::kSpecial ? std::span<const int32_t>(part.ids)
+                                         : part.kind == TemplatePart::Kind::kFirst ? a
+                                                                                   : b;
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+    out.type_ids.insert(out.type_ids.end(), ids.size(), part.type_id);
+  }
+  return out;
+}
+
+const auto kNoSpecial = [](const AddedToken& token, size_t, size_t) { return !token.special; };
+const auto kAllTokens = [](const AddedToken&, size_t, size_t) { return true; };
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
+  auto parsed = ParseJson(text);
+  if (!parsed) return In("tokenizer.json", std::move(parsed).error());
+  const Json& json = *parsed;
+  auto parts = std::make_shared<Parts>();
+  const auto build = [&]() -> Status {
+    const Json* model = FindMember(json, "model");
+    if (model == nullptr) return Invalid("\"model\" is missing");
+    std::string type = FindString(*model, "type").value_or("");
+    if (type.empty()) type = model->contains("merges") ? "BPE" : FindMember(*model, "unk_id") != nullptr ? "Unigram" : "WordPiece";
+    if (type == "BPE") {
+      DUNNOCK_TRY(parts->model, MakeBpe(*model));
+    } else if (type == "WordPiece") {
+      DUNNOCK_TRY(parts->model, MakeWordPiece(*model));
+    } else if (type == "Unigram") {
+      DUNNOCK_TRY(parts->model, MakeUnigram(*model));
+    } else {
+      return Unsupported(Str("model \"", type, "\": expected BPE, WordPiece or Unigram"));
+    }
+    parts->vocab_size = parts->model->vocabulary().size();
+    if (const Json* added = FindMember(json, "added_tokens"); added != nullptr && added->is_array()) {
+      for (const Json& entry : *added) {
+        DUNNOCK_TRY(AddedToken token, ReadAddedToken(entry));
+        parts->vocab_size = std::max(parts->vocab_size, static_cast<size_t>(token.id) + 1);
+        // A token that is searched for in normalized text is itself written in it.
+        parts->added.Add(std::move(token));
+      }
+    }
+    DUNNOCK_TRY(parts->normalizer, MakeNormalizer(FindMember(json, "normalizer")));
+    DUNNOCK_TRY(parts->pre_tokenizer, MakePreTokenizer(FindMember(json, "pre_tokenizer")));
+    DUNNOCK_TRY(parts->post_processor, MakePostProcessor(FindMember(json, "post_processor")));
+    DUNNOCK_TRY(parts->decoder, MakeDecoder(FindMember(json, "decoder")));
+    return {};
+  };
+  if (const Status built = build(); !built) return In("tokenizer.json", built.error());
+  return Tokenizer(std::move(parts));
+}
+
+Result<Tokenizer> Tokenizer::FromFiles(const FileSet& files) {
+  if (const auto it = files.find("tokenizer.json"); it != files.end()) return FromJson(it->second.text());
+  // Every other form is first written as a tokenizer.json.
+  DUNNOCK_TRY(const std::string json, TokenizerJsonFromFiles(files));
+  return FromJson(json);
+}
+
+std::vector<int32_t> Tokenizer::Encode(std::string_view text, EncodeOptions options) const {
+  const std::string clean = ReplaceInvalidUtf8(text);
+  std::vector<int32_t> ids = options.parse_special ? parts_->Ids(clean, kAllTokens) : parts_->Ids(clean, kNoSpecial);
+  if (!options.add_special) return ids;
+  return Fill(parts_->post_processor.single, ids, {}).ids;
+}
+
+std::vector<int32_t> Tokenizer::EncodeSpans(std::span<const TextSpan> spans, bool add_special) const {
+  std::string text;
+  std::vector<std::pair<size_t, size_t>> untrusted;
+  for (const TextSpan& span : spans) {
+    const std::string clean = ReplaceInvalidUtf8(span.text);
+    if (!span.trusted && !clean.empty()) untrusted.emplace_back(text.size(), text.size() + clean.size());
+    text += clean;
+  }
+  // A special token counts only where no byte of it came from outside.
+  std::vector<int32_t> ids = parts_->Ids(text, [&](const AddedToken& token, size_t begin, size_t end) {
+    if (!token.special) return true;
+    const auto it = std::upper_bound(untrusted.begin(), untrusted.end(), begin, [](size_t at, const auto& range) { return at < range.second; });
+    return it == untrusted.end() || it->first >= end;
+  });
+  if (!add_special) return ids;
+  return Fill(parts_->post_processor.single, ids, {}).ids;
+}
+
+Encoding Tokenizer::EncodePair(std::string_view a, std::string_view b, size_t max_length) const {
+  std::vector<int32_t> first = parts_->Ids(ReplaceInvalidUtf8(a), kNoSpecial);
+  std::vector<int32_t> second = parts_->Ids(ReplaceInvalidUtf8(b), kNoSpecial);
+  const size_t added = parts_->post_processor.Added(true);
+  if (max_length > 0 && first.size() + second.size() + added > max_length) {
+    // Longest first, as the reference counts it: both share the room, what the shorter one leaves
+    // goes to the longer one.
+    const size_t room = max_length > added ? max_length - added : 0;
+    size_t n1 = first.size(), n2 = second.size();
+    const bool swapped = n1 > n2;
+    if (swapped) std::swap(n1, n2);
+    n2 = n1 > room ? n1 : std::max(n1, room - n1);
+    if (n1 + n2 > room) {
+      n1 = room / 2;
+      n2 = n1 + room % 2;
+    }
+    if (swapped) std::swap(n1, n2);
+    first.resize(std::min(first.size(), n1));
+    second.resize(std::min(second.size(), n2));
+  }
+  return Fill(parts_->post_processor.pair, first, second);
+}
+
+Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length, bool* truncated) const {
+  std::vector<int32_t> ids = parts_->Ids(ReplaceInvalidUtf8(text), kNoSpecial);
+  const size_t added = parts_->post_processor.Added(false);
+  const size_t room = max_length > added ? max_length - added : 0;
+  *truncated = ids.size() > room;
+  if (*truncated) ids.resize(room);
+  return Fill(parts_->post_processor.single, ids, {});
+}
+
+std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::vector<std::string> tokens;
+  for (const int32_t id : ids) {
+    if (skip_special && IsSpecial(id)) continue;
+    const AddedToken* added = parts_->added.Find(id);
+    if (added == nullptr && !parts_->model->vocabulary().Has(id)) continue;
+    tokens.push_back(added != nullptr ? added->content : std::string(parts_->model->vocabulary().Text(id)));
+  }
+  std::string out;
+  if (parts_->decoder) {
+    parts_->decoder(&tokens);
+    for (const std::string& t : tokens) out += t;
+  } else {
+    for (size_t i = 0; i < tokens.size(); ++i) out += (i == 0 ? "" : " ") + tokens[i];
+  }
+  return out;
+}
+
+size_t Tokenizer::vocab_size() const { return parts_->vocab_size; }
+
+std::string Tokenizer::TokenText(int32_t id) const {
+  if (const AddedToken* added = parts_->added.Find(id)) return added->content;
+  return std::string(parts_->model->vocabulary().Text(id));
+}
+
+std::optional<int32_t> Tokenizer::TokenId(std::string_view token) const {
+  if (const AddedToken* added = parts_->added.Find(token)) return added->id;
+  return parts_->model->vocabulary().Find(token);
+}
+
+bool Tokenizer::IsSpecial(int32_t id) const {
+  const AddedToken* added = parts_->added.Find(id);
+  return added != nullptr && added->special;
+}
+
+std::string StreamDecoder::Emit(std::string text) {
+  std::string piece = text.substr(std::min(prefix_.size(), text.size()));
+  // What was new becomes the context of what comes next.
+  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(shown_));
+  shown_ = ids_.size();
+  prefix_ = tokenizer_.Decode(ids_, skip_special_);
+  return piece;
+}
+
+std::string StreamDecoder::Push(int32_t id) {
+  ids_.push_back(id);
+  std::string text = tokenizer_.Decode(ids_, skip_special_);
+  // A character whose bytes are not all there decodes to U+FFFD: wait, but not for ever.
+  constexpr size_t kMostWaiting = 16;
+  const bool incomplete = text.ends_with("\uFFFD") && ids_.size() - shown_ < kMostWaiting;
+  if (text.size() <= prefix_.size() || incomplete) return "";
+  return Emit(std::move(text));
+}
+
+std::string StreamDecoder::Finish() {
+  std::string text = tokenizer_.Decode(ids_, skip_special_);
+  return text.size() > prefix_.size() ? Emit(std::move(text)) : "";
+}
+
+}  // namespace dunnock
