@@ -1,0 +1,9 @@
+// PyTorch files (zip, pickle and the old stream) through the public reader; every tensor's first
+// row is decoded.
+
+#include "open_and_decode.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  dunnock::OpenAndDecode("pytorch_model.bin", data, size);
+  return 0;
+}
