@@ -2,6 +2,7 @@
 // written them.
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/str.h"
@@ -217,40 +218,34 @@ Result<Json> ByteLevelBpe(const GgufFile& gguf, const Vocabulary& v) {
 Result<Json> MergesFromScores(const Vocabulary& v, const std::vector<float>& scores) {
   struct Merge {
     float score;
-    uint32_t left_chars, right_chars, left, right;
+    uint32_t left_chars, right_chars, piece, left, right;
   };
   std::unordered_map<std::string_view, uint32_t> ids;
   for (size_t i = 0; i < v.tokens.size(); ++i) ids.emplace(v.tokens[i], static_cast<uint32_t>(i));
+  const auto chars = [](std::string_view text) {
+    return static_cast<uint32_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  };
   std::vector<Merge> merges;
-  std::vector<Merge> of_piece;
-  for (size_t i = 0; i < v.tokens.size(); ++i) {
+  for (uint32_t i = 0; i < v.tokens.size(); ++i) {
     const std::string_view piece = v.tokens[i];
-    const auto chars = [](std::string_view text) {
-      return static_cast<uint32_t>(
-          std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-    };
-    of_piece.clear();
     for (size_t at = 1; at < piece.size(); ++at) {
       if ((piece[at] & 0xC0) == 0x80) continue;
       const auto left = ids.find(piece.substr(0, at));
       if (left == ids.end()) continue;
       const auto right = ids.find(piece.substr(at));
       if (right == ids.end()) continue;
-      of_piece.push_back(
-          {scores[i], chars(left->first), chars(right->first), left->second, right->second});
+      merges.push_back(
+          {scores[i], chars(left->first), chars(right->first), i, left->second, right->second});
     }
-    std::sort(of_piece.begin(), of_piece.end(), [](const Merge& a, const Merge& b) {
-      return std::pair(a.left, a.right) < std::pair(b.left, b.right);
-    });
-    merges.insert(merges.end(), of_piece.begin(), of_piece.end());
     if (merges.size() > kMaxMerges) {
       return Fail(ErrorCode::kLimit, Str("the pieces make over ", kMaxMerges, " merges"));
     }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
-    if (a.score != b.score) return a.score > b.score;
-    if (a.left_chars != b.left_chars) return a.left_chars > b.left_chars;
-    return a.right_chars > b.right_chars;
+  std::sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
+    // Better scores and longer parts first, then the order of the vocabulary.
+    return std::tie(b.score, b.left_chars, b.right_chars, a.piece, a.left, a.right) <
+           std::tie(a.score, a.left_chars, a.right_chars, b.piece, b.left, b.right);
   });
   Json out = Json::array();
   for (const Merge& m : merges) out.push_back(Json::array({v[m.left], v[m.right]}));
