@@ -86,6 +86,37 @@ TEST_P(BertContainers, AllOpenToTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, BertContainers, testing::Values("bert-tiny", "bert-odd"));
 
+TEST(Shards, TensorsThatTheIndexDoesNotListAreNoted) {
+  FileSet files =
+      LoadFolder(DUNNOCK_SOURCE_DIR "/tests/golden/models/llama-gqa-tied/safetensors-sharded");
+  auto index = ParseJson(files.at("model.safetensors.index.json").text());
+  ASSERT_TRUE(index);
+  ASSERT_EQ((*index)["weight_map"].erase("model.norm.weight"), 1u);
+  files["model.safetensors.index.json"] = Blob::FromString(DumpJson(*index));
+  const auto checkpoint = OpenCheckpoint(files);
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_FALSE(checkpoint->tensors.contains("model.norm.weight"));
+  ASSERT_EQ(checkpoint->notes.size(), 1u);
+  EXPECT_NE(checkpoint->notes[0].find("model.norm.weight"), std::string::npos);
+}
+
+TEST(Folder, SafetensorsWinsAndWeightsAreNoFiles) {
+  const Blob header = Blob::FromString(std::string("\x02\0\0\0\0\0\0\0{}", 10));
+  const auto checkpoint = OpenCheckpoint({{"model.safetensors", header},
+                                          {"pytorch_model.bin", Blob::FromString("broken")},
+                                          {"model.gguf", Blob::FromString("broken")},
+                                          {"onnx/model.onnx", Blob()},
+                                          {"config.json", Blob::FromString("{\"a\":1}")},
+                                          {"1_Pooling/config.json", Blob::FromString("{}")},
+                                          {"tokenizer.json", Blob::FromString("{}")}});
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_EQ(checkpoint->format, "safetensors");
+  EXPECT_EQ(checkpoint->config, (Json{{"a", 1}}));
+  std::vector<std::string> names;
+  for (const auto& [name, blob] : checkpoint->files) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"1_Pooling/config.json", "tokenizer.json"}));
+}
+
 TEST(RealWeights, SmolLM2Gguf) {
   const auto path = RealModel("SmolLM2-135M-Instruct.Q4_1.gguf");
   if (!path) GTEST_SKIP() << "DUNNOCK_TEST_MODELS has no SmolLM2-135M-Instruct.Q4_1.gguf";

@@ -27,10 +27,14 @@ void DecodeBlocks(DType dtype, const uint8_t* bytes, std::span<float> out) {
   UnpackedBlock block;
   for (size_t at = 0; at < out.size(); at += info.block_size, bytes += info.block_bytes) {
     format.unpack(bytes, block);
-    for (uint32_t i = 0; i < info.block_size; ++i) {
-      const uint32_t g = i / format.group;
-      const float value = block.scales[g] * static_cast<float>(block.codes[i]);
-      out[at + i] = format.has_minimums ? value + block.minimums[g] : value;
+    for (uint32_t i = 0; i < info.block_size; i += format.group) {
+      const float scale = block.scales[i / format.group];
+      const int8_t* codes = block.codes + i;
+      float* values = &out[at + i];
+      for (uint32_t j = 0; j < format.group; ++j) values[j] = scale * static_cast<float>(codes[j]);
+      if (!format.has_minimums) continue;
+      const float minimum = block.minimums[i / format.group];
+      for (uint32_t j = 0; j < format.group; ++j) values[j] += minimum;
     }
   }
 }
