@@ -4,7 +4,14 @@
 usage: make_unicode_tables.py [FOLDER] > src/text/unicode_tables.cc     (FOLDER: Debian's /usr/share/unicode, package unicode-data)
 
 Per code point, in two-stage tables: general category, grapheme cluster break, Extended_Pictographic,
-White_Space; and the canonical combining class. Sorted lists: lower case, decompositions, compositions.
+White_Space, the classes that tokenizers ask for; and the canonical combining class. Sorted lists: lower case,
+decompositions, compositions.
+
+Token ids have to be those of Hugging Face's tokenizers (0.23), whose libraries hold several versions of
+Unicode: 17 for lower case and numeric characters, 16 for \\p{L} \\p{N} \\w, 9 for normalization forms and what
+StripAccents drops, 8 for BERT's classes. LATER is what came after the data of the package; the old versions
+follow from DerivedAge.txt and the few code points whose category has changed since. All of it was
+found by asking tokenizers about every code point (compare_tokenizers.py still does).
 """
 import pathlib
 import re
@@ -14,6 +21,28 @@ FOLDER = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "/usr/share/unicode"
 N = 0x110000
 CATEGORIES = "Cn Cc Cf Co Cs Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split()
 BREAKS = "Other CR LF Control Extend ZWJ Regional_Indicator Prepend SpacingMark L V T LV LVT".split()
+
+
+# Category: what Unicode 16 has beyond 15.0, as far as letter, number or mark goes (all marks as Mn).
+LATER = {
+    "Lo": "1C89-1C8A A7CB-A7CD A7DA-A7DC 105C0-105F3 10D4A-10D65 10D6F-10D85 10EC2-10EC4 11380-11389 1138B 1138E 11390-113B5 113B7 113D1 "
+          "113D3 11BC0-11BE0 13460-143FA 16100-1611D 16D40-16D6C 18CFF 1E5D0-1E5ED 1E5F0 2EBF0-2EE5D",
+    "Nd": "10D40-10D49 116D0-116E3 11BF0-11BF9 16130-16139 16D70-16D79 1CCF0-1CCF9 1E5F1-1E5FA",
+    "Mn": "0897 10D69-10D6D 10EFC 113B8-113C0 113C2 113C5 113C7-113CA 113CC-113D0 113D2 113E1-113E2 11F5A 1611E-1612F 1E5EE-1E5EF",
+}
+LATER_EXTEND = "0897 1ACF-1ADD 1AE0-1AEB"  # Grapheme_Extend, as far as a cluster under 6 bytes can hold it
+# Lower case of Unicode 16 and 17: range, distance.
+LATER_LOWER = [("1C89", 1), ("A7CC", 1), ("A7CE", 1), ("A7D2", 1), ("A7D4", 1), ("A7DA", 1), ("10D50-10D65", 0x20), ("16EA0-16EB8", 0x1B),
+               ("A7CB", 0x264 - 0xA7CB), ("A7DC", 0x19B - 0xA7DC)]
+
+
+def span(text):
+    first, last = (text.split("-") * 2)[:2]
+    return range(int(first, 16), int(last, 16) + 1)
+
+
+def spans(text):
+    return {c for s in text.split() for c in span(s)}
 
 
 def rows(name):
@@ -48,6 +77,29 @@ def main():
             parts = f[5].split()
             compatible = parts[0].startswith("<")
             decomposition[code] = (compatible, [int(p, 16) for p in parts[1 if compatible else 0:]])
+    age = [99.0] * N
+    for a, b, version in ranges("DerivedAge.txt"):
+        for c in range(a, b + 1):
+            age[c] = float(version)
+    name_of = [CATEGORIES[k] for k in category]
+    classes = [  # bits 11 to 15
+        {c for c in range(N) if name_of[c] in ("Cc", "Cf", "Co") and age[c] <= 8 and c not in (9, 10, 13)} | {0xFFFD},
+        {c for c in range(N) if name_of[c][0] == "P" and age[c] <= 8} | {ord(c) for c in "$+<=>^`|~"} | {0x166D, 0x111C9},
+        {c for c in range(N) if name_of[c][0] == "M" and age[c] <= 9} - {0x111C9} | {0x1CF2, 0x1CF3},
+        {c for c in range(N) if name_of[c] == "Mn" and age[c] <= 8} - {0x1885, 0x1886, 0xA9BD, 0x111C9} | {0x1734},
+    ]
+    for name, text in LATER.items():
+        for c in spans(text):
+            category[c] = CATEGORIES.index(name)
+    word = {c for c in range(N) if CATEGORIES[category[c]] in ("Mn", "Mc", "Me", "Nd", "Pc", "Lo")} | {0x200C, 0x200D}
+    for a, b, _ in ranges("DerivedCoreProperties.txt", "Alphabetic"):
+        word.update(range(a, b + 1))
+    classes.append(word)
+    for text, distance in LATER_LOWER:
+        for c in span(text):
+            lower[c] = [c + distance]
+    decomposition = {c: d for c, d in decomposition.items() if age[c] <= 9}
+    combining = [k if age[c] <= 9 else 0 for c, k in enumerate(combining)]
     for f in rows("SpecialCasing.txt"):
         if len(f) < 5 or not f[4]:  # unconditional
             mapped = [int(p, 16) for p in f[1].split()]
@@ -57,6 +109,11 @@ def main():
     for a, b, value in ranges("auxiliary/GraphemeBreakProperty.txt"):
         for c in range(a, b + 1):
             properties[c] |= BREAKS.index(value) << 5
+    for c in spans(LATER_EXTEND):
+        properties[c] |= BREAKS.index("Extend") << 5
+    for bit, members in enumerate(classes, 11):
+        for c in members:
+            properties[c] |= 1 << bit
     for a, b, _ in ranges("emoji/emoji-data.txt", "Extended_Pictographic"):
         for c in range(a, b + 1):
             properties[c] |= 1 << 9

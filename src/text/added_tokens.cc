@@ -10,12 +10,6 @@
 namespace dunnock {
 namespace {
 
-bool IsWordCharacter(char32_t c) {
-  const Category k = CategoryOf(c);
-  return IsLetter(c) || k == Category::kNd || k == Category::kNl || k == Category::kPc || k == Category::kMn ||
-         k == Category::kMc || k == Category::kMe;
-}
-
 // The character that ends just before `end`.
 DecodedChar CharacterBefore(std::string_view text, size_t end) {
   size_t at = end - 1;
@@ -25,64 +19,79 @@ DecodedChar CharacterBefore(std::string_view text, size_t end) {
   return c;
 }
 
+bool IsInsideWord(std::string_view text, size_t begin, size_t end) {
+  return (begin > 0 && IsWord(CharacterBefore(text, begin).code_point)) ||
+         (end < text.size() && IsWord(DecodeUtf8(text, end).code_point));
+}
+
 }  // namespace
 
 void AddedTokens::Add(AddedToken token) {
-  if (token.content.empty()) return;
-  const auto index = static_cast<uint32_t>(tokens_.size());
-  auto& list = by_first_byte_[static_cast<uint8_t>(token.content[0])];
-  const auto at = std::find_if(list.begin(), list.end(), [&](uint32_t i) { return tokens_[i].content.size() < token.content.size(); });
-  list.insert(at, index);
+  by_id_.try_emplace(token.id, tokens_.size());
+  by_content_.try_emplace(token.content, tokens_.size());
   tokens_.push_back(std::move(token));
 }
 
+void AddedTokens::Build(const Normalizer& normalizer) {
+  std::vector<std::string> normalized(tokens_.size());
+  std::vector<std::pair<std::string_view, int32_t>> plain, in_normalized;
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    if (!tokens_[i].normalized) {
+      plain.emplace_back(tokens_[i].content, static_cast<int32_t>(i));
+      continue;
+    }
+    normalized[i] = tokens_[i].content;
+    if (normalizer) normalizer(&normalized[i]);
+    in_normalized.emplace_back(normalized[i], static_cast<int32_t>(i));
+  }
+  trie_ = Trie(std::move(plain));
+  normalized_trie_ = Trie(std::move(in_normalized));
+}
+
 const AddedToken* AddedTokens::Find(int32_t id) const {
-  const auto it = std::find_if(tokens_.begin(), tokens_.end(), [&](const AddedToken& t) { return t.id == id; });
-  return it == tokens_.end() ? nullptr : &*it;
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : &tokens_[it->second];
 }
 
 const AddedToken* AddedTokens::Find(std::string_view content) const {
-  const auto it = std::find_if(tokens_.begin(), tokens_.end(), [&](const AddedToken& t) { return t.content == content; });
-  return it == tokens_.end() ? nullptr : &*it;
+  const auto it = by_content_.find(std::string(content));
+  return it == by_content_.end() ? nullptr : &tokens_[it->second];
 }
 
-std::vector<AddedTokens::Segment> AddedTokens::Split(std::string_view text, bool normalized, const Allow& allow) const {
+std::vector<AddedTokens::Segment> AddedTokens::Split(std::string_view text, bool normalized,
+                                                     const Judge& judge) const {
+  const Trie& trie = normalized ? normalized_trie_ : trie_;
   std::vector<Segment> out;
-  size_t begun = 0;  // where the text not yet given begins
-  for (size_t at = 0; at < text.size();) {
-    const AddedToken* found = nullptr;
-    for (const uint32_t i : by_first_byte_[static_cast<uint8_t>(text[at])]) {
-      const AddedToken& t = tokens_[i];
-      if (t.normalized == normalized && text.substr(at).starts_with(t.content)) {
-        found = &t;
-        break;
-      }
-    }
-    size_t begin = at, end = at + (found != nullptr ? found->content.size() : 0);
-    if (found == nullptr || !allow(*found, begin, end) ||
-        (found->single_word && ((begin > 0 && IsWordCharacter(CharacterBefore(text, begin).code_point)) ||
-                                (end < text.size() && IsWordCharacter(DecodeUtf8(text, end).code_point))))) {
-      ++at;
-      continue;
-    }
-    at = end;
-    while (found->lstrip && begin > begun) {
+  size_t given = 0;  // text before this has been given
+  for (size_t at = trie.empty() ? text.size() : 0; at < text.size();) {
+    const AddedToken* token = nullptr;
+    size_t begin = at;
+    size_t end = at + 1;
+    trie.Prefixes(text.substr(at), [&](size_t length, int32_t index) {
+      token = &tokens_[static_cast<size_t>(index)];
+      end = at + length;
+    });
+    at = end;  // a text that was found is not looked into again, even if the token is not taken
+    if (token == nullptr) continue;
+    const Verdict verdict = judge(*token, begin, end);
+    if (verdict == Verdict::kSearch) at = begin + 1;
+    if (verdict != Verdict::kTake) continue;
+    if (token->single_word && IsInsideWord(text, begin, end)) continue;
+    while (token->lstrip && begin > given) {
       const DecodedChar c = CharacterBefore(text, begin);
       if (!IsWhiteSpace(c.code_point)) break;
       begin -= c.size;
     }
-    while (found->rstrip && end < text.size()) {
+    while (token->rstrip && end < text.size()) {
       const DecodedChar c = DecodeUtf8(text, end);
       if (!IsWhiteSpace(c.code_point)) break;
       end += c.size;
     }
-    begin = std::max(begin, begun);
-    if (begun < begin) out.push_back({begun, begin, nullptr});
-    out.push_back({begin, end, found});
-    begun = end;
-    at = std::max(at, end);
+    if (given < begin) out.push_back({given, begin, nullptr});
+    out.push_back({begin, end, token});
+    given = end;
   }
-  if (begun < text.size()) out.push_back({begun, text.size(), nullptr});
+  if (given < text.size()) out.push_back({given, text.size(), nullptr});
   return out;
 }
 

@@ -1,27 +1,35 @@
 #pragma once
 // Tokens that are cut out of a text before anything else happens to it: special ones ("<s>"), and
-// plain additions to a vocabulary. The longest of those that begin leftmost is taken.
+// plain additions to a vocabulary. The longest of those that begin leftmost is taken. Build, once
+// all are added, before Split.
 
-#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
+#include "text/text_steps.h"
+#include "text/trie.h"
 
 namespace dunnock {
 
 struct AddedToken {
   int32_t id = 0;
   std::string content;
-  bool special = false, normalized = false, lstrip = false, rstrip = false, single_word = false;
+  bool special = false;
+  bool normalized = false;   // looked for in the normalized text, by its own normalized form
+  bool lstrip = false;       // takes the white space before it along
+  bool rstrip = false;       // and behind it
+  bool single_word = false;  // not inside a word
 };
 
 class AddedTokens {
  public:
   void Add(AddedToken token);
+  void Build(const Normalizer& normalizer);
   const std::vector<AddedToken>& tokens() const { return tokens_; }
   const AddedToken* Find(int32_t id) const;
   const AddedToken* Find(std::string_view content) const;
@@ -30,14 +38,18 @@ class AddedTokens {
     size_t begin, end;
     const AddedToken* token;  // null: text between tokens
   };
-  // Whether a token found at [begin, end) may be taken.
-  using Allow = std::function<bool(const AddedToken& token, size_t begin, size_t end)>;
+  // What becomes of a token found at [begin, end): it is taken, its text is left alone, or its text
+  // is searched for other tokens.
+  enum class Verdict { kTake, kLeave, kSearch };
+  using Judge = std::function<Verdict(const AddedToken& token, size_t begin, size_t end)>;
   // Cuts text at the tokens whose `normalized` is as given.
-  std::vector<Segment> Split(std::string_view text, bool normalized, const Allow& allow) const;
+  std::vector<Segment> Split(std::string_view text, bool normalized, const Judge& judge) const;
 
  private:
   std::vector<AddedToken> tokens_;
-  std::array<std::vector<uint32_t>, 256> by_first_byte_;  // longest first
+  std::unordered_map<int32_t, size_t> by_id_;
+  std::unordered_map<std::string, size_t> by_content_;
+  Trie trie_, normalized_trie_;
 };
 
 Result<AddedToken> ReadAddedToken(const Json& json);

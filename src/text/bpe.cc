@@ -1,6 +1,6 @@
-// Byte pair encoding (Sennrich et al. 2016): characters, then merges in the order of their rank. Merges
-// are found with a priority queue over a linked list: n log n in the length of the piece, which for
-// Llama's tokenizer is the whole text.
+// Byte pair encoding (Sennrich et al. 2016): characters, then merges in the order of their rank.
+// Merges are found with a priority queue over a linked list: n log n in the length of the piece,
+// which for Llama's tokenizer is the whole text.
 
 #include <array>
 #include <queue>
@@ -48,15 +48,18 @@ class Bpe final : public TokenModel {
         if (space == std::string::npos) return Invalid(Str("merge ", rank, ": expected two texts"));
         left = text.substr(0, space);
         right = text.substr(space + 1);
-      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
+                 merge[1].is_string()) {
         left = merge[0].get<std::string>();
         right = merge[1].get<std::string>();
       } else {
         return Invalid(Str("merge ", rank, ": expected two texts"));
       }
-      const auto a = vocabulary_.Find(left), b = vocabulary_.Find(right), merged = vocabulary_.Find(left + right);
+      const auto a = vocabulary_.Find(left), b = vocabulary_.Find(right),
+                 merged = vocabulary_.Find(left + right);
       if (!a || !b || !merged) {
-        return Invalid(Str("merge ", rank, " (\"", left, "\" \"", right, "\"): its texts and their union have to be in the vocabulary"));
+        return Invalid(Str("merge ", rank, " (\"", left, "\" \"", right,
+                           "\"): its texts and their union have to be in the vocabulary"));
       }
       merges_.Add(*a, *b, {rank++, *merged});
     }
@@ -84,37 +87,39 @@ class Bpe final : public TokenModel {
   };
   struct Candidate {
     uint32_t rank;
-    int32_t at;  // the left symbol
-    int32_t id;  // what the pair becomes
+    int32_t at;                                     // the left symbol
+    int32_t id;                                     // what the pair becomes
     bool operator<(const Candidate& other) const {  // the queue's top is the largest
       return rank != other.rank ? rank > other.rank : at > other.at;
     }
   };
 
   void Split(std::string_view piece, std::vector<Symbol>* symbols) const {
-    bool after_unknown = false;
+    bool unknown_waits = false;
     const auto add = [&](int32_t id) {
       const auto at = static_cast<int32_t>(symbols->size());
       symbols->push_back({id, at - 1, at + 1});
+    };
+    const auto give_unknown = [&] {
+      if (unknown_waits) add(unknown_);
+      unknown_waits = false;
     };
     for (size_t at = 0; at < piece.size();) {
       const size_t size = DecodeUtf8(piece, at).size;
       const std::string_view c = piece.substr(at, size);
       at += size;
       if (const auto id = vocabulary_.Find(c)) {
+        give_unknown();
         add(*id);
-        after_unknown = false;
-        continue;
-      }
-      if (byte_fallback_ && HasBytes(c)) {
+      } else if (byte_fallback_ && HasBytes(c)) {
+        // As the reference has it, an unknown token waiting to be given comes behind these.
         for (const char b : c) add(byte_ids_[static_cast<uint8_t>(b)]);
-        after_unknown = false;
-        continue;
+      } else if (unknown_ >= 0) {  // else the character vanishes
+        if (!fuse_unknown_) give_unknown();
+        unknown_waits = true;
       }
-      // Without an unknown token the character vanishes, as the reference has it.
-      if (unknown_ >= 0 && !(after_unknown && fuse_unknown_)) add(unknown_);
-      after_unknown = unknown_ >= 0;
     }
+    give_unknown();
     if (!symbols->empty()) symbols->back().next = -1;
   }
 
@@ -164,7 +169,8 @@ Status ReadVocabulary(const Json& vocab, Vocabulary* out) {
   if (!vocab.is_object()) return Invalid("\"vocab\": expected an object of ids by text");
   for (const auto& [text, id] : vocab.items()) {
     if (!id.is_number_integer() || id < 0 || id >= kMostTokens) {
-      return Invalid(Str("vocab: the id of \"", text, "\" is ", DumpJson(id).substr(0, 30), ": expected 0 to ", kMostTokens - 1));
+      return Invalid(Str("vocab: the id of \"", text, "\" is ", DumpJson(id).substr(0, 30),
+                         ": expected 0 to ", kMostTokens - 1));
     }
     out->Add(text, id.get<int32_t>());
   }

@@ -9,19 +9,6 @@
 namespace dunnock {
 namespace {
 
-void ReplaceAll(std::string* text, std::string_view from, std::string_view to) {
-  if (from.empty()) return;
-  std::string out;
-  size_t at = 0;
-  for (size_t hit; (hit = text->find(from, at)) != std::string::npos; at = hit + from.size()) {
-    out.append(*text, at, hit - at);
-    out += to;
-  }
-  if (at == 0) return;
-  out.append(*text, at);
-  *text = std::move(out);
-}
-
 // Runs of at least two spaces, the one regular expression that published files use: " {2,}".
 void ReplaceSpaceRuns(std::string* text, std::string_view to) {
   std::string out;
@@ -39,13 +26,10 @@ void ReplaceSpaceRuns(std::string* text, std::string_view to) {
 }
 
 bool IsCjk(char32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
          (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
-void StripMarks(std::u32string* text) {
-  std::erase_if(*text, [](char32_t c) { return CategoryOf(c) == Category::kMn; });
 }
 
 struct BertOptions {
@@ -56,9 +40,8 @@ void NormalizeBert(std::string* text, const BertOptions& options) {
   std::u32string out;
   for (const char32_t c : ToUtf32(*text)) {
     if (options.clean_text) {
-      const bool line = c == '\t' || c == '\n' || c == '\r';
-      if (c == 0 || c == kReplacementCharacter || (!line && IsOther(c))) continue;
-      out += line || IsWhiteSpace(c) ? U' ' : c;
+      if (IsBertControl(c)) continue;
+      out += IsWhiteSpace(c) ? U' ' : c;
     } else {
       out += c;
     }
@@ -76,7 +59,7 @@ void NormalizeBert(std::string* text, const BertOptions& options) {
   }
   if (options.strip_accents) {
     out = Normalize(out, NormalForm::kNfd);
-    StripMarks(&out);
+    std::erase_if(out, IsBertAccent);
   }
   if (options.lowercase) {
     std::u32string lower;
@@ -94,7 +77,8 @@ class Charsmap {
     if (blob.size() < 4) return Invalid("precompiled_charsmap: too short");
     std::memcpy(&trie_bytes, blob.data(), 4);
     if (trie_bytes % 4 != 0 || trie_bytes > blob.size() - 4) {
-      return Invalid(Str("precompiled_charsmap: a trie of ", trie_bytes, " bytes in ", blob.size()));
+      return Invalid(
+          Str("precompiled_charsmap: a trie of ", trie_bytes, " bytes in ", blob.size()));
     }
     units_.resize(trie_bytes / 4);
     std::memcpy(units_.data(), blob.data() + 4, trie_bytes);
@@ -158,10 +142,12 @@ Result<std::string> DecodeBase64(std::string_view text) {
   uint32_t bits = 0;
   int count = 0;
   for (const char c : text) {
-    int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52
-                : c == '+'           ? 62
-                : c == '/'           ? 63
-                                     : -1;
+    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                : c >= '0' && c <= '9' ? c - '0' + 52
+                : c == '+'             ? 62
+                : c == '/'             ? 63
+                                       : -1;
     if (c == '=') break;
     if (value < 0) return Invalid("precompiled_charsmap: not base64");
     bits = bits << 6 | static_cast<uint32_t>(value);
@@ -176,7 +162,8 @@ void Strip(std::string* text, bool left, bool right) {
   size_t begin = 0, end = t.size();
   while (left && begin < end && IsWhiteSpace(t[begin])) ++begin;
   while (right && end > begin && IsWhiteSpace(t[end - 1])) --end;
-  if (begin != 0 || end != t.size()) *text = ToUtf8(std::u32string_view(t).substr(begin, end - begin));
+  if (begin != 0 || end != t.size())
+    *text = ToUtf8(std::u32string_view(t).substr(begin, end - begin));
 }
 
 Normalizer ToForm(NormalForm form) {
@@ -195,7 +182,9 @@ Result<Normalizer> MakeNormalizer(const Json* component, int depth) {
   if (component == nullptr || component->is_null()) return Normalizer();
   if (depth > kMostNesting) return Fail(ErrorCode::kLimit, "normalizers nest too deeply");
   const std::string type = FindString(*component, "type").value_or("");
-  const auto flag = [&](const char* key, bool fallback) { return FindBool(*component, key).value_or(fallback); };
+  const auto flag = [&](const char* key, bool fallback) {
+    return FindBool(*component, key).value_or(fallback);
+  };
   if (type == "Sequence") {
     std::vector<Normalizer> steps;
     const Json* list = FindMember(*component, "normalizers");
@@ -216,18 +205,23 @@ Result<Normalizer> MakeNormalizer(const Json* component, int depth) {
     const std::string to = FindString(*component, "content").value_or("");
     const Json* pattern = FindMember(*component, "pattern");
     if (pattern != nullptr) {
-      if (const auto from = FindString(*pattern, "String")) return [from = *from, to](std::string* text) { ReplaceAll(text, from, to); };
-      if (FindString(*pattern, "Regex") == " {2,}") return [to](std::string* text) { ReplaceSpaceRuns(text, to); };
+      if (const auto from = FindString(*pattern, "String"))
+        return [from = *from, to](std::string* text) { ReplaceAll(text, from, to); };
+      if (FindString(*pattern, "Regex") == " {2,}")
+        return [to](std::string* text) { ReplaceSpaceRuns(text, to); };
     }
-    return Unsupported(Str("normalizer Replace with the pattern ", pattern == nullptr ? "none" : DumpJson(*pattern)));
+    return Unsupported(Str("normalizer Replace with the pattern ",
+                           pattern == nullptr ? "none" : DumpJson(*pattern)));
   }
   if (type == "BertNormalizer") {
     const bool lowercase = flag("lowercase", true);
-    const BertOptions options{flag("clean_text", true), flag("handle_chinese_chars", true), flag("strip_accents", lowercase), lowercase};
+    const BertOptions options{flag("clean_text", true), flag("handle_chinese_chars", true),
+                              flag("strip_accents", lowercase), lowercase};
     return [options](std::string* text) { NormalizeBert(text, options); };
   }
   if (type == "Precompiled") {
-    DUNNOCK_TRY(const std::string blob, DecodeBase64(FindString(*component, "precompiled_charsmap").value_or("")));
+    DUNNOCK_TRY(const std::string blob,
+                DecodeBase64(FindString(*component, "precompiled_charsmap").value_or("")));
     if (blob.empty()) return Normalizer();
     return MakePrecompiled(blob);
   }
@@ -245,12 +239,14 @@ Result<Normalizer> MakeNormalizer(const Json* component, int depth) {
   if (type == "StripAccents") {
     return [](std::string* text) {
       std::u32string t = ToUtf32(*text);
-      StripMarks(&t);
+      std::erase_if(t, IsCombiningMark);
       *text = ToUtf8(t);
     };
   }
   if (type == "Strip") {
-    return [left = flag("strip_left", true), right = flag("strip_right", true)](std::string* text) { Strip(text, left, right); };
+    return [left = flag("strip_left", true), right = flag("strip_right", true)](std::string* text) {
+      Strip(text, left, right);
+    };
   }
   return Unsupported(Str("normalizer \"", type, "\""));
 }

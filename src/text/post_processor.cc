@@ -9,7 +9,8 @@ using Kind = TemplatePart::Kind;
 
 Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char* key) {
   const Json* list = FindMember(component, key);
-  if (list == nullptr || !list->is_array()) return Invalid(Str("post-processor: \"", key, "\" is missing"));
+  if (list == nullptr || !list->is_array())
+    return Invalid(Str("post-processor: \"", key, "\" is missing"));
   const Json* specials = FindMember(component, "special_tokens");
   std::vector<TemplatePart> out;
   for (const Json& item : *list) {
@@ -22,10 +23,13 @@ Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char
     const std::string name = special == nullptr ? "" : FindString(*special, "id").value_or("");
     const Json* entry = specials == nullptr ? nullptr : FindMember(*specials, name);
     const Json* ids = entry == nullptr ? nullptr : FindMember(*entry, "ids");
-    if (ids == nullptr || !ids->is_array()) return Invalid(Str("post-processor: the special token \"", name, "\" has no ids"));
-    TemplatePart part{Kind::kSpecial, static_cast<int32_t>(FindInt(*special, "type_id").value_or(0)), {}};
+    if (ids == nullptr || !ids->is_array())
+      return Invalid(Str("post-processor: the special token \"", name, "\" has no ids"));
+    TemplatePart part{
+        Kind::kSpecial, static_cast<int32_t>(FindInt(*special, "type_id").value_or(0)), {}};
     for (const Json& id : *ids) {
-      if (!id.is_number_integer() || id < 0 || id > INT32_MAX) return Invalid(Str("post-processor: an id of \"", name, "\" is not one"));
+      if (!id.is_number_integer() || id < 0 || id > INT32_MAX)
+        return Invalid(Str("post-processor: an id of \"", name, "\" is not one"));
       part.ids.push_back(id.get<int32_t>());
     }
     out.push_back(std::move(part));
@@ -36,7 +40,8 @@ Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char
 // ["[SEP]", 102]
 Result<int32_t> ReadTokenPair(const Json& component, const char* key) {
   const Json* pair = FindMember(component, key);
-  if (pair == nullptr || !pair->is_array() || pair->size() != 2 || !(*pair)[1].is_number_integer()) {
+  if (pair == nullptr || !pair->is_array() || pair->size() != 2 ||
+      !(*pair)[1].is_number_integer()) {
     return Invalid(Str("post-processor: \"", key, "\": expected [text, id]"));
   }
   return (*pair)[1].get<int32_t>();
@@ -74,7 +79,8 @@ Result<PostProcessor> MakePostProcessor(const Json* component) {
   if (type == "Sequence") {  // of which only one adds anything
     const Json* list = FindMember(*component, "processors");
     for (const Json& step : list != nullptr && list->is_array() ? *list : Json::array()) {
-      if (FindString(step, "type") == "Sequence") return Unsupported("post-processor Sequence inside a Sequence");
+      if (FindString(step, "type") == "Sequence")
+        return Unsupported("post-processor Sequence inside a Sequence");
       DUNNOCK_TRY(PostProcessor made, MakePostProcessor(&step));
       if (made.Added(false) > 0) out = std::move(made);
     }

@@ -17,7 +17,8 @@ struct TemplatePart {
 
 struct PostProcessor {
   std::vector<TemplatePart> single = {{TemplatePart::Kind::kFirst, 0, {}}};
-  std::vector<TemplatePart> pair = {{TemplatePart::Kind::kFirst, 0, {}}, {TemplatePart::Kind::kSecond, 0, {}}};
+  std::vector<TemplatePart> pair = {{TemplatePart::Kind::kFirst, 0, {}},
+                                    {TemplatePart::Kind::kSecond, 1, {}}};
 
   // How many ids it adds.
   size_t Added(bool of_pair) const;

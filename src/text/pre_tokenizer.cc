@@ -32,7 +32,8 @@ PreTokenizer SplitWhere(Match match, Cut cut) {
       size_t begin = 0;
       bool in_run = false;
       const auto flush = [&](size_t end) {
-        if (end > begin) out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
+        if (end > begin)
+          out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
         begin = end;
       };
       ForCharacters(piece.text, [&](size_t at, size_t end, char32_t c) {
@@ -59,10 +60,6 @@ PreTokenizer SplitWhere(Match match, Cut cut) {
   };
 }
 
-bool IsBertPunctuation(char32_t c) {
-  return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126) || IsPunctuation(c);
-}
-
 // GPT-2's pattern: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 // Gives the end of the match that begins at `at`.
 size_t Gpt2Match(std::string_view text, size_t at) {
@@ -72,7 +69,9 @@ size_t Gpt2Match(std::string_view text, size_t at) {
     }
   }
   enum Kind { kSpace, kLetter, kNumber, kOther };
-  const auto kind = [](char32_t c) { return IsWhiteSpace(c) ? kSpace : IsLetter(c) ? kLetter : IsNumber(c) ? kNumber : kOther; };
+  const auto kind = [](char32_t c) {
+    return IsWhiteSpace(c) ? kSpace : IsLetter(c) ? kLetter : IsNumber(c) ? kNumber : kOther;
+  };
   const auto run = [&](size_t from, Kind wanted, size_t* last) {
     size_t end = from;
     while (end < text.size()) {
@@ -88,7 +87,8 @@ size_t Gpt2Match(std::string_view text, size_t at) {
   if (first != kSpace) return run(start, first, nullptr);
   size_t last = at;
   const size_t end = run(at, kSpace, &last);
-  // The last space of a run belongs to what follows, if anything does and the run is longer than it.
+  // The last space of a run belongs to what follows, if anything does and the run is longer than
+  // it.
   return end < text.size() && last > at ? last : end;
 }
 
@@ -100,7 +100,8 @@ PreTokenizer ByteLevel(bool add_prefix_space, bool use_regex) {
       for (size_t at = 0; at < piece.text.size();) {
         const size_t end = use_regex ? Gpt2Match(piece.text, at) : piece.text.size();
         std::string mapped;
-        for (size_t i = at; i < end; ++i) AppendUtf8(mapped, ByteToChar(static_cast<uint8_t>(piece.text[i])));
+        for (size_t i = at; i < end; ++i)
+          AppendUtf8(mapped, ByteToChar(static_cast<uint8_t>(piece.text[i])));
         out.push_back({std::move(mapped), piece.first && at == 0});
         at = end;
       }
@@ -126,7 +127,10 @@ PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
       // A mark begins a new piece.
       size_t begin = 0;
       while (split && begin < text.size()) {
-        const size_t next = std::min(text.find(mark, begin + (text.compare(begin, mark.size(), mark) == 0 ? mark.size() : 0)), text.size());
+        const size_t next = std::min(
+            text.find(mark,
+                      begin + (text.compare(begin, mark.size(), mark) == 0 ? mark.size() : 0)),
+            text.size());
         out.push_back({text.substr(begin, next - begin), piece.first && begin == 0});
         begin = next;
       }
@@ -136,20 +140,21 @@ PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
   };
 }
 
-// Runs of word characters, and runs of what is neither a word character nor white space: \w+|[^\w\s]+
+// Runs of word characters, and runs of what is neither a word character nor white space:
+// \w+|[^\w\s]+
 PreTokenizer Words() {
   return [](std::vector<Piece>* pieces) {
     std::vector<Piece> out;
     for (const Piece& piece : *pieces) {
       const auto kind = [](char32_t c) {
-        const Category k = CategoryOf(c);
-        if (IsLetter(c) || k == Category::kNd || k == Category::kNl || k == Category::kPc || k == Category::kMn || k == Category::kMc || k == Category::kMe) return 1;
+        if (IsWord(c)) return 1;
         return IsWhiteSpace(c) ? 0 : 2;
       };
       size_t begin = 0;
       int before = 0;
       const auto flush = [&](size_t end) {
-        if (before != 0 && end > begin) out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
+        if (before != 0 && end > begin)
+          out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
         begin = end;
       };
       ForCharacters(piece.text, [&](size_t at, size_t, char32_t c) {
@@ -190,7 +195,9 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth) {
   if (component == nullptr || component->is_null()) return PreTokenizer();
   if (depth > kMostNesting) return Fail(ErrorCode::kLimit, "pre-tokenizers nest too deeply");
   const std::string type = FindString(*component, "type").value_or("");
-  const auto flag = [&](const char* key, bool fallback) { return FindBool(*component, key).value_or(fallback); };
+  const auto flag = [&](const char* key, bool fallback) {
+    return FindBool(*component, key).value_or(fallback);
+  };
   if (type == "Sequence") {
     std::vector<PreTokenizer> steps;
     const Json* list = FindMember(*component, "pretokenizers");
@@ -202,27 +209,33 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth) {
       for (const PreTokenizer& step : steps) step(pieces);
     };
   }
-  if (type == "ByteLevel") return ByteLevel(flag("add_prefix_space", true), flag("use_regex", true));
-  if (type == "Digits") return SplitWhere(IsNumber, flag("individual_digits", false) ? Cut::kIsolate : Cut::kGroup);
+  if (type == "ByteLevel")
+    return ByteLevel(flag("add_prefix_space", true), flag("use_regex", true));
+  if (type == "Digits")
+    return SplitWhere(IsNumeric, flag("individual_digits", false) ? Cut::kIsolate : Cut::kGroup);
   if (type == "WhitespaceSplit") return SplitWhere(IsWhiteSpace, Cut::kRemove);
   if (type == "Whitespace") return Words();
   if (type == "Punctuation") {
     const std::string behavior = FindString(*component, "behavior").value_or("Isolated");
-    if (behavior != "Isolated" && behavior != "Removed") return Unsupported(Str("pre-tokenizer Punctuation with behavior ", behavior));
+    if (behavior != "Isolated" && behavior != "Removed")
+      return Unsupported(Str("pre-tokenizer Punctuation with behavior ", behavior));
     return SplitWhere(IsBertPunctuation, behavior == "Removed" ? Cut::kRemove : Cut::kIsolate);
   }
   if (type == "BertPreTokenizer") {
-    const PreTokenizer spaces = SplitWhere(IsWhiteSpace, Cut::kRemove), marks = SplitWhere(IsBertPunctuation, Cut::kIsolate);
+    const PreTokenizer spaces = SplitWhere(IsWhiteSpace, Cut::kRemove),
+                       marks = SplitWhere(IsBertPunctuation, Cut::kIsolate);
     return [=](std::vector<Piece>* pieces) {
       spaces(pieces);
       marks(pieces);
     };
   }
   if (type == "Metaspace") {
-    const std::string mark = FindString(*component, "replacement").value_or(std::string(kMetaspace));
+    const std::string mark =
+        FindString(*component, "replacement").value_or(std::string(kMetaspace));
     if (mark.empty()) return Invalid("pre-tokenizer Metaspace: \"replacement\" is empty");
     // Older files say add_prefix_space.
-    const std::string scheme = FindString(*component, "prepend_scheme").value_or(flag("add_prefix_space", true) ? "always" : "never");
+    const std::string scheme = FindString(*component, "prepend_scheme")
+                                   .value_or(flag("add_prefix_space", true) ? "always" : "never");
     return Metaspace(mark, scheme, flag("split", true));
   }
   return Unsupported(Str("pre-tokenizer \"", type, "\""));

@@ -1,7 +1,7 @@
 #pragma once
-// The steps around a tokenizer's model, made from tokenizer.json: normalizers change a text,
-// pre-tokenizers cut it into pieces, decoders put token texts together again. Each follows the
-// component of the same name in Hugging Face's tokenizers.
+// The steps before a tokenizer's model, made from tokenizer.json: normalizers change a text,
+// pre-tokenizers cut it into pieces. Each follows the component of the same name in Hugging Face's
+// tokenizers.
 
 #include <functional>
 #include <string>
@@ -21,12 +21,9 @@ struct Piece {
 };
 using PreTokenizer = std::function<void(std::vector<Piece>* pieces)>;
 
-using Decoder = std::function<void(std::vector<std::string>* tokens)>;
-
 // A null component gives an empty function.
 Result<Normalizer> MakeNormalizer(const Json* component, int depth = 0);
 Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth = 0);
-Result<Decoder> MakeDecoder(const Json* component, int depth = 0);
 
 // SentencePiece's precompiled map of characters to their normal forms.
 Result<Normalizer> MakePrecompiled(std::string_view charsmap);
@@ -34,6 +31,8 @@ Result<Normalizer> MakePrecompiled(std::string_view charsmap);
 // GPT-2's stand-ins for bytes: printable characters for all 256.
 char32_t ByteToChar(uint8_t byte);
 int CharToByte(char32_t c);  // -1: none
+
+void ReplaceAll(std::string* text, std::string_view from, std::string_view to);
 
 // "_ of sequence" components nest; a file could nest them without end.
 inline constexpr int kMostNesting = 8;

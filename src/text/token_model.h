@@ -1,6 +1,6 @@
 #pragma once
-// The model of a tokenizer: one pre-token to ids. Three kinds (bpe.cc, wordpiece.cc, unigram.cc), each
-// following Hugging Face's tokenizers, whose ids are the reference.
+// The model of a tokenizer: one pre-token to ids. Three kinds (bpe.cc, wordpiece.cc, unigram.cc),
+// each following Hugging Face's tokenizers, whose ids are the reference.
 
 #include <memory>
 #include <string_view>

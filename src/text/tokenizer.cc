@@ -23,27 +23,27 @@ struct Tokenizer::Parts {
   Decoder decoder;
   size_t vocab_size = 0;
 
-  // Ids of the text alone. allow: which special tokens may be parsed where.
-  std::vector<int32_t> Ids(std::string_view text, const AddedTokens::Allow& allow) const {
+  // Ids of the text alone.
+  std::vector<int32_t> Ids(std::string_view text, const AddedTokens::Judge& judge) const {
     std::vector<int32_t> ids;
-    bool first = true;
-    for (const AddedTokens::Segment& s : added.Split(text, false, allow)) {
+    for (const AddedTokens::Segment& s : added.Split(text, false, judge)) {
       if (s.token != nullptr) {
         ids.push_back(s.token->id);
-      } else {
-        std::string part(text.substr(s.begin, s.end - s.begin));
-        if (normalizer) normalizer(&part);
-        // Tokens that are looked for in the normalized text. Positions no longer are the caller's.
-        for (const AddedTokens::Segment& n : added.Split(part, true, [&](const AddedToken& t, size_t, size_t) { return allow(t, s.begin, s.end); })) {
-          if (n.token != nullptr) {
-            ids.push_back(n.token->id);
-          } else {
-            EncodePart(part.substr(n.begin, n.end - n.begin), first, &ids);
-          }
-          first = false;
+        continue;
+      }
+      std::string part(text.substr(s.begin, s.end - s.begin));
+      if (normalizer) normalizer(&part);
+      // Positions in a normalized text are not the caller's: it is judged as a whole.
+      const auto judge_part = [&](const AddedToken& t, size_t, size_t) {
+        return judge(t, s.begin, s.end);
+      };
+      for (const AddedTokens::Segment& n : added.Split(part, true, judge_part)) {
+        if (n.token != nullptr) {
+          ids.push_back(n.token->id);
+        } else {
+          EncodePart(part.substr(n.begin, n.end - n.begin), s.begin == 0 && n.begin == 0, &ids);
         }
       }
-      first = false;
     }
     return ids;
   }
@@ -58,10 +58,12 @@ struct Tokenizer::Parts {
 
 namespace {
 
-Encoding Fill(const std::vector<TemplatePart>& parts, std::span<const int32_t> a, std::span<const int32_t> b) {
+Encoding Fill(const std::vector<TemplatePart>& parts, std::span<const int32_t> a,
+              std::span<const int32_t> b) {
   Encoding out;
   for (const TemplatePart& part : parts) {
-    const std::span<const int32_t> ids = part.kind == TemplatePart::Kind::kSpecial ? std::span<const int32_t>(part.ids)
+    const std::span<const int32_t> ids = part.kind == TemplatePart::Kind::kSpecial
+                                             ? std::span<const int32_t>(part.ids)
                                          : part.kind == TemplatePart::Kind::kFirst ? a
                                                                                    : b;
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
@@ -70,8 +72,11 @@ Encoding Fill(const std::vector<TemplatePart>& parts, std::span<const int32_t> a
   return out;
 }
 
-const auto kNoSpecial = [](const AddedToken& token, size_t, size_t) { return !token.special; };
-const auto kAllTokens = [](const AddedToken&, size_t, size_t) { return true; };
+using Verdict = AddedTokens::Verdict;
+const auto kNoSpecial = [](const AddedToken& token, size_t, size_t) {
+  return token.special ? Verdict::kLeave : Verdict::kTake;
+};
+const auto kAllTokens = [](const AddedToken&, size_t, size_t) { return Verdict::kTake; };
 
 }  // namespace
 
@@ -84,7 +89,10 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
     const Json* model = FindMember(json, "model");
     if (model == nullptr) return Invalid("\"model\" is missing");
     std::string type = FindString(*model, "type").value_or("");
-    if (type.empty()) type = model->contains("merges") ? "BPE" : FindMember(*model, "unk_id") != nullptr ? "Unigram" : "WordPiece";
+    if (type.empty())
+      type = model->contains("merges")                 ? "BPE"
+             : FindMember(*model, "unk_id") != nullptr ? "Unigram"
+                                                       : "WordPiece";
     if (type == "BPE") {
       DUNNOCK_TRY(parts->model, MakeBpe(*model));
     } else if (type == "WordPiece") {
@@ -95,18 +103,19 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
       return Unsupported(Str("model \"", type, "\": expected BPE, WordPiece or Unigram"));
     }
     parts->vocab_size = parts->model->vocabulary().size();
-    if (const Json* added = FindMember(json, "added_tokens"); added != nullptr && added->is_array()) {
+    if (const Json* added = FindMember(json, "added_tokens");
+        added != nullptr && added->is_array()) {
       for (const Json& entry : *added) {
         DUNNOCK_TRY(AddedToken token, ReadAddedToken(entry));
         parts->vocab_size = std::max(parts->vocab_size, static_cast<size_t>(token.id) + 1);
-        // A token that is searched for in normalized text is itself written in it.
         parts->added.Add(std::move(token));
       }
     }
     DUNNOCK_TRY(parts->normalizer, MakeNormalizer(FindMember(json, "normalizer")));
     DUNNOCK_TRY(parts->pre_tokenizer, MakePreTokenizer(FindMember(json, "pre_tokenizer")));
     DUNNOCK_TRY(parts->post_processor, MakePostProcessor(FindMember(json, "post_processor")));
-    DUNNOCK_TRY(parts->decoder, MakeDecoder(FindMember(json, "decoder")));
+    DUNNOCK_TRY(parts->decoder, Decoder::Make(FindMember(json, "decoder")));
+    parts->added.Build(parts->normalizer);
     return {};
   };
   if (const Status built = build(); !built) return In("tokenizer.json", built.error());
@@ -114,7 +123,8 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
 }
 
 Result<Tokenizer> Tokenizer::FromFiles(const FileSet& files) {
-  if (const auto it = files.find("tokenizer.json"); it != files.end()) return FromJson(it->second.text());
+  if (const auto it = files.find("tokenizer.json"); it != files.end())
+    return FromJson(it->second.text());
   // Every other form is first written as a tokenizer.json.
   DUNNOCK_TRY(const std::string json, TokenizerJsonFromFiles(files));
   return FromJson(json);
@@ -122,25 +132,31 @@ Result<Tokenizer> Tokenizer::FromFiles(const FileSet& files) {
 
 std::vector<int32_t> Tokenizer::Encode(std::string_view text, EncodeOptions options) const {
   const std::string clean = ReplaceInvalidUtf8(text);
-  std::vector<int32_t> ids = options.parse_special ? parts_->Ids(clean, kAllTokens) : parts_->Ids(clean, kNoSpecial);
+  std::vector<int32_t> ids =
+      options.parse_special ? parts_->Ids(clean, kAllTokens) : parts_->Ids(clean, kNoSpecial);
   if (!options.add_special) return ids;
   return Fill(parts_->post_processor.single, ids, {}).ids;
 }
 
-std::vector<int32_t> Tokenizer::EncodeSpans(std::span<const TextSpan> spans, bool add_special) const {
+std::vector<int32_t> Tokenizer::EncodeSpans(std::span<const TextSpan> spans,
+                                            bool add_special) const {
   std::string text;
   std::vector<std::pair<size_t, size_t>> untrusted;
   for (const TextSpan& span : spans) {
     const std::string clean = ReplaceInvalidUtf8(span.text);
-    if (!span.trusted && !clean.empty()) untrusted.emplace_back(text.size(), text.size() + clean.size());
+    if (!span.trusted && !clean.empty())
+      untrusted.emplace_back(text.size(), text.size() + clean.size());
     text += clean;
   }
   // A special token counts only where no byte of it came from outside.
-  std::vector<int32_t> ids = parts_->Ids(text, [&](const AddedToken& token, size_t begin, size_t end) {
-    if (!token.special) return true;
-    const auto it = std::upper_bound(untrusted.begin(), untrusted.end(), begin, [](size_t at, const auto& range) { return at < range.second; });
-    return it == untrusted.end() || it->first >= end;
-  });
+  std::vector<int32_t> ids =
+      parts_->Ids(text, [&](const AddedToken& token, size_t begin, size_t end) {
+        if (!token.special) return Verdict::kTake;
+        const auto it =
+            std::upper_bound(untrusted.begin(), untrusted.end(), begin,
+                             [](size_t at, const auto& range) { return at < range.second; });
+        return it == untrusted.end() || it->first >= end ? Verdict::kTake : Verdict::kSearch;
+      });
   if (!add_special) return ids;
   return Fill(parts_->post_processor.single, ids, {}).ids;
 }
@@ -168,7 +184,8 @@ Encoding Tokenizer::EncodePair(std::string_view a, std::string_view b, size_t ma
   return Fill(parts_->post_processor.pair, first, second);
 }
 
-Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length, bool* truncated) const {
+Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length,
+                                    bool* truncated) const {
   std::vector<int32_t> ids = parts_->Ids(ReplaceInvalidUtf8(text), kNoSpecial);
   const size_t added = parts_->post_processor.Added(false);
   const size_t room = max_length > added ? max_length - added : 0;
@@ -178,21 +195,10 @@ Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length, bo
 }
 
 std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) const {
-  std::vector<std::string> tokens;
-  for (const int32_t id : ids) {
-    if (skip_special && IsSpecial(id)) continue;
-    const AddedToken* added = parts_->added.Find(id);
-    if (added == nullptr && !parts_->model->vocabulary().Has(id)) continue;
-    tokens.push_back(added != nullptr ? added->content : std::string(parts_->model->vocabulary().Text(id)));
-  }
+  StreamDecoder decoder(*this, skip_special);
   std::string out;
-  if (parts_->decoder) {
-    parts_->decoder(&tokens);
-    for (const std::string& t : tokens) out += t;
-  } else {
-    for (size_t i = 0; i < tokens.size(); ++i) out += (i == 0 ? "" : " ") + tokens[i];
-  }
-  return out;
+  for (const int32_t id : ids) out += decoder.Push(id);
+  return out + decoder.Finish();
 }
 
 size_t Tokenizer::vocab_size() const { return parts_->vocab_size; }
@@ -212,28 +218,28 @@ bool Tokenizer::IsSpecial(int32_t id) const {
   return added != nullptr && added->special;
 }
 
-std::string StreamDecoder::Emit(std::string text) {
-  std::string piece = text.substr(std::min(prefix_.size(), text.size()));
-  // What was new becomes the context of what comes next.
-  ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(shown_));
-  shown_ = ids_.size();
-  prefix_ = tokenizer_.Decode(ids_, skip_special_);
-  return piece;
-}
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : tokenizer_(tokenizer),
+      skip_special_(skip_special),
+      state_(tokenizer.parts_->decoder.Begin()) {}
 
 std::string StreamDecoder::Push(int32_t id) {
-  ids_.push_back(id);
-  std::string text = tokenizer_.Decode(ids_, skip_special_);
-  // A character whose bytes are not all there decodes to U+FFFD: wait, but not for ever.
-  constexpr size_t kMostWaiting = 16;
-  const bool incomplete = text.ends_with("\uFFFD") && ids_.size() - shown_ < kMostWaiting;
-  if (text.size() <= prefix_.size() || incomplete) return "";
-  return Emit(std::move(text));
+  const Tokenizer::Parts& parts = *tokenizer_.parts_;
+  const AddedToken* added = parts.added.Find(id);
+  const bool left_out =
+      added != nullptr ? added->special && skip_special_ : !parts.model->vocabulary().Has(id);
+  if (left_out) return "";
+  std::string out;
+  parts.decoder.Push(tokenizer_.TokenText(id), &state_, &out);
+  return out;
 }
 
 std::string StreamDecoder::Finish() {
-  std::string text = tokenizer_.Decode(ids_, skip_special_);
-  return text.size() > prefix_.size() ? Emit(std::move(text)) : "";
+  const Tokenizer::Parts& parts = *tokenizer_.parts_;
+  std::string out;
+  parts.decoder.Finish(&state_, &out);
+  state_ = parts.decoder.Begin();
+  return out;
 }
 
 }  // namespace dunnock

@@ -1,7 +1,7 @@
 #pragma once
-// Text to token ids and back, with the ids of Hugging Face's tokenizers (docs/formats/tokenizer.md).
-// Special tokens in a text ("<s>") are text unless the caller says otherwise: what a user wrote must
-// never become a control token.
+// Text to token ids and back, with the ids of Hugging Face's tokenizers
+// (docs/formats/tokenizer.md). Special tokens in a text ("<s>") are text unless the caller says
+// otherwise: what a user wrote must never become a control token.
 
 #include <cstdint>
 #include <memory>
@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "text/decoder.h"
 
 namespace dunnock {
 
@@ -25,7 +26,8 @@ struct Encoding {
   std::vector<int32_t> ids, type_ids;
 };
 
-// Part of a prompt. Special tokens are parsed only where the text is trusted (a chat template's own).
+// Part of a prompt. Special tokens are parsed only where the text is trusted (a chat template's
+// own).
 struct TextSpan {
   std::string_view text;
   bool trusted;
@@ -53,29 +55,26 @@ class Tokenizer {
   bool IsSpecial(int32_t id) const;
 
  private:
+  friend class StreamDecoder;
   struct Parts;
   explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
   std::shared_ptr<const Parts> parts_;
 };
 
 // Decodes a reply token by token: whole UTF-8 characters only, and all pieces together are
-// Decode(ids). Costs what a few tokens cost, however long the reply.
+// Decode(ids). Bytes of Llama's "<0x..>" tokens come when their run ends, as only then it is known
+// whether they are text.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true)
-      : tokenizer_(tokenizer), skip_special_(skip_special) {}
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
 
   std::string Push(int32_t id);
-  std::string Finish();
+  std::string Finish();  // the rest; begins anew
 
  private:
-  std::string Emit(std::string text);
-
   Tokenizer tokenizer_;
   bool skip_special_;
-  std::vector<int32_t> ids_;  // since the last but one piece of text
-  size_t shown_ = 0;          // of ids_: their text has been given
-  std::string prefix_;        // the text of ids_[0, shown_)
+  DecoderState state_;
 };
 
 }  // namespace dunnock

@@ -14,11 +14,16 @@ namespace dunnock {
 namespace {
 
 Json AddedTokenJson(int64_t id, const std::string& content, bool lstrip = false) {
-  return {{"id", id}, {"content", content}, {"single_word", false}, {"lstrip", lstrip}, {"rstrip", false}, {"normalized", false}, {"special", true}};
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", lstrip},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
-Json SpecialPart(const std::string& token, int type_id = 0) { return {{"SpecialToken", {{"id", token}, {"type_id", type_id}}}}; }
-Json SequencePart(const char* id, int type_id = 0) { return {{"Sequence", {{"id", id}, {"type_id", type_id}}}}; }
+Json SpecialPart(const std::string& token, int type_id = 0) {
+  return {{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
+}
+Json SequencePart(const char* id, int type_id = 0) {
+  return {{"Sequence", {{"id", id}, {"type_id", type_id}}}};
+}
 
 // ---- SentencePiece's protobuf: a small reader of the wire format ----
 
@@ -49,7 +54,8 @@ class Message {
       case 2: {
         DUNNOCK_TRY(const uint64_t size, Varint());
         const auto bytes = reader_.Take(size);
-        if (!bytes) return Invalid(Str("a field of ", size, " bytes with ", reader_.remaining(), " left"));
+        if (!bytes)
+          return Invalid(Str("a field of ", size, " bytes with ", reader_.remaining(), " left"));
         out->bytes = *bytes;
         return true;
       }
@@ -100,7 +106,8 @@ Result<SentencePieceModel> ReadSentencePiece(ByteSpan bytes) {
     Message inner(field.bytes);
     Field part;
     if (field.number == 1) out.tokens.emplace_back();
-    if (static_cast<int64_t>(out.tokens.size()) > kMostTokens) return Fail(ErrorCode::kLimit, "too many tokens");
+    if (static_cast<int64_t>(out.tokens.size()) > kMostTokens)
+      return Fail(ErrorCode::kLimit, "too many tokens");
     while (field.number >= 1 && field.number <= 3) {
       DUNNOCK_TRY(const bool inside, inner.Next(&part));
       if (!inside) break;
@@ -121,12 +128,15 @@ Result<SentencePieceModel> ReadSentencePiece(ByteSpan bytes) {
 }
 
 std::string EncodeBase64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t bits = 0;
-    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += i + j <= bytes.size() ? kDigits[(bits >> (18 - 6 * j)) & 63] : '=';
+    for (size_t j = 0; j < 3; ++j)
+      bits = bits << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0u);
+    for (size_t j = 0; j < 4; ++j)
+      out += i + j <= bytes.size() ? kDigits[(bits >> (18 - 6 * j)) & 63] : '=';
   }
   return out;
 }
@@ -141,7 +151,8 @@ Json LlamaTokenizer(const SentencePieceModel& model) {
     ids.emplace(token.text, i);
     vocab[token.text] = i;
     if (token.type == 2) unknown = token.text;
-    if (token.type == 2 || token.type == 3) added.push_back(AddedTokenJson(static_cast<int64_t>(i), token.text));
+    if (token.type == 2 || token.type == 3)
+      added.push_back(AddedTokenJson(static_cast<int64_t>(i), token.text));
     if (token.text == "<s>") bos = token.text;
   }
   struct Merge {
@@ -152,55 +163,78 @@ Json LlamaTokenizer(const SentencePieceModel& model) {
   for (const auto& token : model.tokens) {
     if (token.type != 1 || token.text.size() > 256) continue;
     const std::string_view text = token.text;
-    for (size_t at = DecodeUtf8(text.empty() ? " " : text, 0).size; at < text.size(); at += DecodeUtf8(text, at).size) {
+    for (size_t at = DecodeUtf8(text.empty() ? " " : text, 0).size; at < text.size();
+         at += DecodeUtf8(text, at).size) {
       const auto left = ids.find(text.substr(0, at)), right = ids.find(text.substr(at));
-      if (left != ids.end() && right != ids.end()) merges.push_back({token.score, left->second, right->second});
+      if (left != ids.end() && right != ids.end())
+        merges.push_back({token.score, left->second, right->second});
     }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) { return a.score > b.score; });
+  std::stable_sort(merges.begin(), merges.end(),
+                   [](const Merge& a, const Merge& b) { return a.score > b.score; });
   Json list = Json::array();
-  for (const Merge& m : merges) list.push_back({model.tokens[m.left].text, model.tokens[m.right].text});
-  Json json = {
-      {"added_tokens", added},
-      {"normalizer",
-       {{"type", "Sequence"},
-        {"normalizers", {{{"type", "Prepend"}, {"prepend", "▁"}}, {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}}},
-      {"decoder",
-       {{"type", "Sequence"},
-        {"decoders",
-         {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
-          {{"type", "ByteFallback"}},
-          {{"type", "Fuse"}},
-          {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}}},
-      {"model", {{"type", "BPE"}, {"unk_token", unknown}, {"fuse_unk", true}, {"byte_fallback", true}, {"vocab", vocab}, {"merges", list}}}};
+  for (const Merge& m : merges)
+    list.push_back({model.tokens[m.left].text, model.tokens[m.right].text});
+  Json json = {{"added_tokens", added},
+               {"normalizer",
+                {{"type", "Sequence"},
+                 {"normalizers",
+                  {{{"type", "Prepend"}, {"prepend", "▁"}},
+                   {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}}},
+               {"decoder",
+                {{"type", "Sequence"},
+                 {"decoders",
+                  {{{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}},
+                   {{"type", "ByteFallback"}},
+                   {{"type", "Fuse"}},
+                   {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}}}}},
+               {"model",
+                {{"type", "BPE"},
+                 {"unk_token", unknown},
+                 {"fuse_unk", true},
+                 {"byte_fallback", true},
+                 {"vocab", vocab},
+                 {"merges", list}}}};
   if (!bos.empty()) {
-    json["post_processor"] = {{"type", "TemplateProcessing"},
-                              {"single", {SpecialPart(bos), SequencePart("A")}},
-                              {"pair", {SpecialPart(bos), SequencePart("A"), SpecialPart(bos, 1), SequencePart("B", 1)}},
-                              {"special_tokens", {{bos, {{"id", bos}, {"ids", {vocab[bos]}}, {"tokens", {bos}}}}}}};
+    json["post_processor"] = {
+        {"type", "TemplateProcessing"},
+        {"single", {SpecialPart(bos), SequencePart("A")}},
+        {"pair", {SpecialPart(bos), SequencePart("A"), SpecialPart(bos, 1), SequencePart("B", 1)}},
+        {"special_tokens", {{bos, {{"id", bos}, {"ids", {vocab[bos]}}, {"tokens", {bos}}}}}}};
   }
   return json;
 }
 
-// XLM-R's: its four special tokens first, then SentencePiece's without its own three; <mask> is last.
+// XLM-R's: its four special tokens first, then SentencePiece's without its own three; <mask> is
+// last.
 Json XlmrTokenizer(const SentencePieceModel& model) {
-  Json vocab = Json::array({Json::array({"<s>", 0.0}), Json::array({"<pad>", 0.0}), Json::array({"</s>", 0.0}), Json::array({"<unk>", 0.0})});
-  for (size_t i = 3; i < model.tokens.size(); ++i) vocab.push_back(Json::array({model.tokens[i].text, model.tokens[i].score}));
+  Json vocab = Json::array({Json::array({"<s>", 0.0}), Json::array({"<pad>", 0.0}),
+                            Json::array({"</s>", 0.0}), Json::array({"<unk>", 0.0})});
+  for (size_t i = 3; i < model.tokens.size(); ++i)
+    vocab.push_back(Json::array({model.tokens[i].text, model.tokens[i].score}));
   const auto mask = static_cast<int64_t>(vocab.size());
   vocab.push_back(Json::array({"<mask>", 0.0}));
-  const auto token = [](const char* text, int id) { return Json{{"id", text}, {"ids", {id}}, {"tokens", {text}}}; };
+  const auto token = [](const char* text, int id) {
+    return Json{{"id", text}, {"ids", {id}}, {"tokens", {text}}};
+  };
   Json normalizer = nullptr;
-  if (!model.charsmap.empty()) normalizer = {{"type", "Precompiled"}, {"precompiled_charsmap", EncodeBase64(model.charsmap)}};
+  if (!model.charsmap.empty())
+    normalizer = {{"type", "Precompiled"}, {"precompiled_charsmap", EncodeBase64(model.charsmap)}};
   return {{"added_tokens",
-           {AddedTokenJson(0, "<s>"), AddedTokenJson(1, "<pad>"), AddedTokenJson(2, "</s>"), AddedTokenJson(3, "<unk>"), AddedTokenJson(mask, "<mask>", true)}},
+           {AddedTokenJson(0, "<s>"), AddedTokenJson(1, "<pad>"), AddedTokenJson(2, "</s>"),
+            AddedTokenJson(3, "<unk>"), AddedTokenJson(mask, "<mask>", true)}},
           {"normalizer", normalizer},
           {"pre_tokenizer",
            {{"type", "Sequence"},
-            {"pretokenizers", {{{"type", "WhitespaceSplit"}}, {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}}}}}},
+            {"pretokenizers",
+             {{{"type", "WhitespaceSplit"}},
+              {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}}}}}},
           {"post_processor",
            {{"type", "TemplateProcessing"},
             {"single", {SpecialPart("<s>"), SequencePart("A"), SpecialPart("</s>")}},
-            {"pair", {SpecialPart("<s>"), SequencePart("A"), SpecialPart("</s>"), SpecialPart("</s>"), SequencePart("B"), SpecialPart("</s>")}},
+            {"pair",
+             {SpecialPart("<s>"), SequencePart("A"), SpecialPart("</s>"), SpecialPart("</s>"),
+              SequencePart("B"), SpecialPart("</s>")}},
             {"special_tokens", {{"<s>", token("<s>", 0)}, {"</s>", token("</s>", 2)}}}}},
           {"decoder", {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}}},
           {"model", {{"type", "Unigram"}, {"unk_id", 3}, {"vocab", vocab}}}};
@@ -238,16 +272,25 @@ Result<Json> TokenizerFromVocabTxt(std::string_view vocab, const Json& config) {
                 {"strip_accents", FindBool(config, "strip_accents").value_or(lowercase)},
                 {"lowercase", lowercase}}},
               {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-              {"post_processor", {{"type", "BertProcessing"}, {"sep", {"[SEP]", special["[SEP]"]}}, {"cls", {"[CLS]", special["[CLS]"]}}}},
+              {"post_processor",
+               {{"type", "BertProcessing"},
+                {"sep", {"[SEP]", special["[SEP]"]}},
+                {"cls", {"[CLS]", special["[CLS]"]}}}},
               {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
-              {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 100}, {"vocab", ids}}}};
+              {"model",
+               {{"type", "WordPiece"},
+                {"unk_token", "[UNK]"},
+                {"continuing_subword_prefix", "##"},
+                {"max_input_chars_per_word", 100},
+                {"vocab", ids}}}};
 }
 
 Result<Json> TokenizerFromSentencePiece(ByteSpan bytes) {
   DUNNOCK_TRY(const SentencePieceModel model, ReadSentencePiece(bytes));
   if (model.kind == 2) return LlamaTokenizer(model);
   if (model.kind == 1) return XlmrTokenizer(model);
-  return Unsupported(Str("SentencePiece model type ", model.kind, ": expected 1 (Unigram) or 2 (BPE)"));
+  return Unsupported(
+      Str("SentencePiece model type ", model.kind, ": expected 1 (Unigram) or 2 (BPE)"));
 }
 
 Result<std::string> TokenizerJsonFromFiles(const FileSet& files) {
@@ -266,7 +309,9 @@ Result<std::string> TokenizerJsonFromFiles(const FileSet& files) {
     if (!json) return In(name, json.error());
     return DumpJson(*json);
   }
-  return Fail(ErrorCode::kNotFound, "the model has none of tokenizer.json, vocab.txt, tokenizer.model, sentencepiece.bpe.model");
+  return Fail(
+      ErrorCode::kNotFound,
+      "the model has none of tokenizer.json, vocab.txt, tokenizer.model, sentencepiece.bpe.model");
 }
 
 }  // namespace dunnock

@@ -1,6 +1,7 @@
 #pragma once
-// The older files of tokenizers, rewritten as tokenizer.json: vocab.txt (WordPiece), tokenizer.model and
-// sentencepiece.bpe.model (SentencePiece: BPE as Llama has it, Unigram as XLM-R has it).
+// The older files of tokenizers, rewritten as tokenizer.json: vocab.txt (WordPiece),
+// tokenizer.model and sentencepiece.bpe.model (SentencePiece: BPE as Llama has it, Unigram as XLM-R
+// has it).
 
 #include <string>
 #include <string_view>

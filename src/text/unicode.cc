@@ -21,8 +21,9 @@ uint8_t CombiningClass(char32_t c) {
 }
 
 const CodePointMapping* Find(std::span<const CodePointMapping> table, char32_t c) {
-  const auto it = std::lower_bound(table.begin(), table.end(), c,
-                                   [](const CodePointMapping& m, char32_t value) { return m.from < value; });
+  const auto it =
+      std::lower_bound(table.begin(), table.end(), c,
+                       [](const CodePointMapping& m, char32_t value) { return m.from < value; });
   return it != table.end() && it->from == c ? &*it : nullptr;
 }
 
@@ -48,12 +49,15 @@ void Decompose(std::u32string& out, char32_t c, bool compatible) {
 }
 
 char32_t Compose(char32_t a, char32_t b) {
-  if (a >= kL && a < kL + kLCount && b >= kV && b < kV + kVCount) return kS + ((a - kL) * kVCount + (b - kV)) * kTCount;
-  if (a >= kS && a < kS + kSCount && (a - kS) % kTCount == 0 && b > kT && b < kT + kTCount) return a + (b - kT);
+  if (a >= kL && a < kL + kLCount && b >= kV && b < kV + kVCount)
+    return kS + ((a - kL) * kVCount + (b - kV)) * kTCount;
+  if (a >= kS && a < kS + kSCount && (a - kS) % kTCount == 0 && b > kT && b < kT + kTCount)
+    return a + (b - kT);
   const auto table = Unicode().composition;
-  const auto it = std::lower_bound(table.begin(), table.end(), std::pair(a, b), [](const CodePointPair& p, const auto& value) {
-    return std::pair(p.first, p.second) < value;
-  });
+  const auto it = std::lower_bound(table.begin(), table.end(), std::pair(a, b),
+                                   [](const CodePointPair& p, const auto& value) {
+                                     return std::pair(p.first, p.second) < value;
+                                   });
   return it != table.end() && it->first == a && it->second == b ? it->composed : 0;
 }
 
@@ -80,7 +84,22 @@ void ComposeInPlace(std::u32string& text) {
   text.resize(out);
 }
 
-enum Break : uint8_t { kOther, kCr, kLf, kControl, kExtend, kZwj, kRegional, kPrepend, kSpacing, kHangulL, kHangulV, kHangulT, kLv, kLvt };
+enum Break : uint8_t {
+  kOther,
+  kCr,
+  kLf,
+  kControl,
+  kExtend,
+  kZwj,
+  kRegional,
+  kPrepend,
+  kSpacing,
+  kHangulL,
+  kHangulV,
+  kHangulT,
+  kLv,
+  kLvt
+};
 Break BreakOf(uint16_t properties) { return static_cast<Break>((properties >> 5) & 15); }
 bool IsPictographic(uint16_t properties) { return ((properties >> 9) & 1) != 0; }
 
@@ -96,11 +115,14 @@ bool IsNumber(char32_t c) {
   const Category k = CategoryOf(c);
   return k >= Category::kNd && k <= Category::kNo;
 }
-bool IsPunctuation(char32_t c) {
-  const Category k = CategoryOf(c);
-  return k >= Category::kPc && k <= Category::kPs;
+bool IsNumeric(char32_t c) {
+  return IsNumber(c) || (c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6);
 }
-bool IsOther(char32_t c) { return CategoryOf(c) <= Category::kCs; }
+bool IsBertControl(char32_t c) { return ((PropertiesOf(c) >> 11) & 1) != 0; }
+bool IsBertPunctuation(char32_t c) { return ((PropertiesOf(c) >> 12) & 1) != 0; }
+bool IsCombiningMark(char32_t c) { return ((PropertiesOf(c) >> 13) & 1) != 0; }
+bool IsBertAccent(char32_t c) { return ((PropertiesOf(c) >> 14) & 1) != 0; }
+bool IsWord(char32_t c) { return ((PropertiesOf(c) >> 15) & 1) != 0; }
 
 void AppendLowerCase(std::u32string& out, char32_t c) {
   if (c < 0x80) {
@@ -128,7 +150,8 @@ std::u32string Normalize(std::u32string_view text, NormalForm form) {
     }
     size_t end = i;
     while (end < out.size() && CombiningClass(out[end]) != 0) ++end;
-    std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(i), out.begin() + static_cast<std::ptrdiff_t>(end),
+    std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(i),
+                     out.begin() + static_cast<std::ptrdiff_t>(end),
                      [](char32_t a, char32_t b) { return CombiningClass(a) < CombiningClass(b); });
     i = end;
   }
@@ -147,7 +170,8 @@ size_t GraphemeClusterLength(std::u32string_view text) {
     properties = PropertiesOf(text[i]);
     const Break here = BreakOf(properties);
     bool join = false;
-    if (before == kCr || before == kLf || before == kControl || here == kCr || here == kLf || here == kControl) {
+    if (before == kCr || before == kLf || before == kControl || here == kCr || here == kLf ||
+        here == kControl) {
       join = before == kCr && here == kLf;
     } else if (before == kHangulL) {
       join = here == kHangulL || here == kHangulV || here == kLv || here == kLvt;
@@ -156,8 +180,9 @@ size_t GraphemeClusterLength(std::u32string_view text) {
     } else if (before == kLvt || before == kHangulT) {
       join = here == kHangulT;
     }
-    join = join || ((here == kExtend || here == kZwj || here == kSpacing || before == kPrepend) && before != kCr && before != kLf &&
-                    before != kControl && here != kCr && here != kLf && here != kControl);
+    join = join || ((here == kExtend || here == kZwj || here == kSpacing || before == kPrepend) &&
+                    before != kCr && before != kLf && before != kControl && here != kCr &&
+                    here != kLf && here != kControl);
     join = join || (pictograph_zwj && IsPictographic(properties));
     join = join || (before == kRegional && here == kRegional && regionals % 2 == 1);
     if (!join) return i;

@@ -11,12 +11,15 @@ namespace dunnock {
 size_t Vocabulary::SlotOf(std::string_view text) const {
   const size_t mask = slots_.size() - 1;
   size_t at = std::hash<std::string_view>()(text) & mask;
-  while (slots_[at].id >= 0 && std::string_view(arena_).substr(slots_[at].at, slots_[at].size) != text) at = (at + 1) & mask;
+  while (slots_[at].id >= 0 &&
+         std::string_view(arena_).substr(slots_[at].at, slots_[at].size) != text)
+    at = (at + 1) & mask;
   return at;
 }
 
 void Vocabulary::Grow() {
-  const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 1024 : 2 * slots_.size()));
+  const std::vector<Slot> old =
+      std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 1024 : 2 * slots_.size()));
   for (const Slot& slot : old) {
     if (slot.id >= 0) slots_[SlotOf(std::string_view(arena_).substr(slot.at, slot.size))] = slot;
   }
@@ -51,7 +54,9 @@ std::string_view Vocabulary::Text(int32_t id) const {
 }
 
 namespace {
-uint64_t KeyOf(int32_t left, int32_t right) { return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right); }
+uint64_t KeyOf(int32_t left, int32_t right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
 size_t Scatter(uint64_t key) { return static_cast<size_t>((key * 0x9E3779B97F4A7C15u) >> 20); }
 }  // namespace
 

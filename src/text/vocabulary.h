@@ -1,5 +1,6 @@
 #pragma once
-// Token texts and ids, both ways: one arena and an open hash table, as a vocabulary may hold 250,000.
+// Token texts and ids, both ways: one arena and an open hash table, as a vocabulary may hold
+// 250,000.
 
 #include <cstdint>
 #include <optional>
@@ -15,7 +16,10 @@ class Vocabulary {
   void Add(std::string_view text, int32_t id);
   std::optional<int32_t> Find(std::string_view text) const;
   std::string_view Text(int32_t id) const;  // empty where no token has this id
-  bool Has(int32_t id) const { return id >= 0 && static_cast<size_t>(id) < spans_.size() && spans_[static_cast<size_t>(id)].used; }
+  bool Has(int32_t id) const {
+    return id >= 0 && static_cast<size_t>(id) < spans_.size() &&
+           spans_[static_cast<size_t>(id)].used;
+  }
   size_t size() const { return spans_.size(); }  // largest id + 1
 
  private:

@@ -1,5 +1,5 @@
-// WordPiece (Schuster and Nakajima 2012; BERT): the longest token that begins a word, then the longest
-// that goes on ("##..."); a word with any part left over is one unknown token.
+// WordPiece (Schuster and Nakajima 2012; BERT): the longest token that begins a word, then the
+// longest that goes on ("##..."); a word with any part left over is one unknown token.
 
 #include "base/str.h"
 #include "base/utf8.h"
@@ -15,12 +15,14 @@ class WordPiece final : public TokenModel {
     if (vocab == nullptr) return Invalid("\"vocab\" is missing");
     DUNNOCK_TRY_STATUS(ReadVocabulary(*vocab, &vocabulary_));
     prefix_ = FindString(model, "continuing_subword_prefix").value_or("##");
-    most_characters_ = static_cast<size_t>(std::max<int64_t>(1, FindInt(model, "max_input_chars_per_word").value_or(100)));
+    most_characters_ = static_cast<size_t>(
+        std::max<int64_t>(1, FindInt(model, "max_input_chars_per_word").value_or(100)));
     const std::string unknown = FindString(model, "unk_token").value_or("[UNK]");
     const auto id = vocabulary_.Find(unknown);
     if (!id) return Invalid(Str("unk_token \"", unknown, "\" is not in the vocabulary"));
     unknown_ = *id;
-    for (size_t i = 0; i < vocabulary_.size(); ++i) longest_ = std::max(longest_, vocabulary_.Text(static_cast<int32_t>(i)).size());
+    for (size_t i = 0; i < vocabulary_.size(); ++i)
+      longest_ = std::max(longest_, vocabulary_.Text(static_cast<int32_t>(i)).size());
     return {};
   }
 
@@ -34,7 +36,8 @@ class WordPiece final : public TokenModel {
       std::optional<int32_t> found;
       size_t end = std::min(word.size(), start + longest_);
       for (; end > start; --end) {
-        if (end < word.size() && (static_cast<uint8_t>(word[end]) & 0xC0) == 0x80) continue;  // inside a character
+        if (end < word.size() && (static_cast<uint8_t>(word[end]) & 0xC0) == 0x80)
+          continue;  // inside a character
         key = start > 0 ? prefix_ : "";
         key += word.substr(start, end - start);
         found = vocabulary_.Find(key);
