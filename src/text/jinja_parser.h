@@ -65,12 +65,12 @@ struct Statement {
     kContinue,
   } kind;
   Position at;
-  std::string text;
-  ExpressionPtr value, condition;
-  std::vector<std::string> targets;  // names; "ns.attribute" in a set
-  std::vector<Named> parameters;     // default may be null
-  Block body, otherwise;
-  std::vector<std::pair<ExpressionPtr, Block>> branches;
+  std::string text = {};
+  ExpressionPtr value = {}, condition = {};
+  std::vector<std::string> targets = {};  // names; "ns.attribute" in a set
+  std::vector<Named> parameters = {};     // default may be null
+  Block body = {}, otherwise = {};
+  std::vector<std::pair<ExpressionPtr, Block>> branches = {};
   bool recursive = false;
 };
 
