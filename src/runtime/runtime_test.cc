@@ -136,7 +136,7 @@ TEST(Sampler, OptionsOutOfRangeAreNamed) {
 
 TEST(SearchSet, NearestFirst) {
   SearchSet set(2);
-  for (const std::vector<float> v : {std::vector<float>{1, 0}, {0, 5}, {3, 3}, {-1, 0}, {2, 0}})
+  for (const std::vector<float>& v : {std::vector<float>{1, 0}, {0, 5}, {3, 3}, {-1, 0}, {2, 0}})
     set.Add(v);
   const std::vector<float> query = {10, 1};
   const std::vector<Hit> hits = set.Nearest(query, 3);

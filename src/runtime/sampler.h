@@ -25,7 +25,7 @@ struct SamplingOptions {
   double repetition_penalty = 1.0;  // Keskar et al. 2019, over prompt and reply
   double frequency_penalty = 0.0;   // over the reply
   double presence_penalty = 0.0;
-  std::map<int32_t, float> logit_bias;
+  std::map<int32_t, float> logit_bias = {};
   uint64_t seed = 0;
 };
 
