@@ -31,11 +31,11 @@ TEST(Safetensors, TensorsAndMetadata) {
 }
 
 TEST(Safetensors, EmptyTensorsMayShareAPlace) {
-  const auto read =
-      ReadSafetensors("f", File(R"({"a":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},)"
-                                R"("b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
-                                R"("c":{"dtype":"F32","shape":[2,0],"data_offsets":[4,4]}})",
-                                "1234"));
+  const Blob file = File(R"({"a":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},)"
+                         R"("b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
+                         R"("c":{"dtype":"F32","shape":[2,0],"data_offsets":[4,4]}})",
+                         "1234");
+  const auto read = ReadSafetensors("f", file);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->tensors.at("a").bytes.size(), 0u);
   EXPECT_EQ(AsText(read->tensors.at("b").bytes), "1234");
