@@ -50,14 +50,17 @@ enum class Flow { kOn, kBreak, kContinue };
 
 class Interpreter final : public Builtins {
  public:
-  explicit Interpreter(const RenderOptions& options) : options_(options), root_(std::make_shared<Frame>()) {}
+  explicit Interpreter(const RenderOptions& options)
+      : options_(options), root_(std::make_shared<Frame>()) {}
   ~Interpreter() override { root_->names.clear(); }  // macros point back at their frame
 
   Result<Text> Run(const Block& block, const OrderedJson& variables) {
-    static constexpr std::string_view kTrusted[] = {"bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"};
+    static constexpr std::string_view kTrusted[] = {
+        "bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"};
     AddGlobals();
     for (const auto& [name, value] : variables.items()) {
-      const bool trusted = std::find(std::begin(kTrusted), std::end(kTrusted), name) != std::end(kTrusted);
+      const bool trusted =
+          std::find(std::begin(kTrusted), std::end(kTrusted), name) != std::end(kTrusted);
       root_->Set(name, Value::FromJson(value, trusted));
     }
     FramePtr frame = std::make_shared<Frame>();
@@ -71,7 +74,9 @@ class Interpreter final : public Builtins {
 
   Status Charge(size_t amount) override {
     steps_ += amount;
-    if (steps_ > options_.max_steps) return Fail(ErrorCode::kLimit, Str("the chat template takes more than ", options_.max_steps, " steps"));
+    if (steps_ > options_.max_steps)
+      return Fail(ErrorCode::kLimit,
+                  Str("the chat template takes more than ", options_.max_steps, " steps"));
     return {};
   }
 
@@ -82,7 +87,8 @@ class Interpreter final : public Builtins {
     int& depth;
   };
   Status CheckDepth(Position at) const {
-    if (depth_ > kMostDepth) return FailAt(at, Str("calls and blocks nest more than ", kMostDepth, " deep"));
+    if (depth_ > kMostDepth)
+      return FailAt(at, Str("calls and blocks nest more than ", kMostDepth, " deep"));
     return {};
   }
   // Puts the position in front of an error that has none.
@@ -92,8 +98,12 @@ class Interpreter final : public Builtins {
   }
 
   void AddGlobals() {
-    const auto add = [&](const char* name, Function f) { root_->Set(name, Value::OfFunction(std::move(f))); };
-    add("raise_exception", [](Arguments& a) -> Result<Value> { return Invalid(a.positional.empty() ? "" : a.positional[0].Printed().str()); });
+    const auto add = [&](const char* name, Function f) {
+      root_->Set(name, Value::OfFunction(std::move(f)));
+    };
+    add("raise_exception", [](Arguments& a) -> Result<Value> {
+      return Invalid(a.positional.empty() ? "" : a.positional[0].Printed().str());
+    });
     add("range", [this](Arguments& a) -> Result<Value> {
       int64_t v[3] = {0, 0, 1};
       const size_t n = a.positional.size();
@@ -103,11 +113,13 @@ class Interpreter final : public Builtins {
         v[n == 1 ? 1 : i] = a.positional[i].AsInt();
       }
       if (v[2] == 0) return Invalid("range: the step is 0");
-      const double count = std::ceil((static_cast<double>(v[1]) - static_cast<double>(v[0])) / static_cast<double>(v[2]));
+      const double count = std::ceil((static_cast<double>(v[1]) - static_cast<double>(v[0])) /
+                                     static_cast<double>(v[2]));
       if (count > 100'000) return Fail(ErrorCode::kLimit, "range: more than 100000 numbers");
       DUNNOCK_TRY_STATUS(Charge(count > 0 ? static_cast<size_t>(count) : 0));
       List out;
-      for (int64_t i = 0; i < static_cast<int64_t>(count); ++i) out.push_back(Value(v[0] + i * v[2]));
+      for (int64_t i = 0; i < static_cast<int64_t>(count); ++i)
+        out.push_back(Value(v[0] + i * v[2]));
       return Value::OfList(std::move(out));
     });
     const auto from_named = [](Arguments& a) {
@@ -116,13 +128,16 @@ class Interpreter final : public Builtins {
       for (auto& [name, value] : a.named) items.emplace_back(Text(name, true), value);
       return items;
     };
-    add("dict", [from_named](Arguments& a) -> Result<Value> { return Value::OfDict(from_named(a)); });
-    add("namespace", [from_named](Arguments& a) -> Result<Value> { return Value::OfNamespace(from_named(a)); });
+    add("dict",
+        [from_named](Arguments& a) -> Result<Value> { return Value::OfDict(from_named(a)); });
+    add("namespace",
+        [from_named](Arguments& a) -> Result<Value> { return Value::OfNamespace(from_named(a)); });
     add("joiner", [](Arguments& a) -> Result<Value> {
       const Value separator = a.positional.empty() ? Value::Trusted(", ") : a.positional[0];
-      return Value::OfFunction([separator, used = std::make_shared<bool>(false)](Arguments&) -> Result<Value> {
-        return std::exchange(*used, true) ? separator : Value::Trusted("");
-      });
+      return Value::OfFunction(
+          [separator, used = std::make_shared<bool>(false)](Arguments&) -> Result<Value> {
+            return std::exchange(*used, true) ? separator : Value::Trusted("");
+          });
     });
     add("strftime_now", [this](Arguments& a) -> Result<Value> {
       const std::string format = a.positional.empty() ? "" : a.positional[0].Printed().str();
@@ -156,7 +171,8 @@ class Interpreter final : public Builtins {
   Status Put(const Text& text, Text* out) {
     out->Append(text);
     if (out->size() > options_.max_output_bytes) {
-      return Fail(ErrorCode::kLimit, Str("the chat template writes more than ", options_.max_output_bytes, " bytes"));
+      return Fail(ErrorCode::kLimit,
+                  Str("the chat template writes more than ", options_.max_output_bytes, " bytes"));
     }
     return Charge(1 + text.size() / 64);
   }
@@ -248,8 +264,10 @@ class Interpreter final : public Builtins {
   Status Assign(const Statement& s, const Value& v, Frame* frame) {
     if (s.targets.size() == 1) return AssignName(s.targets[0], v, frame);
     DUNNOCK_TRY(const List items, Elements(v));
-    if (items.size() != s.targets.size()) return Invalid(Str(items.size(), " values for ", s.targets.size(), " names"));
-    for (size_t i = 0; i < items.size(); ++i) DUNNOCK_TRY_STATUS(AssignName(s.targets[i], items[i], frame));
+    if (items.size() != s.targets.size())
+      return Invalid(Str(items.size(), " values for ", s.targets.size(), " names"));
+    for (size_t i = 0; i < items.size(); ++i)
+      DUNNOCK_TRY_STATUS(AssignName(s.targets[i], items[i], frame));
     return {};
   }
 
@@ -260,7 +278,8 @@ class Interpreter final : public Builtins {
       return {};
     }
     Value* holder = frame->Find(target.substr(0, dot));
-    if (holder == nullptr || !holder->Is(Kind::kNamespace)) return Invalid(Str("\"", target, "\": only a namespace's attributes can be set"));
+    if (holder == nullptr || !holder->Is(Kind::kNamespace))
+      return Invalid(Str("\"", target, "\": only a namespace's attributes can be set"));
     Dict& items = holder->MutableDict();
     const std::string key = target.substr(dot + 1);
     for (auto& [k, value] : items) {
@@ -273,7 +292,8 @@ class Interpreter final : public Builtins {
     return {};
   }
 
-  Status Loop(const Statement& s, const Value& over, const FramePtr& frame, Text* out, int64_t level) {
+  Status Loop(const Statement& s, const Value& over, const FramePtr& frame, Text* out,
+              int64_t level) {
     const Deeper deeper(depth_);
     DUNNOCK_TRY_STATUS(CheckDepth(s.at));
     DUNNOCK_TRY(List all, Elements(over));
@@ -307,8 +327,10 @@ class Interpreter final : public Builtins {
                    {name("length"), Value(n)},
                    {name("depth"), Value(level + 1)},
                    {name("depth0"), Value(level)},
-                   {name("previtem"), i > 0 ? items[static_cast<size_t>(i - 1)] : Value::Missing("previtem")},
-                   {name("nextitem"), i + 1 < n ? items[static_cast<size_t>(i + 1)] : Value::Missing("nextitem")},
+                   {name("previtem"),
+                    i > 0 ? items[static_cast<size_t>(i - 1)] : Value::Missing("previtem")},
+                   {name("nextitem"),
+                    i + 1 < n ? items[static_cast<size_t>(i + 1)] : Value::Missing("nextitem")},
                    {name("cycle"), Value::OfFunction([i](Arguments& a) -> Result<Value> {
                       if (a.positional.empty()) return Invalid("loop.cycle: expected values");
                       return a.positional[static_cast<size_t>(i) % a.positional.size()];
@@ -320,8 +342,10 @@ class Interpreter final : public Builtins {
                       return Value(differs);
                     })}};
       if (s.recursive) {
-        loop.emplace_back(name("\x01"), Value::OfFunction([this, &s, frame, level](Arguments& a) -> Result<Value> {
-                            if (a.positional.empty()) return Invalid("loop: expected what to loop over");
+        loop.emplace_back(name("\x01"), Value::OfFunction([this, &s, frame,
+                                                           level](Arguments& a) -> Result<Value> {
+                            if (a.positional.empty())
+                              return Invalid("loop: expected what to loop over");
                             Text text;
                             DUNNOCK_TRY_STATUS(Loop(s, a.positional[0], frame, &text, level + 1));
                             return Value(text);
@@ -359,7 +383,8 @@ class Interpreter final : public Builtins {
         inner->Set(name, value ? *value : Value::Missing(name));
       }
       List varargs;
-      for (size_t i = s.parameters.size(); i < a.positional.size(); ++i) varargs.push_back(a.positional[i]);
+      for (size_t i = s.parameters.size(); i < a.positional.size(); ++i)
+        varargs.push_back(a.positional[i]);
       Dict kwargs;
       for (size_t j = 0; j < a.named.size(); ++j) {
         if (used[j]) continue;
@@ -426,7 +451,8 @@ class Interpreter final : public Builtins {
           DUNNOCK_TRY(Value v, item(i));
           out.push_back(std::move(v));
         }
-        return e.kind == EKind::kList ? Value::OfList(std::move(out)) : Value::OfTuple(std::move(out));
+        return e.kind == EKind::kList ? Value::OfList(std::move(out))
+                                      : Value::OfTuple(std::move(out));
       }
       case EKind::kDict: {
         Dict out;
@@ -439,21 +465,28 @@ class Interpreter final : public Builtins {
       }
       case EKind::kAttribute: {
         DUNNOCK_TRY(const Value object, item(0));
-        if (object.Is(Kind::kUndefined)) return Invalid(Str("\"", object.Name(), "\" is undefined and has no attribute \"", e.text, "\""));
+        if (object.Is(Kind::kUndefined))
+          return Invalid(
+              Str("\"", object.Name(), "\" is undefined and has no attribute \"", e.text, "\""));
         Value method = Method(object, e.text);
         if (!method.Is(Kind::kUndefined)) return method;
-        if (object.IsSequence() && (e.text == "append" || e.text == "insert" || e.text == "pop" || e.text == "extend" || e.text == "remove" || e.text == "clear")) {
+        if (object.IsSequence() &&
+            (e.text == "append" || e.text == "insert" || e.text == "pop" || e.text == "extend" ||
+             e.text == "remove" || e.text == "clear")) {
           return Invalid(Str("\"", e.text, "\" would change a list: templates may not"));
         }
-        return object.IsMapping() ? Builtins::Item(object, Value::Trusted(e.text)) : Value::Missing(e.text);
+        return object.IsMapping() ? Builtins::Item(object, Value::Trusted(e.text))
+                                  : Value::Missing(e.text);
       }
       case EKind::kItem: {
         DUNNOCK_TRY(const Value object, item(0));
-        if (object.Is(Kind::kUndefined)) return Invalid(Str("\"", object.Name(), "\" is undefined and has no items"));
+        if (object.Is(Kind::kUndefined))
+          return Invalid(Str("\"", object.Name(), "\" is undefined and has no items"));
         DUNNOCK_TRY(const Value key, item(1));
         DUNNOCK_TRY(Value found, Builtins::Item(object, key));
         if (found.Is(Kind::kUndefined) && key.Is(Kind::kString)) {
-          if (Value method = Method(object, key.AsText().str()); !method.Is(Kind::kUndefined)) return method;
+          if (Value method = Method(object, key.AsText().str()); !method.Is(Kind::kUndefined))
+            return method;
         }
         return found;
       }
@@ -476,7 +509,8 @@ class Interpreter final : public Builtins {
       case EKind::kUnary: {
         DUNNOCK_TRY(const Value v, item(0));
         if (e.text == "not") return Value(!v.Truth());
-        if (!v.IsNumber()) return Invalid(Str("\"", e.text, "\" expects a number, found ", v.TypeName()));
+        if (!v.IsNumber())
+          return Invalid(Str("\"", e.text, "\" expects a number, found ", v.TypeName()));
         if (v.Is(Kind::kFloat)) return Value(e.text == "-" ? -v.AsFloat() : v.AsFloat());
         if (e.text == "-" && v.AsInt() == INT64_MIN) return Invalid("the result is too large");
         return Value(e.text == "-" ? -v.AsInt() : v.AsInt());
@@ -501,7 +535,9 @@ class Interpreter final : public Builtins {
       case EKind::kIfElse: {
         DUNNOCK_TRY(const Value condition, item(1));
         if (condition.Truth()) return item(0);
-        return e.items[2] != nullptr ? item(2) : Result<Value>(Value::Missing("the value of an if without else"));
+        return e.items[2] != nullptr
+                   ? item(2)
+                   : Result<Value>(Value::Missing("the value of an if without else"));
       }
     }
     return Value();
@@ -511,7 +547,8 @@ class Interpreter final : public Builtins {
     if (op == "==") return Equal(a, b);
     if (op == "!=") return !Equal(a, b);
     if (op == "in" || op == "not in") {
-      if (b.Is(Kind::kString) && !a.Is(Kind::kString)) return Invalid(Str("\"in\" a string expects a string, found ", a.TypeName()));
+      if (b.Is(Kind::kString) && !a.Is(Kind::kString))
+        return Invalid(Str("\"in\" a string expects a string, found ", a.TypeName()));
       DUNNOCK_TRY(const bool in, Test("in", {{a, b}, {}}));
       return in == (op == "in");
     }
@@ -538,13 +575,16 @@ class Interpreter final : public Builtins {
       const int64_t v = *p < 0 ? (*p < -n ? -1 : *p + n) : *p;
       return step > 0 ? std::clamp<int64_t>(v, 0, n) : std::clamp<int64_t>(v, -1, n - 1);
     };
-    const int64_t begin = bound(part[0], step > 0 ? 0 : n - 1), end = bound(part[1], step > 0 ? n : -1);
+    const int64_t begin = bound(part[0], step > 0 ? 0 : n - 1),
+                  end = bound(part[1], step > 0 ? n : -1);
     List out;
     for (int64_t i = begin; step > 0 ? i < end : i > end;) {
       out.push_back(items[static_cast<size_t>(i)]);
       if (__builtin_add_overflow(i, step, &i)) break;
     }
-    if (!object.Is(Kind::kString)) return object.Is(Kind::kTuple) ? Value::OfTuple(std::move(out)) : Value::OfList(std::move(out));
+    if (!object.Is(Kind::kString))
+      return object.Is(Kind::kTuple) ? Value::OfTuple(std::move(out))
+                                     : Value::OfList(std::move(out));
     Text text;
     for (const Value& v : out) text.Append(v.AsText());
     return Value(text);
@@ -569,9 +609,13 @@ class Interpreter final : public Builtins {
       DUNNOCK_TRY_STATUS(Charge(out.size()));
       return a.Is(Kind::kList) ? Value::OfList(std::move(out)) : Value::OfTuple(std::move(out));
     }
-    if (op == "*" && (a.Is(Kind::kString) || a.IsSequence() || b.Is(Kind::kString) || b.IsSequence())) return Repeat(a, b);
-    if (op == "%" && a.Is(Kind::kString)) return Unsupported("formatting with % is not supported in chat templates");
-    if (!a.IsNumber() || !b.IsNumber()) return Invalid(Str("\"", op, "\" of ", a.TypeName(), " and ", b.TypeName()));
+    if (op == "*" &&
+        (a.Is(Kind::kString) || a.IsSequence() || b.Is(Kind::kString) || b.IsSequence()))
+      return Repeat(a, b);
+    if (op == "%" && a.Is(Kind::kString))
+      return Unsupported("formatting with % is not supported in chat templates");
+    if (!a.IsNumber() || !b.IsNumber())
+      return Invalid(Str("\"", op, "\" of ", a.TypeName(), " and ", b.TypeName()));
     const bool floats = a.Is(Kind::kFloat) || b.Is(Kind::kFloat);
     if (op == "/" || op == "//" || op == "%") {
       if (b.AsFloat() == 0.0) return Invalid("division by zero");
@@ -580,7 +624,10 @@ class Interpreter final : public Builtins {
         const double quotient = std::floor(a.AsFloat() / b.AsFloat());
         return Value(op == "//" ? quotient : a.AsFloat() - quotient * b.AsFloat());
       }
-      if (b.AsInt() == -1) return op == "%" ? Value(int64_t{0}) : a.AsInt() == INT64_MIN ? Result<Value>(Invalid("the result is too large")) : Value(-a.AsInt());
+      if (b.AsInt() == -1)
+        return op == "%"                ? Value(int64_t{0})
+               : a.AsInt() == INT64_MIN ? Result<Value>(Invalid("the result is too large"))
+                                        : Value(-a.AsInt());
       int64_t quotient = a.AsInt() / b.AsInt(), rest = a.AsInt() % b.AsInt();
       if (rest != 0 && (rest < 0) != (b.AsInt() < 0)) {
         --quotient;
@@ -599,7 +646,10 @@ class Interpreter final : public Builtins {
       }
       return Value(out);
     }
-    if (floats) return Value(op == "+" ? a.AsFloat() + b.AsFloat() : op == "-" ? a.AsFloat() - b.AsFloat() : a.AsFloat() * b.AsFloat());
+    if (floats)
+      return Value(op == "+"   ? a.AsFloat() + b.AsFloat()
+                   : op == "-" ? a.AsFloat() - b.AsFloat()
+                               : a.AsFloat() * b.AsFloat());
     int64_t out = 0;
     const bool overflow = op == "+"   ? __builtin_add_overflow(a.AsInt(), b.AsInt(), &out)
                           : op == "-" ? __builtin_sub_overflow(a.AsInt(), b.AsInt(), &out)
@@ -609,14 +659,17 @@ class Interpreter final : public Builtins {
   }
 
   Status CheckSize(const Text& text) {
-    if (text.size() > options_.max_output_bytes) return Fail(ErrorCode::kLimit, Str("a string of more than ", options_.max_output_bytes, " bytes"));
+    if (text.size() > options_.max_output_bytes)
+      return Fail(ErrorCode::kLimit,
+                  Str("a string of more than ", options_.max_output_bytes, " bytes"));
     return Charge(1 + text.size() / 64);
   }
 
   Result<Value> Repeat(const Value& a, const Value& b) {
     const Value& what = a.IsNumber() ? b : a;
     const Value& times = a.IsNumber() ? a : b;
-    if (!times.Is(Kind::kInt) && !times.Is(Kind::kBool)) return Invalid(Str("\"*\" of ", a.TypeName(), " and ", b.TypeName()));
+    if (!times.Is(Kind::kInt) && !times.Is(Kind::kBool))
+      return Invalid(Str("\"*\" of ", a.TypeName(), " and ", b.TypeName()));
     const int64_t n = std::max<int64_t>(times.AsInt(), 0);
     if (n > 1'000'000) return Fail(ErrorCode::kLimit, "repeated more than a million times");
     Text text;
@@ -660,7 +713,8 @@ Result<ChatTemplate> ChatTemplate::Parse(const std::string& source) {
   return ChatTemplate(std::move(tree));
 }
 
-Result<RenderedPrompt> ChatTemplate::Render(const OrderedJson& variables, const RenderOptions& options) const {
+Result<RenderedPrompt> ChatTemplate::Render(const OrderedJson& variables,
+                                            const RenderOptions& options) const {
   if (!variables.is_object()) return Invalid("chat template: the variables are not a JSON object");
   jinja::Interpreter interpreter(options);
   DUNNOCK_TRY(const jinja::Text text, interpreter.Run(tree_->block, variables));

@@ -1,7 +1,7 @@
 #pragma once
 // Chat templates: the Jinja subset that public models' templates use, rendered byte for byte as
-// transformers does (docs/formats/chat-template.md). The result tells what the template wrote from what
-// came out of the messages, so that special tokens are parsed only in the former.
+// transformers does (docs/formats/chat-template.md). The result tells what the template wrote from
+// what came out of the messages, so that special tokens are parsed only in the former.
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +16,8 @@ namespace dunnock {
 
 struct PromptPiece {
   std::string text;
-  bool trusted;  // the template's own words, bos_token and the like; else from messages and variables
+  bool trusted;  // the template's own words, bos_token and the like; else from messages and
+                 // variables
 };
 
 struct RenderedPrompt {
@@ -36,7 +37,8 @@ class ChatTemplate {
   static Result<ChatTemplate> Parse(const std::string& source);
 
   // variables: an object of messages, tools, add_generation_prompt, bos_token, ...
-  Result<RenderedPrompt> Render(const OrderedJson& variables, const RenderOptions& options = {}) const;
+  Result<RenderedPrompt> Render(const OrderedJson& variables,
+                                const RenderOptions& options = {}) const;
 
  private:
   struct Tree;

@@ -20,7 +20,9 @@ const Value* Get(const Arguments& a, size_t position, std::string_view name) {
   }
   return nullptr;
 }
-std::string TextOf(const Value* v, const char* fallback) { return v == nullptr ? fallback : v->Printed().str(); }
+std::string TextOf(const Value* v, const char* fallback) {
+  return v == nullptr ? fallback : v->Printed().str();
+}
 bool Flag(const Value* v, bool fallback) { return v == nullptr ? fallback : v->Truth(); }
 
 // Upper case as the inverse of lower case; the few letters whose upper case is two ("ß") by hand.
@@ -63,8 +65,8 @@ std::string Capitalize(const std::string& text) {
   return Upper(text.substr(0, first)) + Lower(text.substr(first));
 }
 
-// Python's title(): a letter behind anything but a letter is upper case. jinja2's filter only counts
-// white space, hyphens and brackets as borders.
+// Python's title(): a letter behind anything but a letter is upper case. jinja2's filter only
+// counts white space, hyphens and brackets as borders.
 std::string Title(const std::string& text, bool as_filter) {
   std::string out;
   bool begins = true;
@@ -72,13 +74,15 @@ std::string Title(const std::string& text, bool as_filter) {
     std::string one;
     AppendUtf8(one, c);
     out += begins ? Upper(one) : Lower(one);
-    begins = as_filter ? IsWhiteSpace(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<' : !IsLetter(c);
+    begins = as_filter ? IsWhiteSpace(c) || c == '-' || c == '(' || c == '{' || c == '[' || c == '<'
+                       : !IsLetter(c);
   }
   return out;
 }
 
 size_t CountCharacters(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
 Text Replace(const Text& text, const Text& from, const Text& to, int64_t most) {
@@ -96,7 +100,8 @@ Text Replace(const Text& text, const Text& from, const Text& to, int64_t most) {
     out.Append(text.Slice(at, s.size()));
     return out;
   }
-  for (size_t hit; most != 0 && (hit = s.find(from.str(), at)) != std::string::npos; at = hit + from.size(), --most) {
+  for (size_t hit; most != 0 && (hit = s.find(from.str(), at)) != std::string::npos;
+       at = hit + from.size(), --most) {
     out.Append(text.Slice(at, hit));
     out.Append(to);
   }
@@ -126,7 +131,8 @@ List Split(const Text& text, const Value* separator, int64_t most, bool from_rig
   }
   const std::string& by = separator->AsText().str();
   std::vector<size_t> hits;
-  for (size_t hit = s.find(by); hit != std::string::npos; hit = s.find(by, hit + by.size())) hits.push_back(hit);
+  for (size_t hit = s.find(by); hit != std::string::npos; hit = s.find(by, hit + by.size()))
+    hits.push_back(hit);
   if (most >= 0 && hits.size() > static_cast<size_t>(most)) {
     if (from_right) {
       hits.erase(hits.begin(), hits.end() - static_cast<std::ptrdiff_t>(most));
@@ -161,31 +167,43 @@ struct NamedMethod {
 
 // Positions count from 0 here: the object is not among the arguments.
 constexpr NamedMethod kTextMethods[] = {
-    {"strip", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"strip",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string chars = TextOf(Get(a, 0, "chars"), "");
        return Value(Strip(s, Get(a, 0, "chars") == nullptr ? nullptr : &chars, true, true));
      }},
-    {"lstrip", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"lstrip",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string chars = TextOf(Get(a, 0, "chars"), "");
        return Value(Strip(s, Get(a, 0, "chars") == nullptr ? nullptr : &chars, true, false));
      }},
-    {"rstrip", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"rstrip",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string chars = TextOf(Get(a, 0, "chars"), "");
        return Value(Strip(s, Get(a, 0, "chars") == nullptr ? nullptr : &chars, false, true));
      }},
-    {"split", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"split",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const Value* by = Get(a, 0, "sep");
-       if (by != nullptr && !by->Is(Kind::kNone) && (!by->Is(Kind::kString) || by->AsText().size() == 0)) return Wrong("split", *by, "a string that is not empty");
+       if (by != nullptr && !by->Is(Kind::kNone) &&
+           (!by->Is(Kind::kString) || by->AsText().size() == 0))
+         return Wrong("split", *by, "a string that is not empty");
        const Value* most = Get(a, 1, "maxsplit");
-       return Value::OfList(Split(s, by, most == nullptr || !most->IsNumber() ? -1 : most->AsInt(), false));
+       return Value::OfList(
+           Split(s, by, most == nullptr || !most->IsNumber() ? -1 : most->AsInt(), false));
      }},
-    {"rsplit", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"rsplit",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const Value* by = Get(a, 0, "sep");
-       if (by != nullptr && !by->Is(Kind::kNone) && (!by->Is(Kind::kString) || by->AsText().size() == 0)) return Wrong("rsplit", *by, "a string that is not empty");
+       if (by != nullptr && !by->Is(Kind::kNone) &&
+           (!by->Is(Kind::kString) || by->AsText().size() == 0))
+         return Wrong("rsplit", *by, "a string that is not empty");
        const Value* most = Get(a, 1, "maxsplit");
-       return Value::OfList(Split(s, by, most == nullptr || !most->IsNumber() ? -1 : most->AsInt(), true));
+       return Value::OfList(
+           Split(s, by, most == nullptr || !most->IsNumber() ? -1 : most->AsInt(), true));
      }},
-    {"splitlines", [](const Text& s, const Arguments&) -> Result<Value> {
+    {"splitlines",
+     [](const Text& s, const Arguments&) -> Result<Value> {
        List out;
        size_t at = 0;
        while (at < s.size()) {
@@ -195,39 +213,68 @@ constexpr NamedMethod kTextMethods[] = {
        }
        return Value::OfList(std::move(out));
      }},
-    {"startswith", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"startswith",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const Value* p = Get(a, 0, "prefix");
-       if (p != nullptr && p->Is(Kind::kString)) return Value(s.str().starts_with(p->AsText().str()));
-       if (p == nullptr || !p->Is(Kind::kTuple)) return Wrong("startswith", p == nullptr ? Value() : *p, "a string or a tuple of strings");
-       return Value(std::any_of(p->AsList().begin(), p->AsList().end(), [&](const Value& v) { return v.Is(Kind::kString) && s.str().starts_with(v.AsText().str()); }));
+       if (p != nullptr && p->Is(Kind::kString))
+         return Value(s.str().starts_with(p->AsText().str()));
+       if (p == nullptr || !p->Is(Kind::kTuple))
+         return Wrong("startswith", p == nullptr ? Value() : *p, "a string or a tuple of strings");
+       return Value(std::any_of(p->AsList().begin(), p->AsList().end(), [&](const Value& v) {
+         return v.Is(Kind::kString) && s.str().starts_with(v.AsText().str());
+       }));
      }},
-    {"endswith", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"endswith",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const Value* p = Get(a, 0, "suffix");
        if (p != nullptr && p->Is(Kind::kString)) return Value(s.str().ends_with(p->AsText().str()));
-       if (p == nullptr || !p->Is(Kind::kTuple)) return Wrong("endswith", p == nullptr ? Value() : *p, "a string or a tuple of strings");
-       return Value(std::any_of(p->AsList().begin(), p->AsList().end(), [&](const Value& v) { return v.Is(Kind::kString) && s.str().ends_with(v.AsText().str()); }));
+       if (p == nullptr || !p->Is(Kind::kTuple))
+         return Wrong("endswith", p == nullptr ? Value() : *p, "a string or a tuple of strings");
+       return Value(std::any_of(p->AsList().begin(), p->AsList().end(), [&](const Value& v) {
+         return v.Is(Kind::kString) && s.str().ends_with(v.AsText().str());
+       }));
      }},
-    {"replace", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"replace",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const Value *from = Get(a, 0, "old"), *to = Get(a, 1, "new"), *most = Get(a, 2, "count");
-       if (from == nullptr || to == nullptr || !from->Is(Kind::kString) || !to->Is(Kind::kString)) return Invalid("replace: expected two strings");
-       return Value(Replace(s, from->AsText(), to->AsText(), most == nullptr || !most->IsNumber() ? -1 : most->AsInt()));
+       if (from == nullptr || to == nullptr || !from->Is(Kind::kString) || !to->Is(Kind::kString))
+         return Invalid("replace: expected two strings");
+       return Value(Replace(s, from->AsText(), to->AsText(),
+                            most == nullptr || !most->IsNumber() ? -1 : most->AsInt()));
      }},
-    {"upper", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Text(Upper(s.str()), s.trusted())); }},
-    {"lower", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Text(Lower(s.str()), s.trusted())); }},
-    {"title", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Text(Title(s.str(), false), s.trusted())); }},
-    {"capitalize", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Text(Capitalize(s.str()), s.trusted())); }},
-    {"find", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"upper",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Text(Upper(s.str()), s.trusted()));
+     }},
+    {"lower",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Text(Lower(s.str()), s.trusted()));
+     }},
+    {"title",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Text(Title(s.str(), false), s.trusted()));
+     }},
+    {"capitalize",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Text(Capitalize(s.str()), s.trusted()));
+     }},
+    {"find",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const size_t at = s.str().find(TextOf(Get(a, 0, "sub"), ""));
-       return Value(at == std::string::npos ? int64_t{-1} : static_cast<int64_t>(CountCharacters(s.str().substr(0, at))));
+       return Value(at == std::string::npos
+                        ? int64_t{-1}
+                        : static_cast<int64_t>(CountCharacters(s.str().substr(0, at))));
      }},
-    {"count", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"count",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string sub = TextOf(Get(a, 0, "sub"), "");
        if (sub.empty()) return Value(static_cast<int64_t>(CountCharacters(s.str()) + 1));
        int64_t n = 0;
        for (size_t at = 0; (at = s.str().find(sub, at)) != std::string::npos; at += sub.size()) ++n;
        return Value(n);
      }},
-    {"join", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"join",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        if (a.positional.empty()) return Invalid("join: expected a list");
        DUNNOCK_TRY(const List items, Elements(a.positional[0]));
        Text out;
@@ -238,18 +285,41 @@ constexpr NamedMethod kTextMethods[] = {
        }
        return Value(out);
      }},
-    {"isdigit", [](const Text& s, const Arguments&) -> Result<Value> { return Value(All(s.str(), [](char32_t c) { return CategoryOf(c) == Category::kNd; })); }},
-    {"isnumeric", [](const Text& s, const Arguments&) -> Result<Value> { return Value(All(s.str(), IsNumber)); }},
-    {"isalpha", [](const Text& s, const Arguments&) -> Result<Value> { return Value(All(s.str(), IsLetter)); }},
-    {"isalnum", [](const Text& s, const Arguments&) -> Result<Value> { return Value(All(s.str(), [](char32_t c) { return IsLetter(c) || IsNumber(c); })); }},
-    {"isspace", [](const Text& s, const Arguments&) -> Result<Value> { return Value(All(s.str(), IsWhiteSpace)); }},
-    {"isupper", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Upper(s.str()) == s.str() && Lower(s.str()) != s.str()); }},
-    {"islower", [](const Text& s, const Arguments&) -> Result<Value> { return Value(Lower(s.str()) == s.str() && Upper(s.str()) != s.str()); }},
-    {"removeprefix", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"isdigit",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(All(s.str(), [](char32_t c) { return CategoryOf(c) == Category::kNd; }));
+     }},
+    {"isnumeric",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(All(s.str(), IsNumber));
+     }},
+    {"isalpha",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(All(s.str(), IsLetter));
+     }},
+    {"isalnum",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(All(s.str(), [](char32_t c) { return IsLetter(c) || IsNumber(c); }));
+     }},
+    {"isspace",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(All(s.str(), IsWhiteSpace));
+     }},
+    {"isupper",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Upper(s.str()) == s.str() && Lower(s.str()) != s.str());
+     }},
+    {"islower",
+     [](const Text& s, const Arguments&) -> Result<Value> {
+       return Value(Lower(s.str()) == s.str() && Upper(s.str()) != s.str());
+     }},
+    {"removeprefix",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string p = TextOf(Get(a, 0, "prefix"), "");
        return Value(s.str().starts_with(p) ? s.Slice(p.size(), s.size()) : s);
      }},
-    {"removesuffix", [](const Text& s, const Arguments& a) -> Result<Value> {
+    {"removesuffix",
+     [](const Text& s, const Arguments& a) -> Result<Value> {
        const std::string p = TextOf(Get(a, 0, "suffix"), "");
        return Value(s.str().ends_with(p) ? s.Slice(0, s.size() - p.size()) : s);
      }},
@@ -260,7 +330,10 @@ constexpr NamedMethod kTextMethods[] = {
 Text Strip(const Text& text, const std::string* characters, bool left, bool right) {
   const std::string& s = text.str();
   const std::u32string set = characters == nullptr ? std::u32string() : ToUtf32(*characters);
-  const auto strips = [&](char32_t c) { return characters == nullptr ? IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F) : set.find(c) != std::u32string::npos; };
+  const auto strips = [&](char32_t c) {
+    return characters == nullptr ? IsWhiteSpace(c) || (c >= 0x1C && c <= 0x1F)
+                                 : set.find(c) != std::u32string::npos;
+  };
   size_t begin = 0, end = s.size();
   while (left && begin < end) {
     const DecodedChar c = DecodeUtf8(s, begin);
@@ -300,8 +373,11 @@ Value Builtins::Attribute(const Value& object, const std::string& path) {
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find('.', begin), path.size());
     const std::string key = path.substr(begin, end - begin);
-    const bool index = !key.empty() && key.size() < 10 && std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
-    auto item = Item(at, index && at.IsSequence() ? Value(static_cast<int64_t>(std::stoll(key))) : Value::Trusted(key));
+    const bool index =
+        !key.empty() && key.size() < 10 &&
+        std::all_of(key.begin(), key.end(), [](char c) { return c >= '0' && c <= '9'; });
+    auto item = Item(at, index && at.IsSequence() ? Value(static_cast<int64_t>(std::stoll(key)))
+                                                  : Value::Trusted(key));
     if (!item) return Value::Missing(key);
     at = *std::move(item);
     begin = end + 1;
@@ -321,7 +397,8 @@ Result<Value> Builtins::Item(const Value& object, const Value& key) {
     DUNNOCK_TRY(const List items, Elements(object));
     int64_t i = key.AsInt();
     if (i < 0) i += static_cast<int64_t>(items.size());
-    if (i < 0 || static_cast<size_t>(i) >= items.size()) return Value::Missing(Str("element ", key.AsInt()));
+    if (i < 0 || static_cast<size_t>(i) >= items.size())
+      return Value::Missing(Str("element ", key.AsInt()));
     return items[static_cast<size_t>(i)];
   }
   return Value::Missing(key.Printed().str());
@@ -331,10 +408,11 @@ Value Builtins::Method(const Value& object, const std::string& name) {
   if (object.Is(Kind::kString)) {
     for (const NamedMethod& m : kTextMethods) {
       if (m.name == name) {
-        return Value::OfFunction([this, call = m.call, self = object.AsText()](Arguments& a) -> Result<Value> {
-          DUNNOCK_TRY_STATUS(Charge(self.size()));
-          return call(self, a);
-        });
+        return Value::OfFunction(
+            [this, call = m.call, self = object.AsText()](Arguments& a) -> Result<Value> {
+              DUNNOCK_TRY_STATUS(Charge(self.size()));
+              return call(self, a);
+            });
       }
     }
     return {};
@@ -345,7 +423,8 @@ Value Builtins::Method(const Value& object, const std::string& name) {
         DUNNOCK_TRY_STATUS(Charge(object.AsDict().size()));
         if (name == "copy") return object;
         List out;
-        for (const auto& [k, v] : object.AsDict()) out.push_back(name == "items" ? Value::OfTuple({k, v}) : name == "keys" ? k : v);
+        for (const auto& [k, v] : object.AsDict())
+          out.push_back(name == "items" ? Value::OfTuple({k, v}) : name == "keys" ? k : v);
         return Value::OfList(std::move(out));
       });
     }
@@ -388,7 +467,9 @@ Result<bool> Builtins::Test(const std::string& name, const Arguments& a) {
   if (name == "none") return v.Is(Kind::kNone);
   if (name == "string") return v.Is(Kind::kString);
   if (name == "mapping") return v.IsMapping();
-  if (name == "iterable" || name == "sequence") return v.IsSequence() || v.IsMapping() || v.Is(Kind::kString) || (name == "iterable" && v.Is(Kind::kUndefined));
+  if (name == "iterable" || name == "sequence")
+    return v.IsSequence() || v.IsMapping() || v.Is(Kind::kString) ||
+           (name == "iterable" && v.Is(Kind::kUndefined));
   if (name == "number") return v.IsNumber();
   if (name == "integer") return v.Is(Kind::kInt);
   if (name == "float") return v.Is(Kind::kFloat);
@@ -396,15 +477,20 @@ Result<bool> Builtins::Test(const std::string& name, const Arguments& a) {
   if (name == "true") return v.Is(Kind::kBool) && v.Truth();
   if (name == "false") return v.Is(Kind::kBool) && !v.Truth();
   if (name == "callable") return v.Is(Kind::kFunction);
-  if (name == "lower") return Lower(v.Printed().str()) == v.Printed().str() && Upper(v.Printed().str()) != v.Printed().str();
-  if (name == "upper") return Upper(v.Printed().str()) == v.Printed().str() && Lower(v.Printed().str()) != v.Printed().str();
+  if (name == "lower")
+    return Lower(v.Printed().str()) == v.Printed().str() &&
+           Upper(v.Printed().str()) != v.Printed().str();
+  if (name == "upper")
+    return Upper(v.Printed().str()) == v.Printed().str() &&
+           Lower(v.Printed().str()) != v.Printed().str();
   if (name == "odd" || name == "even") {
     if (!v.IsNumber()) return Wrong(name, v, "a number");
     return (v.AsInt() % 2 != 0) == (name == "odd");
   }
   if (name == "divisibleby") {
     DUNNOCK_TRY(const Value by, other());
-    if (!v.IsNumber() || !by.IsNumber() || by.AsInt() == 0) return Invalid("divisibleby: expected numbers that are not zero");
+    if (!v.IsNumber() || !by.IsNumber() || by.AsInt() == 0)
+      return Invalid("divisibleby: expected numbers that are not zero");
     return v.AsInt() % by.AsInt() == 0;
   }
   if (name == "eq" || name == "equalto" || name == "==" || name == "sameas") {
@@ -417,12 +503,14 @@ Result<bool> Builtins::Test(const std::string& name, const Arguments& a) {
   }
   if (name == "in") {
     DUNNOCK_TRY(const Value in, other());
-    if (in.Is(Kind::kString)) return v.Is(Kind::kString) && in.AsText().str().find(v.AsText().str()) != std::string::npos;
+    if (in.Is(Kind::kString))
+      return v.Is(Kind::kString) && in.AsText().str().find(v.AsText().str()) != std::string::npos;
     DUNNOCK_TRY(const List items, Elements(in));
     return std::any_of(items.begin(), items.end(), [&](const Value& i) { return Equal(i, v); });
   }
-  static constexpr std::pair<std::string_view, int> kOrders[] = {{"lt", 0}, {"lessthan", 0}, {"<", 0}, {"le", 1}, {"<=", 1},
-                                                                 {"gt", 2}, {"greaterthan", 2}, {">", 2}, {"ge", 3}, {">=", 3}};
+  static constexpr std::pair<std::string_view, int> kOrders[] = {
+      {"lt", 0}, {"lessthan", 0},    {"<", 0}, {"le", 1}, {"<=", 1},
+      {"gt", 2}, {"greaterthan", 2}, {">", 2}, {"ge", 3}, {">=", 3}};
   for (const auto& [order_name, kind] : kOrders) {
     if (name != order_name) continue;
     DUNNOCK_TRY(const Value to, other());
@@ -438,23 +526,31 @@ Result<Value> Builtins::TextFilter(const std::string& name, Arguments& a) {
   if (name == "trim") {
     const Value* chars = Get(a, 1, "chars");
     const std::string set = TextOf(chars, "");
-    return Value(Strip(text, chars == nullptr || chars->Is(Kind::kNone) ? nullptr : &set, true, true));
+    return Value(
+        Strip(text, chars == nullptr || chars->Is(Kind::kNone) ? nullptr : &set, true, true));
   }
   if (name == "upper") return Value(Text(Upper(text.str()), text.trusted()));
   if (name == "lower") return Value(Text(Lower(text.str()), text.trusted()));
   if (name == "capitalize") return Value(Text(Capitalize(text.str()), text.trusted()));
   if (name == "title") return Value(Text(Title(text.str(), true), text.trusted()));
   if (name == "string" || name == "safe") return Value(text);
-  if (name == "wordcount") return Value(static_cast<int64_t>(Split(text, nullptr, -1, false).size()));
+  if (name == "wordcount")
+    return Value(static_cast<int64_t>(Split(text, nullptr, -1, false).size()));
   if (name == "replace") {
     const Value *from = Get(a, 1, "old"), *to = Get(a, 2, "new"), *most = Get(a, 3, "count");
     if (from == nullptr || to == nullptr) return Invalid("replace: expected two strings");
-    return Value(Replace(text, from->Printed(), to->Printed(), most == nullptr || !most->IsNumber() ? -1 : most->AsInt()));
+    return Value(Replace(text, from->Printed(), to->Printed(),
+                         most == nullptr || !most->IsNumber() ? -1 : most->AsInt()));
   }
   if (name == "indent") {
     const Value* width = Get(a, 1, "width");
-    const std::string pad = width != nullptr && width->Is(Kind::kString) ? width->AsText().str()
-                                                                         : std::string(width == nullptr ? 4 : static_cast<size_t>(std::clamp<int64_t>(width->AsInt(), 0, 1000)), ' ');
+    const std::string pad =
+        width != nullptr && width->Is(Kind::kString)
+            ? width->AsText().str()
+            : std::string(width == nullptr
+                              ? 4
+                              : static_cast<size_t>(std::clamp<int64_t>(width->AsInt(), 0, 1000)),
+                          ' ');
     const bool first = Flag(Get(a, 2, "first"), false), blank = Flag(Get(a, 3, "blank"), false);
     Text out;
     size_t at = 0;
@@ -469,13 +565,19 @@ Result<Value> Builtins::TextFilter(const std::string& name, Arguments& a) {
   if (name == "e" || name == "escape") {
     std::string out;
     for (const char c : text.str()) {
-      out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : c == '\'' ? "&#39;" : std::string(1, c);
+      out += c == '&'    ? "&amp;"
+             : c == '<'  ? "&lt;"
+             : c == '>'  ? "&gt;"
+             : c == '"'  ? "&#34;"
+             : c == '\'' ? "&#39;"
+                         : std::string(1, c);
     }
     return Value(Text(out, text.trusted()));
   }
   if (name == "center") {
     const Value* width = Get(a, 1, "width");
-    const auto want = static_cast<size_t>(std::clamp<int64_t>(width == nullptr ? 80 : width->AsInt(), 0, 100000));
+    const auto want =
+        static_cast<size_t>(std::clamp<int64_t>(width == nullptr ? 80 : width->AsInt(), 0, 100000));
     const size_t have = CountCharacters(text.str()), pad = want > have ? want - have : 0;
     const size_t left = pad / 2 + (pad & want & 1);
     Text out(std::string(left, ' '), true);
@@ -491,9 +593,16 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
   DUNNOCK_TRY(List items, Elements(subject));
   DUNNOCK_TRY_STATUS(Charge(items.size()));
   const Value* by = Get(a, 1, "attribute");
-  const auto key = [&](const Value& v, const Value* attribute) { return attribute == nullptr || attribute->Is(Kind::kNone) ? v : Attribute(v, attribute->Printed().str()); };
+  const auto key = [&](const Value& v, const Value* attribute) {
+    return attribute == nullptr || attribute->Is(Kind::kNone)
+               ? v
+               : Attribute(v, attribute->Printed().str());
+  };
   if (name == "list") return Value::OfList(std::move(items));
-  if (name == "first" || name == "last") return items.empty() ? Value::Missing("the " + name + " element") : name == "first" ? items.front() : items.back();
+  if (name == "first" || name == "last")
+    return items.empty()     ? Value::Missing("the " + name + " element")
+           : name == "first" ? items.front()
+                             : items.back();
   if (name == "reverse") {
     std::reverse(items.begin(), items.end());
     if (!subject.Is(Kind::kString)) return Value::OfList(std::move(items));
@@ -537,27 +646,37 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
   if (name == "select" || name == "reject" || name == "selectattr" || name == "rejectattr") {
     const bool by_attribute = name.ends_with("attr"), keep = name.starts_with("select");
     const size_t test = by_attribute ? 2 : 1;
-    if (by_attribute && a.positional.size() < 2) return Invalid(Str(name, ": expected an attribute"));
+    if (by_attribute && a.positional.size() < 2)
+      return Invalid(Str(name, ": expected an attribute"));
     List out;
     for (const Value& item : items) {
-      const Value subject_value = by_attribute ? Attribute(item, a.positional[1].Printed().str()) : item;
+      const Value subject_value =
+          by_attribute ? Attribute(item, a.positional[1].Printed().str()) : item;
       bool passes = subject_value.Truth();
       if (a.positional.size() > test) {
         Arguments inner{{subject_value}, {}};
-        inner.positional.insert(inner.positional.end(), a.positional.begin() + static_cast<std::ptrdiff_t>(test) + 1, a.positional.end());
+        inner.positional.insert(inner.positional.end(),
+                                a.positional.begin() + static_cast<std::ptrdiff_t>(test) + 1,
+                                a.positional.end());
         DUNNOCK_TRY(passes, Test(a.positional[test].Printed().str(), inner));
       }
       if (passes == keep) out.push_back(item);
     }
     return Value::OfList(std::move(out));
   }
-  const auto folded = [&](Value v, bool case_sensitive) { return !case_sensitive && v.Is(Kind::kString) ? Value(Text(Lower(v.AsText().str()), v.AsText().trusted())) : v; };
+  const auto folded = [&](Value v, bool case_sensitive) {
+    return !case_sensitive && v.Is(Kind::kString)
+               ? Value(Text(Lower(v.AsText().str()), v.AsText().trusted()))
+               : v;
+  };
   if (name == "sort") {
     const Value* attribute = Get(a, 3, "attribute");
-    const bool reverse = Flag(Get(a, 1, "reverse"), false), exact = Flag(Get(a, 2, "case_sensitive"), false);
+    const bool reverse = Flag(Get(a, 1, "reverse"), false),
+               exact = Flag(Get(a, 2, "case_sensitive"), false);
     std::optional<Error> failed;
     const auto before = [&](const Value& x, const Value& y) {
-      const auto order = Compare(folded(key(x, attribute), exact), folded(key(y, attribute), exact));
+      const auto order =
+          Compare(folded(key(x, attribute), exact), folded(key(y, attribute), exact));
       if (!order) failed = order.error();
       return order && (reverse ? *order > 0 : *order < 0);
     };
@@ -572,7 +691,9 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
     for (const Value& item : items) {
       DUNNOCK_TRY_STATUS(Charge(out.size()));
       const Value k = folded(key(item, attribute), exact);
-      if (std::none_of(out.begin(), out.end(), [&](const Value& o) { return Equal(folded(key(o, attribute), exact), k); })) out.push_back(item);
+      if (std::none_of(out.begin(), out.end(),
+                       [&](const Value& o) { return Equal(folded(key(o, attribute), exact), k); }))
+        out.push_back(item);
     }
     return Value::OfList(std::move(out));
   }
@@ -594,19 +715,22 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
       if (!v.IsNumber()) return Wrong("sum", v, "numbers");
       is_float = is_float || v.Is(Kind::kFloat);
       total += v.AsFloat();
-      if (__builtin_add_overflow(whole, v.AsInt(), &whole)) return Invalid("sum: the result is too large");
+      if (__builtin_add_overflow(whole, v.AsInt(), &whole))
+        return Invalid("sum: the result is too large");
     }
     return is_float ? Value(total) : Value(whole);
   }
   if (name == "batch" || name == "slice") {
     const Value* count = Get(a, 1, name == "batch" ? "linecount" : "slices");
-    if (count == nullptr || count->AsInt() < 1) return Invalid(Str(name, ": expected a number above 0"));
+    if (count == nullptr || count->AsInt() < 1)
+      return Invalid(Str(name, ": expected a number above 0"));
     const Value* fill = Get(a, 2, "fill_with");
     const auto n = static_cast<size_t>(count->AsInt());
     List out;
     if (name == "batch") {
       for (size_t i = 0; i < items.size(); i += n) {
-        List row(items.begin() + static_cast<std::ptrdiff_t>(i), items.begin() + static_cast<std::ptrdiff_t>(std::min(i + n, items.size())));
+        List row(items.begin() + static_cast<std::ptrdiff_t>(i),
+                 items.begin() + static_cast<std::ptrdiff_t>(std::min(i + n, items.size())));
         if (fill != nullptr && n < 100000) row.resize(n, *fill);
         out.push_back(Value::OfList(std::move(row)));
       }
@@ -616,7 +740,8 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
     const size_t each = items.size() / n, extra = items.size() % n;
     for (size_t s = 0, at = 0; s < n; ++s) {
       const size_t size = each + (s < extra ? 1 : 0);
-      List row(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + static_cast<std::ptrdiff_t>(at + size));
+      List row(items.begin() + static_cast<std::ptrdiff_t>(at),
+               items.begin() + static_cast<std::ptrdiff_t>(at + size));
       if (fill != nullptr && s >= extra && extra > 0) row.push_back(*fill);
       out.push_back(Value::OfList(std::move(row)));
       at += size;
@@ -651,7 +776,9 @@ Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
   if (name == "default" || name == "d") {
     const Value* fallback = Get(a, 1, "default_value");
     const bool falsy = Flag(Get(a, 2, "boolean"), false);
-    return v.Is(Kind::kUndefined) || (falsy && !v.Truth()) ? (fallback == nullptr ? Value(Text()) : *fallback) : v;
+    return v.Is(Kind::kUndefined) || (falsy && !v.Truth())
+               ? (fallback == nullptr ? Value(Text()) : *fallback)
+               : v;
   }
   if (name == "length" || name == "count") {
     if (v.Is(Kind::kString)) return Value(static_cast<int64_t>(CountCharacters(v.AsText().str())));
@@ -661,8 +788,10 @@ Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
   }
   if (name == "tojson") {
     JsonStyle style;
-    if (const Value* indent = Get(a, 3, "indent"); indent != nullptr && indent->IsNumber()) style.indent = static_cast<int>(std::clamp<int64_t>(indent->AsInt(), 0, 64));
-    if (a.positional.size() == 2 && a.positional[1].IsNumber() && !a.positional[1].Is(Kind::kBool)) style.indent = static_cast<int>(std::clamp<int64_t>(a.positional[1].AsInt(), 0, 64));
+    if (const Value* indent = Get(a, 3, "indent"); indent != nullptr && indent->IsNumber())
+      style.indent = static_cast<int>(std::clamp<int64_t>(indent->AsInt(), 0, 64));
+    if (a.positional.size() == 2 && a.positional[1].IsNumber() && !a.positional[1].Is(Kind::kBool))
+      style.indent = static_cast<int>(std::clamp<int64_t>(a.positional[1].AsInt(), 0, 64));
     for (const auto& [n, value] : a.named) {
       if (n == "separators" && value.IsSequence() && value.AsList().size() == 2) {
         style.item = value.AsList()[0].Printed().str();
@@ -684,7 +813,8 @@ Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
   }
   if (name == "dictsort") {
     if (!v.IsMapping()) return Wrong("dictsort", v, "a dict");
-    const bool exact = Flag(Get(a, 1, "case_sensitive"), false), reverse = Flag(Get(a, 3, "reverse"), false);
+    const bool exact = Flag(Get(a, 1, "case_sensitive"), false),
+               reverse = Flag(Get(a, 3, "reverse"), false);
     const bool by_value = TextOf(Get(a, 2, "by"), "key") == "value";
     Dict items = v.AsDict();
     const auto sort_key = [&](const auto& item) {
@@ -714,23 +844,35 @@ Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
       fine = !text.empty() && *end == 0 && text.find_first_of("xXpP") == std::string::npos;
     }
     const Value* fallback = Get(a, 1, "default");
-    if (!fine) return fallback != nullptr ? *fallback : name == "int" ? Value(int64_t{0}) : Value(0.0);
+    if (!fine)
+      return fallback != nullptr ? *fallback : name == "int" ? Value(int64_t{0}) : Value(0.0);
     return name == "int" ? Value(Value(number).AsInt()) : Value(number);
   }
   if (name == "abs") {
     if (!v.IsNumber()) return Wrong("abs", v, "a number");
-    return v.Is(Kind::kFloat) ? Value(std::fabs(v.AsFloat())) : Value(v.AsInt() < 0 && v.AsInt() != INT64_MIN ? -v.AsInt() : v.AsInt());
+    return v.Is(Kind::kFloat)
+               ? Value(std::fabs(v.AsFloat()))
+               : Value(v.AsInt() < 0 && v.AsInt() != INT64_MIN ? -v.AsInt() : v.AsInt());
   }
   if (name == "round") {
     if (!v.IsNumber()) return Wrong("round", v, "a number");
     const Value* precision = Get(a, 1, "precision");
     const std::string method = TextOf(Get(a, 2, "method"), "common");
-    const double scale = std::pow(10.0, precision == nullptr ? 0.0 : static_cast<double>(std::clamp<int64_t>(precision->AsInt(), -15, 15)));
+    const double scale =
+        std::pow(10.0, precision == nullptr
+                           ? 0.0
+                           : static_cast<double>(std::clamp<int64_t>(precision->AsInt(), -15, 15)));
     const double x = v.AsFloat() * scale;
-    return Value((method == "ceil" ? std::ceil(x) : method == "floor" ? std::floor(x) : std::nearbyint(x)) / scale);
+    return Value((method == "ceil"    ? std::ceil(x)
+                  : method == "floor" ? std::floor(x)
+                                      : std::nearbyint(x)) /
+                 scale);
   }
-  static constexpr std::string_view kTextFilters[] = {"trim", "upper", "lower", "capitalize", "title", "string", "safe", "wordcount", "replace", "indent", "e", "escape", "center"};
-  if (std::find(std::begin(kTextFilters), std::end(kTextFilters), name) != std::end(kTextFilters)) return TextFilter(name, a);
+  static constexpr std::string_view kTextFilters[] = {
+      "trim",      "upper",   "lower",  "capitalize", "title",  "string", "safe",
+      "wordcount", "replace", "indent", "e",          "escape", "center"};
+  if (std::find(std::begin(kTextFilters), std::end(kTextFilters), name) != std::end(kTextFilters))
+    return TextFilter(name, a);
   return ListFilter(name, a);
 }
 

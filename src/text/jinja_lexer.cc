@@ -8,7 +8,10 @@
 namespace dunnock::jinja {
 namespace {
 
-bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<uint8_t>(c) >= 0x80; }
+bool IsNameStart(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<uint8_t>(c) >= 0x80;
+}
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -37,14 +40,17 @@ class Lexer {
         const size_t line = piece.rfind('\n');
         const size_t start = line == std::string::npos ? 0 : line + 1;
         const bool at_line_start = line != std::string::npos || AtLineStart(tag - piece.size());
-        if (at_line_start && piece.find_first_not_of(" \t\v\f", start) == std::string::npos) piece.erase(start);
+        if (at_line_start && piece.find_first_not_of(" \t\v\f", start) == std::string::npos)
+          piece.erase(start);
       }
       AddText(piece, begin);
       at_ += 2 + (sign == '-' || sign == '+' ? 1 : 0);
       trim_left = false;
       if (kind == '#') {
         const size_t end = source_.find("#}", at_);
-        if (end == std::string::npos) return FailAt(PositionOf(tag), "a comment that begins here is not closed: expected \"#}\"");
+        if (end == std::string::npos)
+          return FailAt(PositionOf(tag),
+                        "a comment that begins here is not closed: expected \"#}\"");
         trim_left = end > at_ && source_[end - 1] == '-';
         const bool keep = end > at_ && source_[end - 1] == '+';
         at_ = end + 2;
@@ -55,7 +61,8 @@ class Lexer {
         if (const Status raw = Raw(&trim_left); !raw) return std::unexpected(raw.error());
         continue;
       }
-      tokens_.push_back({kind == '{' ? Token::Kind::kPrintBegin : Token::Kind::kBlockBegin, "", PositionOf(tag)});
+      tokens_.push_back(
+          {kind == '{' ? Token::Kind::kPrintBegin : Token::Kind::kBlockBegin, "", PositionOf(tag)});
       DUNNOCK_TRY(trim_left, Inside(kind == '{' ? "}}" : "%}", PositionOf(tag)));
     }
     tokens_.push_back({Token::Kind::kEnd, "", PositionOf(source_.size())});
@@ -82,7 +89,9 @@ class Lexer {
 
   size_t NextTag() const {
     for (size_t i = at_; i + 1 < source_.size(); ++i) {
-      if (source_[i] == '{' && (source_[i + 1] == '{' || source_[i + 1] == '%' || source_[i + 1] == '#')) return i;
+      if (source_[i] == '{' &&
+          (source_[i + 1] == '{' || source_[i + 1] == '%' || source_[i + 1] == '#'))
+        return i;
     }
     return source_.size();
   }
@@ -132,7 +141,9 @@ class Lexer {
         text.erase(text.find_last_not_of(" \t\n\r\v\f") + 1);
       } else if (sign != '+') {
         const size_t line = text.rfind('\n');
-        if (line != std::string::npos && text.find_first_not_of(" \t", line + 1) == std::string::npos) text.erase(line + 1);
+        if (line != std::string::npos &&
+            text.find_first_not_of(" \t", line + 1) == std::string::npos)
+          text.erase(line + 1);
       }
       AddText(text, begin);
       at_ = end + 2;
@@ -148,13 +159,16 @@ class Lexer {
     std::vector<char> open;  // brackets
     for (;;) {
       at_ = SkipSpace(at_);
-      if (at_ >= source_.size()) return FailAt(tag, Str("a tag that begins here is not closed: expected \"", end, "\""));
+      if (at_ >= source_.size())
+        return FailAt(tag, Str("a tag that begins here is not closed: expected \"", end, "\""));
       const std::string_view rest = std::string_view(source_).substr(at_);
       const Position here = PositionOf(at_);
-      if (open.empty() && (rest.starts_with(end) || ((rest[0] == '-' || rest[0] == '+') && rest.substr(1).starts_with(end)))) {
+      if (open.empty() && (rest.starts_with(end) || ((rest[0] == '-' || rest[0] == '+') &&
+                                                     rest.substr(1).starts_with(end)))) {
         const char sign = rest.starts_with(end) ? 0 : rest[0];
         at_ += (sign != 0 ? 1 : 0) + 2;
-        tokens_.push_back({end == "}}" ? Token::Kind::kPrintEnd : Token::Kind::kBlockEnd, "", here});
+        tokens_.push_back(
+            {end == "}}" ? Token::Kind::kPrintEnd : Token::Kind::kBlockEnd, "", here});
         if (end == "%}" && sign == 0) SkipNewline();
         return sign == '-';
       }
@@ -168,15 +182,19 @@ class Lexer {
       } else if (rest[0] == '\'' || rest[0] == '"') {
         if (const Status s = String(rest, here); !s) return std::unexpected(s.error());
       } else {
-        static constexpr std::string_view kOperators[] = {"**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=",
-                                                          "(",  ")",  "[",  "]",  "{",  "}",  ".", ",", ":", "|"};
-        const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators), [&](std::string_view o) { return rest.starts_with(o); });
-        if (found == std::end(kOperators)) return FailAt(here, Str("unexpected \"", rest.substr(0, DecodeUtf8(rest, 0).size), "\""));
+        static constexpr std::string_view kOperators[] = {
+            "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<",
+            ">",  "=",  "(",  ")",  "[",  "]",  "{", "}", ".", ",", ":", "|"};
+        const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators),
+                                         [&](std::string_view o) { return rest.starts_with(o); });
+        if (found == std::end(kOperators))
+          return FailAt(here, Str("unexpected \"", rest.substr(0, DecodeUtf8(rest, 0).size), "\""));
         const char c = rest[0];
         if (c == '(' || c == '[' || c == '{') open.push_back(c);
         if (c == ')' || c == ']' || c == '}') {
           const char wanted = c == ')' ? '(' : c == ']' ? '[' : '{';
-          if (open.empty() || open.back() != wanted) return FailAt(here, Str("\"", c, "\" closes nothing"));
+          if (open.empty() || open.back() != wanted)
+            return FailAt(here, Str("\"", c, "\" closes nothing"));
           open.pop_back();
         }
         tokens_.push_back({Token::Kind::kOperator, std::string(*found), here});
@@ -225,7 +243,10 @@ class Lexer {
         size_t n = 0;
         for (; n < count && i + 1 + n < rest.size(); ++n) {
           const char h = rest[i + 1 + n];
-          const int v = h >= '0' && h <= '9' ? h - '0' : h >= 'a' && h <= 'f' ? h - 'a' + 10 : h >= 'A' && h <= 'F' ? h - 'A' + 10 : -1;
+          const int v = h >= '0' && h <= '9'   ? h - '0'
+                        : h >= 'a' && h <= 'f' ? h - 'a' + 10
+                        : h >= 'A' && h <= 'F' ? h - 'A' + 10
+                                               : -1;
           if (v < 0) break;
           code = code * 16 + static_cast<char32_t>(v);
         }
@@ -235,23 +256,49 @@ class Lexer {
       };
       bool fine = true;
       switch (c) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'v': out += '\v'; break;
-        case 'a': out += '\a'; break;
-        case '\n': break;
-        case '\\': case '\'': case '"': out += c; break;
-        case 'x': fine = hex(2); break;
-        case 'u': fine = hex(4); break;
-        case 'U': fine = hex(8); break;
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'v':
+          out += '\v';
+          break;
+        case 'a':
+          out += '\a';
+          break;
+        case '\n':
+          break;
+        case '\\':
+        case '\'':
+        case '"':
+          out += c;
+          break;
+        case 'x':
+          fine = hex(2);
+          break;
+        case 'u':
+          fine = hex(4);
+          break;
+        case 'U':
+          fine = hex(8);
+          break;
         default:
           if (c >= '0' && c <= '7') {
             char32_t code = 0;
             size_t n = 0;
-            for (; n < 3 && i < rest.size() && rest[i] >= '0' && rest[i] <= '7'; ++n) code = code * 8 + static_cast<char32_t>(rest[i++] - '0');
+            for (; n < 3 && i < rest.size() && rest[i] >= '0' && rest[i] <= '7'; ++n)
+              code = code * 8 + static_cast<char32_t>(rest[i++] - '0');
             --i;
             AppendUtf8(out, code);
           } else {

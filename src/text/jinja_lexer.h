@@ -10,7 +10,19 @@
 namespace dunnock::jinja {
 
 struct Token {
-  enum class Kind { kText, kPrintBegin, kPrintEnd, kBlockBegin, kBlockEnd, kName, kString, kInt, kFloat, kOperator, kEnd } kind;
+  enum class Kind {
+    kText,
+    kPrintBegin,
+    kPrintEnd,
+    kBlockBegin,
+    kBlockEnd,
+    kName,
+    kString,
+    kInt,
+    kFloat,
+    kOperator,
+    kEnd
+  } kind;
   std::string text;  // of a string: its value
   Position at;
 };

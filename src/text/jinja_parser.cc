@@ -30,7 +30,9 @@ class Parser {
   const Token& Peek() const { return tokens_[at_]; }
   Token Take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
   bool Is(Token::Kind kind) const { return Peek().kind == kind; }
-  bool IsOperator(std::string_view text) const { return Is(Token::Kind::kOperator) && Peek().text == text; }
+  bool IsOperator(std::string_view text) const {
+    return Is(Token::Kind::kOperator) && Peek().text == text;
+  }
   bool IsWord(std::string_view text) const { return Is(Token::Kind::kName) && Peek().text == text; }
   bool Accept(std::string_view text) {
     if (!IsOperator(text) && !IsWord(text)) return false;
@@ -65,7 +67,8 @@ class Parser {
     int& depth;
   };
   Status CheckDepth() const {
-    if (depth_ > kMostDepth) return FailAt(Peek().at, Str("nested more than ", kMostDepth, " levels deep"));
+    if (depth_ > kMostDepth)
+      return FailAt(Peek().at, Str("nested more than ", kMostDepth, " levels deep"));
     return {};
   }
 
@@ -113,7 +116,8 @@ class Parser {
     if (word.text == "if") return If(std::move(s));
     if (word.text == "for") return For(std::move(s));
     if (word.text == "set") return Set(std::move(s));
-    if (word.text == "macro" || word.text == "call") return Macro(std::move(s), word.text == "call");
+    if (word.text == "macro" || word.text == "call")
+      return Macro(std::move(s), word.text == "call");
     if (word.text == "break" || word.text == "continue") {
       s.kind = word.text == "break" ? SKind::kBreak : SKind::kContinue;
       DUNNOCK_TRY_STATUS(ExpectEnd());
@@ -144,8 +148,10 @@ class Parser {
       DUNNOCK_TRY(s.body, Body("endwith"));
       return s;
     }
-    for (const char* known : {"include", "import", "from", "extends", "block", "autoescape", "trans", "do"}) {
-      if (word.text == known) return FailAt(word.at, Str("{% ", word.text, " %} is not supported in chat templates"));
+    for (const char* known :
+         {"include", "import", "from", "extends", "block", "autoescape", "trans", "do"}) {
+      if (word.text == known)
+        return FailAt(word.at, Str("{% ", word.text, " %} is not supported in chat templates"));
     }
     return FailAt(word.at, Str("\"", word.text, "\" is not a block that is known here"));
   }
@@ -246,7 +252,8 @@ class Parser {
     }
     if (call) {
       DUNNOCK_TRY(s.value, Any());
-      if (s.value->kind != EKind::kCall) return FailAt(s.at, "{% call %} expects the call of a macro");
+      if (s.value->kind != EKind::kCall)
+        return FailAt(s.at, "{% call %} expects the call of a macro");
     }
     DUNNOCK_TRY_STATUS(ExpectEnd());
     DUNNOCK_TRY(s.body, Body(call ? "endcall" : "endmacro"));
@@ -302,10 +309,13 @@ class Parser {
   }
 
   template <typename Next>
-  Result<ExpressionPtr> LeftChain(std::initializer_list<std::string_view> operators, const Next& next) {
+  Result<ExpressionPtr> LeftChain(std::initializer_list<std::string_view> operators,
+                                  const Next& next) {
     DUNNOCK_TRY(ExpressionPtr left, next());
     for (;;) {
-      const auto* found = std::find_if(operators.begin(), operators.end(), [&](std::string_view o) { return IsOperator(o) || IsWord(o); });
+      const auto* found = std::find_if(operators.begin(), operators.end(), [&](std::string_view o) {
+        return IsOperator(o) || IsWord(o);
+      });
       if (found == operators.end()) return left;
       ExpressionPtr e = Make(EKind::kBinary, Take().at, std::string(*found));
       DUNNOCK_TRY(ExpressionPtr right, next());
@@ -335,7 +345,9 @@ class Parser {
         if (IsOperator(o)) op = o;
       }
       if (IsWord("in")) op = "in";
-      if (IsWord("not") && tokens_[at_ + 1].kind == Token::Kind::kName && tokens_[at_ + 1].text == "in") op = "not in";
+      if (IsWord("not") && tokens_[at_ + 1].kind == Token::Kind::kName &&
+          tokens_[at_ + 1].text == "in")
+        op = "not in";
       if (op.empty()) return e ? std::move(e) : std::move(first);
       Take();
       if (op == "not in") Take();
@@ -351,7 +363,10 @@ class Parser {
 
   Result<ExpressionPtr> Sum() {
     return LeftChain({"+", "-"}, [this] {
-      return LeftChain({"~"}, [this] { return LeftChain({"*", "/", "//", "%"}, [this] { return LeftChain({"**"}, [this] { return Unary(true); }); }); });
+      return LeftChain({"~"}, [this] {
+        return LeftChain({"*", "/", "//", "%"},
+                         [this] { return LeftChain({"**"}, [this] { return Unary(true); }); });
+      });
     });
   }
 
@@ -399,8 +414,10 @@ class Parser {
       case Token::Kind::kInt: {
         Take();
         int64_t value = 0;
-        const auto [end, error] = std::from_chars(t.text.data(), t.text.data() + t.text.size(), value);
-        if (error != std::errc()) return FailAt(t.at, Str("the number ", t.text.substr(0, 30), " is too large"));
+        const auto [end, error] =
+            std::from_chars(t.text.data(), t.text.data() + t.text.size(), value);
+        if (error != std::errc())
+          return FailAt(t.at, Str("the number ", t.text.substr(0, 30), " is too large"));
         ExpressionPtr e = Make(EKind::kLiteral, t.at);
         e->value = value;
         return e;
@@ -497,13 +514,15 @@ class Parser {
   Status CallArguments(Expression* call) {
     DUNNOCK_TRY_STATUS(Expect("("));
     while (!IsOperator(")")) {
-      if (Is(Token::Kind::kName) && tokens_[at_ + 1].kind == Token::Kind::kOperator && tokens_[at_ + 1].text == "=") {
+      if (Is(Token::Kind::kName) && tokens_[at_ + 1].kind == Token::Kind::kOperator &&
+          tokens_[at_ + 1].text == "=") {
         std::string name = Take().text;
         Take();
         DUNNOCK_TRY(ExpressionPtr value, Any());
         call->named.emplace_back(std::move(name), std::move(value));
       } else {
-        if (IsOperator("*") || IsOperator("**")) return FailAt(Peek().at, "unpacking arguments with * is not supported");
+        if (IsOperator("*") || IsOperator("**"))
+          return FailAt(Peek().at, "unpacking arguments with * is not supported");
         DUNNOCK_TRY(ExpressionPtr value, Any());
         call->items.push_back(std::move(value));
       }
@@ -547,9 +566,11 @@ class Parser {
         test->items.push_back(std::move(e));
         if (IsOperator("(")) {
           DUNNOCK_TRY_STATUS(CallArguments(test.get()));
-        } else if ((Is(Token::Kind::kName) && !IsWord("else") && !IsWord("or") && !IsWord("and") && !IsWord("if") && !IsWord("is") &&
-                    !IsWord("in") && !IsWord("not") && !IsWord("recursive")) ||
-                   Is(Token::Kind::kString) || Is(Token::Kind::kInt) || Is(Token::Kind::kFloat) || IsOperator("[") || IsOperator("{")) {
+        } else if ((Is(Token::Kind::kName) && !IsWord("else") && !IsWord("or") && !IsWord("and") &&
+                    !IsWord("if") && !IsWord("is") && !IsWord("in") && !IsWord("not") &&
+                    !IsWord("recursive")) ||
+                   Is(Token::Kind::kString) || Is(Token::Kind::kInt) || Is(Token::Kind::kFloat) ||
+                   IsOperator("[") || IsOperator("{")) {
           DUNNOCK_TRY(ExpressionPtr argument, Primary());
           DUNNOCK_TRY(argument, Postfix(std::move(argument)));
           test->items.push_back(std::move(argument));

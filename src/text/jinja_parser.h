@@ -1,6 +1,6 @@
 #pragma once
-// The template language's grammar: source to a tree. Blocks, expressions and white space are as jinja2
-// has them with trim_blocks and lstrip_blocks on (docs/formats/chat-template.md).
+// The template language's grammar: source to a tree. Blocks, expressions and white space are as
+// jinja2 has them with trim_blocks and lstrip_blocks on (docs/formats/chat-template.md).
 
 #include <memory>
 #include <string>
@@ -50,17 +50,17 @@ using Block = std::vector<Statement>;
 
 struct Statement {
   enum class Kind {
-    kText,      // text
-    kPrint,     // value
-    kIf,        // branches of (condition or null, body)
-    kFor,       // targets in value if condition: body, otherwise; recursive
-    kSet,       // targets = value
-    kSetBlock,  // targets[0] = body, through filters in value (null: none)
-    kMacro,     // text(parameters, defaults): body
-    kCallBlock, // call(parameters) value: body
+    kText,       // text
+    kPrint,      // value
+    kIf,         // branches of (condition or null, body)
+    kFor,        // targets in value if condition: body, otherwise; recursive
+    kSet,        // targets = value
+    kSetBlock,   // targets[0] = body, through filters in value (null: none)
+    kMacro,      // text(parameters, defaults): body
+    kCallBlock,  // call(parameters) value: body
     kFilterBlock,
-    kWith,      // named values: body
-    kScope,     // generation: body
+    kWith,   // named values: body
+    kScope,  // generation: body
     kBreak,
     kContinue,
   } kind;

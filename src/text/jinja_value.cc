@@ -45,14 +45,16 @@ Value Value::FromJson(const OrderedJson& json, bool trusted) {
     return json.get<int64_t>();
   }
   if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return Text(ReplaceInvalidUtf8(json.get_ref<const std::string&>()), trusted);
+  if (json.is_string())
+    return Text(ReplaceInvalidUtf8(json.get_ref<const std::string&>()), trusted);
   if (json.is_array()) {
     List items;
     for (const OrderedJson& item : json) items.push_back(FromJson(item, trusted));
     return OfList(std::move(items));
   }
   Dict items;
-  for (const auto& [key, value] : json.items()) items.emplace_back(Text(ReplaceInvalidUtf8(key), trusted), FromJson(value, trusted));
+  for (const auto& [key, value] : json.items())
+    items.emplace_back(Text(ReplaceInvalidUtf8(key), trusted), FromJson(value, trusted));
   return OfDict(std::move(items));
 }
 
@@ -113,12 +115,14 @@ std::string FloatRepr(double v) {
   if (std::isnan(v)) return "nan";
   if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
   char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, v, std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(digits, digits + sizeof digits, v, std::chars_format::scientific).ptr;
   std::string mantissa(digits, static_cast<size_t>(end - digits));
   const size_t e = mantissa.find('e');
   const int exponent = std::atoi(mantissa.c_str() + e + 1);
   if (exponent >= -4 && exponent < 16) {
-    const auto fixed = std::to_chars(digits, digits + sizeof digits, v, std::chars_format::fixed).ptr;
+    const auto fixed =
+        std::to_chars(digits, digits + sizeof digits, v, std::chars_format::fixed).ptr;
     std::string out(digits, static_cast<size_t>(fixed - digits));
     if (out.find('.') == std::string::npos) out += ".0";
     return out;
@@ -129,20 +133,27 @@ std::string FloatRepr(double v) {
 namespace {
 
 std::string QuotedRepr(const std::string& text) {
-  const bool has_single = text.find('\'') != std::string::npos, has_double = text.find('"') != std::string::npos;
+  const bool has_single = text.find('\'') != std::string::npos,
+             has_double = text.find('"') != std::string::npos;
   const char quote = has_single && !has_double ? '"' : '\'';
   std::string out(1, quote);
   for (const char c : text) {
-    if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\\') out += "\\\\";
-    else if (c == quote) out += Str('\\', c);
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\\')
+      out += "\\\\";
+    else if (c == quote)
+      out += Str('\\', c);
     else if (static_cast<uint8_t>(c) < 32 || c == 127) {
       char hex[8];
       std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<uint8_t>(c));
       out += hex;
-    } else out += c;
+    } else
+      out += c;
   }
   return out + quote;
 }
@@ -169,12 +180,14 @@ std::string ReprOf(const Value& v, int depth) {
     case Kind::kList:
     case Kind::kTuple: {
       const bool tuple = v.Is(Kind::kTuple);
-      for (const Value& item : v.AsList()) out += (out.empty() ? "" : ", ") + ReprOf(item, depth + 1);
+      for (const Value& item : v.AsList())
+        out += (out.empty() ? "" : ", ") + ReprOf(item, depth + 1);
       if (tuple) return "(" + out + (v.AsList().size() == 1 ? ",)" : ")");
       return "[" + out + "]";
     }
     case Kind::kDict:
-      for (const auto& [key, value] : v.AsDict()) out += (out.empty() ? "" : ", ") + ReprOf(key, depth + 1) + ": " + ReprOf(value, depth + 1);
+      for (const auto& [key, value] : v.AsDict())
+        out += (out.empty() ? "" : ", ") + ReprOf(key, depth + 1) + ": " + ReprOf(value, depth + 1);
       return "{" + out + "}";
     case Kind::kNamespace:
       return "<Namespace>";
@@ -187,9 +200,13 @@ std::string ReprOf(const Value& v, int depth) {
 bool TrustedAll(const Value& v, int depth) {
   if (depth > kMostNesting) return false;
   if (v.Is(Kind::kString)) return v.AsText().trusted();
-  if (v.IsSequence()) return std::all_of(v.AsList().begin(), v.AsList().end(), [&](const Value& i) { return TrustedAll(i, depth + 1); });
+  if (v.IsSequence())
+    return std::all_of(v.AsList().begin(), v.AsList().end(),
+                       [&](const Value& i) { return TrustedAll(i, depth + 1); });
   if (v.IsMapping()) {
-    return std::all_of(v.AsDict().begin(), v.AsDict().end(), [&](const auto& i) { return TrustedAll(i.first, depth + 1) && TrustedAll(i.second, depth + 1); });
+    return std::all_of(v.AsDict().begin(), v.AsDict().end(), [&](const auto& i) {
+      return TrustedAll(i.first, depth + 1) && TrustedAll(i.second, depth + 1);
+    });
   }
   return true;
 }
@@ -213,19 +230,27 @@ const Value* Value::Find(std::string_view key) const {
 }
 
 std::string Value::TypeName() const {
-  static constexpr const char* kNames[] = {"undefined", "None", "a boolean", "an integer", "a float", "a string", "a list", "a tuple", "a dict", "a namespace", "a function"};
+  static constexpr const char* kNames[] = {"undefined", "None",        "a boolean", "an integer",
+                                           "a float",   "a string",    "a list",    "a tuple",
+                                           "a dict",    "a namespace", "a function"};
   return kNames[static_cast<int>(kind())];
 }
 
 bool Equal(const Value& a, const Value& b) {
-  if (a.IsNumber() && b.IsNumber()) return a.Is(Kind::kFloat) || b.Is(Kind::kFloat) ? a.AsFloat() == b.AsFloat() : a.AsInt() == b.AsInt();
+  if (a.IsNumber() && b.IsNumber())
+    return a.Is(Kind::kFloat) || b.Is(Kind::kFloat) ? a.AsFloat() == b.AsFloat()
+                                                    : a.AsInt() == b.AsInt();
   if (a.kind() != b.kind()) return false;
   if (a.Is(Kind::kString)) return a.AsText().str() == b.AsText().str();
-  if (a.IsSequence()) return std::equal(a.AsList().begin(), a.AsList().end(), b.AsList().begin(), b.AsList().end(), Equal);
+  if (a.IsSequence())
+    return std::equal(a.AsList().begin(), a.AsList().end(), b.AsList().begin(), b.AsList().end(),
+                      Equal);
   if (a.Is(Kind::kDict)) {
     if (a.AsDict().size() != b.AsDict().size()) return false;
     return std::all_of(a.AsDict().begin(), a.AsDict().end(), [&](const auto& item) {
-      return std::any_of(b.AsDict().begin(), b.AsDict().end(), [&](const auto& other) { return Equal(item.first, other.first) && Equal(item.second, other.second); });
+      return std::any_of(b.AsDict().begin(), b.AsDict().end(), [&](const auto& other) {
+        return Equal(item.first, other.first) && Equal(item.second, other.second);
+      });
     });
   }
   return a.Is(Kind::kNone) || a.Is(Kind::kUndefined);
@@ -233,7 +258,8 @@ bool Equal(const Value& a, const Value& b) {
 
 Result<int> Compare(const Value& a, const Value& b) {
   if (a.IsNumber() && b.IsNumber()) {
-    if (!a.Is(Kind::kFloat) && !b.Is(Kind::kFloat)) return a.AsInt() < b.AsInt() ? -1 : a.AsInt() > b.AsInt() ? 1 : 0;
+    if (!a.Is(Kind::kFloat) && !b.Is(Kind::kFloat))
+      return a.AsInt() < b.AsInt() ? -1 : a.AsInt() > b.AsInt() ? 1 : 0;
     return a.AsFloat() < b.AsFloat() ? -1 : a.AsFloat() > b.AsFloat() ? 1 : 0;
   }
   if (a.Is(Kind::kString) && b.Is(Kind::kString)) return a.AsText().str().compare(b.AsText().str());
@@ -242,7 +268,9 @@ Result<int> Compare(const Value& a, const Value& b) {
       DUNNOCK_TRY(const int order, Compare(a.AsList()[i], b.AsList()[i]));
       if (order != 0) return order;
     }
-    return a.AsList().size() < b.AsList().size() ? -1 : a.AsList().size() > b.AsList().size() ? 1 : 0;
+    return a.AsList().size() < b.AsList().size()   ? -1
+           : a.AsList().size() > b.AsList().size() ? 1
+                                                   : 0;
   }
   return Invalid(Str("cannot order ", a.TypeName(), " and ", b.TypeName()));
 }
@@ -250,7 +278,10 @@ Result<int> Compare(const Value& a, const Value& b) {
 Result<std::string> ToJson(const Value& v, const JsonStyle& style, int depth) {
   if (depth > kMostNesting) return Fail(ErrorCode::kLimit, "tojson: nested too deeply");
   const bool lines = style.indent >= 0;
-  const auto newline = [&](int level) { return lines ? "\n" + std::string(static_cast<size_t>(style.indent * level), ' ') : std::string(); };
+  const auto newline = [&](int level) {
+    return lines ? "\n" + std::string(static_cast<size_t>(style.indent * level), ' ')
+                 : std::string();
+  };
   // Python drops the space behind a comma when it breaks the line there.
   const std::string item_end = lines && style.item == ", " ? "," : style.item;
   std::string out;
@@ -263,7 +294,10 @@ Result<std::string> ToJson(const Value& v, const JsonStyle& style, int depth) {
       return std::to_string(v.AsInt());
     case Kind::kFloat: {
       const std::string text = FloatRepr(v.AsFloat());
-      return text == "nan" ? "NaN" : text == "inf" ? "Infinity" : text == "-inf" ? "-Infinity" : text;
+      return text == "nan"    ? "NaN"
+             : text == "inf"  ? "Infinity"
+             : text == "-inf" ? "-Infinity"
+                              : text;
     }
     case Kind::kString:
       return DumpJson(Json(v.AsText().str()));
@@ -279,12 +313,15 @@ Result<std::string> ToJson(const Value& v, const JsonStyle& style, int depth) {
       if (v.AsDict().empty()) return "{}";
       Dict items = v.AsDict();
       if (style.sort_keys) {
-        std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.first.Printed().str() < b.first.Printed().str(); });
+        std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) {
+          return a.first.Printed().str() < b.first.Printed().str();
+        });
       }
       for (const auto& [key, value] : items) {
         DUNNOCK_TRY(const std::string name, ToJson(key, style, depth + 1));
         DUNNOCK_TRY(const std::string text, ToJson(value, style, depth + 1));
-        out += (out.empty() ? "" : item_end) + newline(depth + 1) + (key.Is(Kind::kString) ? name : "\"" + name + "\"") + style.key + text;
+        out += (out.empty() ? "" : item_end) + newline(depth + 1) +
+               (key.Is(Kind::kString) ? name : "\"" + name + "\"") + style.key + text;
       }
       return "{" + out + newline(depth) + "}";
     }

@@ -52,23 +52,45 @@ struct Arguments {
 };
 using Function = std::function<Result<Value>(Arguments& arguments)>;
 
-enum class Kind { kUndefined, kNone, kBool, kInt, kFloat, kString, kList, kTuple, kDict, kNamespace, kFunction };
+enum class Kind {
+  kUndefined,
+  kNone,
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kList,
+  kTuple,
+  kDict,
+  kNamespace,
+  kFunction
+};
 
 class Value {
  public:
   Value() : data_(Undefined{}) {}
-  Value(None) : data_(None{}) {}  // NOLINT: values convert
-  Value(bool v) : data_(v) {}     // NOLINT
-  Value(int64_t v) : data_(v) {}  // NOLINT
-  Value(double v) : data_(v) {}   // NOLINT
+  Value(None) : data_(None{}) {}          // NOLINT: values convert
+  Value(bool v) : data_(v) {}             // NOLINT
+  Value(int64_t v) : data_(v) {}          // NOLINT
+  Value(double v) : data_(v) {}           // NOLINT
   Value(Text v) : data_(std::move(v)) {}  // NOLINT
   static Value Trusted(std::string text) { return Value(Text(std::move(text), true)); }
   static Value Missing(std::string name) { return Make(Undefined{std::move(name)}); }
-  static Value OfList(List items) { return Make(std::make_shared<List>(std::move(items)), Kind::kList); }
-  static Value OfTuple(List items) { return Make(std::make_shared<List>(std::move(items)), Kind::kTuple); }
-  static Value OfDict(Dict items) { return Make(std::make_shared<Dict>(std::move(items)), Kind::kDict); }
-  static Value OfNamespace(Dict items) { return Make(std::make_shared<Dict>(std::move(items)), Kind::kNamespace); }
-  static Value OfFunction(Function f) { return Make(std::make_shared<Function>(std::move(f)), Kind::kFunction); }
+  static Value OfList(List items) {
+    return Make(std::make_shared<List>(std::move(items)), Kind::kList);
+  }
+  static Value OfTuple(List items) {
+    return Make(std::make_shared<List>(std::move(items)), Kind::kTuple);
+  }
+  static Value OfDict(Dict items) {
+    return Make(std::make_shared<Dict>(std::move(items)), Kind::kDict);
+  }
+  static Value OfNamespace(Dict items) {
+    return Make(std::make_shared<Dict>(std::move(items)), Kind::kNamespace);
+  }
+  static Value OfFunction(Function f) {
+    return Make(std::make_shared<Function>(std::move(f)), Kind::kFunction);
+  }
   static Value FromJson(const OrderedJson& json, bool trusted);
 
   Kind kind() const;
@@ -77,7 +99,7 @@ class Value {
   bool IsSequence() const { return Is(Kind::kList) || Is(Kind::kTuple); }
   bool IsMapping() const { return Is(Kind::kDict) || Is(Kind::kNamespace); }
 
-  int64_t AsInt() const;    // bool, int; float is cut
+  int64_t AsInt() const;  // bool, int; float is cut
   double AsFloat() const;
   const Text& AsText() const { return std::get<Text>(data_); }
   const List& AsList() const { return *std::get<std::shared_ptr<List>>(data_); }
@@ -87,14 +109,15 @@ class Value {
   const std::string& Name() const { return std::get<Undefined>(data_).name; }
 
   bool Truth() const;
-  Text Printed() const;      // as {{ }} and ~ show it: Python's str()
-  std::string Repr() const;  // Python's repr()
-  bool Trusted() const;      // nothing in it came from outside
+  Text Printed() const;                           // as {{ }} and ~ show it: Python's str()
+  std::string Repr() const;                       // Python's repr()
+  bool Trusted() const;                           // nothing in it came from outside
   const Value* Find(std::string_view key) const;  // in a mapping
   std::string TypeName() const;
 
  private:
-  using Data = std::variant<Undefined, None, bool, int64_t, double, Text, std::shared_ptr<List>, std::shared_ptr<Dict>, std::shared_ptr<Function>>;
+  using Data = std::variant<Undefined, None, bool, int64_t, double, Text, std::shared_ptr<List>,
+                            std::shared_ptr<Dict>, std::shared_ptr<Function>>;
   static Value Make(Data data, Kind kind = Kind::kUndefined) {
     Value v;
     v.data_ = std::move(data);
