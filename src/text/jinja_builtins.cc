@@ -767,7 +767,7 @@ Result<Value> Builtins::ListFilter(const std::string& name, Arguments& a) {
     }
     return Value::OfList(std::move(out));
   }
-  return TextFilter(name, a);
+  return Unsupported(Str("the filter \"", name, "\" is not known here"));
 }
 
 Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
@@ -871,8 +871,14 @@ Result<Value> Builtins::Filter(const std::string& name, Arguments a) {
   static constexpr std::string_view kTextFilters[] = {
       "trim",      "upper",   "lower",  "capitalize", "title",  "string", "safe",
       "wordcount", "replace", "indent", "e",          "escape", "center"};
-  if (std::find(std::begin(kTextFilters), std::end(kTextFilters), name) != std::end(kTextFilters))
-    return TextFilter(name, a);
+  static constexpr std::string_view kListFilters[] = {
+      "list",       "first", "last",   "reverse", "join", "map", "select", "reject", "selectattr",
+      "rejectattr", "sort",  "unique", "min",     "max",  "sum", "batch",  "slice",  "groupby"};
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  if (among(kTextFilters)) return TextFilter(name, a);
+  if (!among(kListFilters)) return Unsupported(Str("the filter \"", name, "\" is not known here"));
   return ListFilter(name, a);
 }
 
