@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test asan tsan lint format bench fuzz setup clean
+.PHONY: demo build test asan tsan lint format fuzz setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
