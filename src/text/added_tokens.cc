@@ -33,16 +33,12 @@ void AddedTokens::Add(AddedToken token) {
 }
 
 void AddedTokens::Build(const Normalizer& normalizer) {
-  std::vector<std::string> normalized(tokens_.size());
   std::vector<std::pair<std::string_view, int32_t>> plain, in_normalized;
   for (size_t i = 0; i < tokens_.size(); ++i) {
-    if (!tokens_[i].normalized) {
-      plain.emplace_back(tokens_[i].content, static_cast<int32_t>(i));
-      continue;
-    }
-    normalized[i] = tokens_[i].content;
-    if (normalizer) normalizer(&normalized[i]);
-    in_normalized.emplace_back(normalized[i], static_cast<int32_t>(i));
+    AddedToken& token = tokens_[i];
+    token.text = token.content;
+    if (token.normalized && normalizer) normalizer(&token.text);
+    (token.normalized ? in_normalized : plain).emplace_back(token.text, static_cast<int32_t>(i));
   }
   trie_ = Trie(std::move(plain));
   normalized_trie_ = Trie(std::move(in_normalized));

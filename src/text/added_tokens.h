@@ -19,6 +19,7 @@ namespace dunnock {
 struct AddedToken {
   int32_t id = 0;
   std::string content;
+  std::string text;  // what it decodes to: content, normalized if `normalized`
   bool special = false;
   bool normalized = false;   // looked for in the normalized text, by its own normalized form
   bool lstrip = false;       // takes the white space before it along

@@ -22,6 +22,7 @@ struct Tokenizer::Parts {
   PostProcessor post_processor;
   Decoder decoder;
   size_t vocab_size = 0;
+  std::optional<size_t> truncation_length;
 
   // Ids of the text alone.
   std::vector<int32_t> Ids(std::string_view text, const AddedTokens::Judge& judge) const {
@@ -115,6 +116,11 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
     DUNNOCK_TRY(parts->pre_tokenizer, MakePreTokenizer(FindMember(json, "pre_tokenizer")));
     DUNNOCK_TRY(parts->post_processor, MakePostProcessor(FindMember(json, "post_processor")));
     DUNNOCK_TRY(parts->decoder, Decoder::Make(FindMember(json, "decoder")));
+    if (const Json* truncation = FindMember(json, "truncation")) {
+      if (const auto most = FindInt(*truncation, "max_length"); most && *most >= 0) {
+        parts->truncation_length = static_cast<size_t>(*most);
+      }
+    }
     parts->added.Build(parts->normalizer);
     return {};
   };
@@ -204,7 +210,7 @@ std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) c
 size_t Tokenizer::vocab_size() const { return parts_->vocab_size; }
 
 std::string Tokenizer::TokenText(int32_t id) const {
-  if (const AddedToken* added = parts_->added.Find(id)) return added->content;
+  if (const AddedToken* added = parts_->added.Find(id)) return added->text;
   return std::string(parts_->model->vocabulary().Text(id));
 }
 
@@ -218,6 +224,22 @@ bool Tokenizer::IsSpecial(int32_t id) const {
   return added != nullptr && added->special;
 }
 
+std::vector<std::string> Tokenizer::AddedTokenTexts() const {
+  std::vector<std::string> out;
+  for (const AddedToken& token : parts_->added.tokens()) out.push_back(token.content);
+  return out;
+}
+
+std::vector<std::string> Tokenizer::SpecialTokenTexts() const {
+  std::vector<std::string> out;
+  for (const AddedToken& token : parts_->added.tokens()) {
+    if (token.special) out.push_back(token.content);
+  }
+  return out;
+}
+
+std::optional<size_t> Tokenizer::truncation_length() const { return parts_->truncation_length; }
+
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
     : tokenizer_(tokenizer),
       skip_special_(skip_special),
@@ -226,8 +248,10 @@ StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
 std::string StreamDecoder::Push(int32_t id) {
   const Tokenizer::Parts& parts = *tokenizer_.parts_;
   const AddedToken* added = parts.added.Find(id);
-  const bool left_out =
-      added != nullptr ? added->special && skip_special_ : !parts.model->vocabulary().Has(id);
+  // As the reference has it, a special token whose text was normalized is not known as one here.
+  const bool left_out = added != nullptr
+                            ? skip_special_ && added->special && added->text == added->content
+                            : !parts.model->vocabulary().Has(id);
   if (left_out) return "";
   std::string out;
   parts.decoder.Push(tokenizer_.TokenText(id), &state_, &out);

@@ -53,6 +53,11 @@ class Tokenizer {
   std::string TokenText(int32_t id) const;
   std::optional<int32_t> TokenId(std::string_view token) const;
   bool IsSpecial(int32_t id) const;
+  // Tokens beside the model's vocabulary, special ones among them.
+  std::vector<std::string> AddedTokenTexts() const;
+  std::vector<std::string> SpecialTokenTexts() const;
+  // "truncation" of tokenizer.json: told to whoever asks, never applied by itself.
+  std::optional<size_t> truncation_length() const;
 
  private:
   friend class StreamDecoder;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/str.h"
@@ -13,9 +15,10 @@
 namespace dunnock {
 namespace {
 
-Json AddedTokenJson(int64_t id, const std::string& content, bool lstrip = false) {
+Json AddedTokenJson(int64_t id, const std::string& content, bool lstrip = false,
+                    bool special = true) {
   return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", lstrip},
-          {"rstrip", false}, {"normalized", false}, {"special", true}};
+          {"rstrip", false}, {"normalized", false}, {"special", special}};
 }
 
 Json SpecialPart(const std::string& token, int type_id = 0) {
@@ -115,6 +118,7 @@ Result<SentencePieceModel> ReadSentencePiece(ByteSpan bytes) {
         SentencePieceModel::Token& token = out.tokens.back();
         if (part.number == 1) token.text = ReplaceInvalidUtf8(AsText(part.bytes));
         if (part.number == 2) token.score = std::bit_cast<float>(static_cast<uint32_t>(part.value));
+        if (!std::isfinite(token.score)) return Invalid("a score that is not a number");
         if (part.number == 3) token.type = part.value;
       } else if (field.number == 2) {  // trainer_spec
         if (part.number == 3) out.kind = part.value;
@@ -141,8 +145,11 @@ std::string EncodeBase64(std::string_view bytes) {
   return out;
 }
 
-// Llama's: merges are all pairs of tokens whose union is a token, in the order of its score.
-Json LlamaTokenizer(const SentencePieceModel& model) {
+constexpr size_t kMostMerges = 4'000'000;
+
+// Llama's: merges are all pairs of tokens whose union is a token, in the order of its score; of
+// equal scores the one with the longer left side first.
+Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
   std::unordered_map<std::string_view, size_t> ids;
   Json vocab = Json::object(), added = Json::array();
   std::string bos, unknown = "<unk>";
@@ -151,27 +158,40 @@ Json LlamaTokenizer(const SentencePieceModel& model) {
     ids.emplace(token.text, i);
     vocab[token.text] = i;
     if (token.type == 2) unknown = token.text;
-    if (token.type == 2 || token.type == 3)
-      added.push_back(AddedTokenJson(static_cast<int64_t>(i), token.text));
+    if (token.type >= 2 && token.type <= 4) {
+      added.push_back(AddedTokenJson(static_cast<int64_t>(i), token.text, false, token.type != 4));
+    }
     if (token.text == "<s>") bos = token.text;
   }
   struct Merge {
     float score;
     size_t left, right;
+    size_t left_characters, right_characters;
   };
   std::vector<Merge> merges;
+  const auto is_special = [&](size_t id) {
+    return model.tokens[id].type == 2 || model.tokens[id].type == 3;
+  };
   for (const auto& token : model.tokens) {
-    if (token.type != 1 || token.text.size() > 256) continue;
+    if ((token.type != 1 && token.type != 4) || token.text.size() > 256) continue;
     const std::string_view text = token.text;
-    for (size_t at = DecodeUtf8(text.empty() ? " " : text, 0).size; at < text.size();
-         at += DecodeUtf8(text, at).size) {
+    const size_t characters = ToUtf32(text).size();
+    size_t at = 0;
+    for (size_t n = 1; n < characters; ++n) {
+      at += DecodeUtf8(text, at).size;
       const auto left = ids.find(text.substr(0, at)), right = ids.find(text.substr(at));
-      if (left != ids.end() && right != ids.end())
-        merges.push_back({token.score, left->second, right->second});
+      if (left == ids.end() || right == ids.end() || is_special(left->second) ||
+          is_special(right->second)) {
+        continue;
+      }
+      merges.push_back({token.score, left->second, right->second, n, characters - n});
+      if (merges.size() > kMostMerges) return Fail(ErrorCode::kLimit, "too many merges");
     }
   }
-  std::stable_sort(merges.begin(), merges.end(),
-                   [](const Merge& a, const Merge& b) { return a.score > b.score; });
+  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
+    return std::tie(a.score, a.left_characters, a.right_characters) >
+           std::tie(b.score, b.left_characters, b.right_characters);
+  });
   Json list = Json::array();
   for (const Merge& m : merges)
     list.push_back({model.tokens[m.left].text, model.tokens[m.right].text});
@@ -210,8 +230,16 @@ Json LlamaTokenizer(const SentencePieceModel& model) {
 Json XlmrTokenizer(const SentencePieceModel& model) {
   Json vocab = Json::array({Json::array({"<s>", 0.0}), Json::array({"<pad>", 0.0}),
                             Json::array({"</s>", 0.0}), Json::array({"<unk>", 0.0})});
-  for (size_t i = 3; i < model.tokens.size(); ++i)
-    vocab.push_back(Json::array({model.tokens[i].text, model.tokens[i].score}));
+  Json added = Json::array({AddedTokenJson(0, "<s>"), AddedTokenJson(1, "<pad>"),
+                            AddedTokenJson(2, "</s>"), AddedTokenJson(3, "<unk>")});
+  for (size_t i = 3; i < model.tokens.size(); ++i) {
+    const auto& token = model.tokens[i];
+    if (token.type == 3 || token.type == 4) {
+      added.push_back(
+          AddedTokenJson(static_cast<int64_t>(vocab.size()), token.text, false, token.type == 3));
+    }
+    vocab.push_back(Json::array({token.text, token.score}));
+  }
   const auto mask = static_cast<int64_t>(vocab.size());
   vocab.push_back(Json::array({"<mask>", 0.0}));
   const auto token = [](const char* text, int id) {
@@ -220,9 +248,8 @@ Json XlmrTokenizer(const SentencePieceModel& model) {
   Json normalizer = nullptr;
   if (!model.charsmap.empty())
     normalizer = {{"type", "Precompiled"}, {"precompiled_charsmap", EncodeBase64(model.charsmap)}};
-  return {{"added_tokens",
-           {AddedTokenJson(0, "<s>"), AddedTokenJson(1, "<pad>"), AddedTokenJson(2, "</s>"),
-            AddedTokenJson(3, "<unk>"), AddedTokenJson(mask, "<mask>", true)}},
+  added.push_back(AddedTokenJson(mask, "<mask>", true));
+  return {{"added_tokens", added},
           {"normalizer", normalizer},
           {"pre_tokenizer",
            {{"type", "Sequence"},
