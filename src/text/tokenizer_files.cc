@@ -166,7 +166,7 @@ Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
   struct Merge {
     float score;
     size_t left, right;
-    size_t left_characters, right_characters;
+    size_t left_characters, right_characters, order;
   };
   std::vector<Merge> merges;
   const auto is_special = [&](size_t id) {
@@ -184,13 +184,14 @@ Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
           is_special(right->second)) {
         continue;
       }
-      merges.push_back({token.score, left->second, right->second, n, characters - n});
+      merges.push_back(
+          {token.score, left->second, right->second, n, characters - n, merges.size()});
       if (merges.size() > kMostMerges) return Fail(ErrorCode::kLimit, "too many merges");
     }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
-    return std::tie(a.score, a.left_characters, a.right_characters) >
-           std::tie(b.score, b.left_characters, b.right_characters);
+  std::sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
+    return std::tie(a.score, a.left_characters, a.right_characters, b.order) >
+           std::tie(b.score, b.left_characters, b.right_characters, a.order);
   });
   Json list = Json::array();
   for (const Merge& m : merges)

@@ -4,8 +4,7 @@ namespace dunnock {
 
 Trie::Trie(std::vector<std::pair<std::string_view, int32_t>> texts) {
   std::erase_if(texts, [](const auto& t) { return t.first.empty(); });
-  std::stable_sort(texts.begin(), texts.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(texts.begin(), texts.end());
   // texts[begin, end) share their first `depth` bytes, which lead to `node`.
   struct Work {
     uint32_t node;

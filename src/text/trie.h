@@ -13,7 +13,7 @@ namespace dunnock {
 class Trie {
  public:
   Trie() = default;
-  // Of equal texts the last one counts; empty ones are left out. The texts are not kept.
+  // Of equal texts the largest value counts; empty ones are left out. The texts are not kept.
   explicit Trie(std::vector<std::pair<std::string_view, int32_t>> texts);
 
   bool empty() const { return edges_.empty(); }

@@ -142,7 +142,8 @@ std::u32string Normalize(std::u32string_view text, NormalForm form) {
   out.reserve(text.size());
   const bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
   for (const char32_t c : text) Decompose(out, c, compatible);
-  // Marks behind a starter in the order of their classes.
+  // Marks behind a starter in the order of their classes, equal ones as they stand.
+  std::vector<uint64_t> keys;
   for (size_t i = 0; i < out.size();) {
     if (CombiningClass(out[i]) == 0) {
       ++i;
@@ -150,9 +151,12 @@ std::u32string Normalize(std::u32string_view text, NormalForm form) {
     }
     size_t end = i;
     while (end < out.size() && CombiningClass(out[end]) != 0) ++end;
-    std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(i),
-                     out.begin() + static_cast<std::ptrdiff_t>(end),
-                     [](char32_t a, char32_t b) { return CombiningClass(a) < CombiningClass(b); });
+    keys.clear();
+    for (size_t k = i; k < end; ++k) {
+      keys.push_back(uint64_t{CombiningClass(out[k])} << 56 | uint64_t{k - i} << 21 | out[k]);
+    }
+    std::sort(keys.begin(), keys.end());
+    for (size_t k = i; k < end; ++k) out[k] = static_cast<char32_t>(keys[k - i] & 0x1FFFFF);
     i = end;
   }
   if (form == NormalForm::kNfc || form == NormalForm::kNfkc) ComposeInPlace(out);
