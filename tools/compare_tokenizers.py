@@ -5,7 +5,7 @@
   compare_tokenizers.py --program build/release/dunnock FOLDER...                 ids of texts only
 
 Texts: --lines N of tokenizer_texts.py (the same ones at every run), --text FILE the lines of a file as well;
-and, unless --no-code-points, every code point alone and between letters. Of the texts, some are also
+and, unless --no-code-points, every code point alone, between letters and behind ². Of the texts, some are also
 encoded without and with special tokens parsed, as pairs, truncated, and in spans. Ids decode as
 they came out, and at random. Exits 1 if anything differs.
 """
@@ -120,7 +120,8 @@ class Comparison:
             step = 200_000
             for i in range(0, len(points), step):
                 part = points[i:i + step]
-                for what, texts in (("alone", [chr(c) for c in part]), ("between letters", [f"a{chr(c)}B" for c in part])):
+                for what, texts in (("alone", [chr(c) for c in part]), ("between letters", [f"a{chr(c)}B" for c in part]),
+                                    ("behind a character that is mapped", [f"²{chr(c)}" for c in part])):
                     name = f"code points U+{part[0]:04X}.. {what}"
                     self.encode(name, texts)
         print(f"{self.name}: {'DIFFERENCES' if self.failed else 'no difference'}, {time.monotonic() - start:.0f} s", flush=True)
