@@ -275,6 +275,15 @@ TEST(Tokenizer, AMegabyteWithoutSpaces) {
   }
 }
 
+// As the reference reads them: a later merge of the same pair replaces the earlier one.
+TEST(Tokenizer, TheLastOfEqualMergesCounts) {
+  const auto tokenizer =
+      Tokenizer::FromJson(R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"c":2,"ab":3,"bc":4},)"
+                          R"("merges":["a b","b c","a b"]}})");
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->Encode("abc"), (Ids{0, 4}));
+}
+
 std::string Message(std::string_view json) {
   const auto tokenizer = Tokenizer::FromJson(json);
   return tokenizer ? "" : tokenizer.error().message;

@@ -66,10 +66,7 @@ void PairTable::Add(int32_t left, int32_t right, Value value) {
   const size_t mask = slots_.size() - 1;
   const uint64_t key = KeyOf(left, right);
   size_t at = Scatter(key) & mask;
-  while (slots_[at].key != ~uint64_t{0}) {
-    if (slots_[at].key == key) return;
-    at = (at + 1) & mask;
-  }
+  while (slots_[at].key != ~uint64_t{0} && slots_[at].key != key) at = (at + 1) & mask;
   slots_[at] = {key, value};
 }
 

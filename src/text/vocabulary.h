@@ -48,7 +48,7 @@ class PairTable {
     int32_t id;
   };
   explicit PairTable(size_t count = 0);
-  void Add(int32_t left, int32_t right, Value value);  // the first one of a pair wins
+  void Add(int32_t left, int32_t right, Value value);  // the last one of a pair wins
   const Value* Find(int32_t left, int32_t right) const;
 
  private:
