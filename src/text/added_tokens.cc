@@ -10,6 +10,8 @@
 namespace dunnock {
 namespace {
 
+constexpr size_t kMostAddedBytes = 64 << 20;
+
 // The character that ends just before `end`.
 DecodedChar CharacterBefore(std::string_view text, size_t end) {
   size_t at = end - 1;
@@ -32,16 +34,20 @@ void AddedTokens::Add(AddedToken token) {
   tokens_.push_back(std::move(token));
 }
 
-void AddedTokens::Build(const Normalizer& normalizer) {
+Status AddedTokens::Build(const Normalizer& normalizer) {
   std::vector<std::pair<std::string_view, int32_t>> plain, in_normalized;
+  size_t bytes = 0;
   for (size_t i = 0; i < tokens_.size(); ++i) {
     AddedToken& token = tokens_[i];
     token.text = token.content;
     if (token.normalized && normalizer) normalizer(&token.text);
+    bytes += token.text.size();
+    if (bytes > kMostAddedBytes) return Fail(ErrorCode::kLimit, "added_tokens: texts too long");
     (token.normalized ? in_normalized : plain).emplace_back(token.text, static_cast<int32_t>(i));
   }
   trie_ = Trie(std::move(plain));
   normalized_trie_ = Trie(std::move(in_normalized));
+  return {};
 }
 
 const AddedToken* AddedTokens::Find(int32_t id) const {

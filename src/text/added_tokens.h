@@ -30,7 +30,7 @@ struct AddedToken {
 class AddedTokens {
  public:
   void Add(AddedToken token);
-  void Build(const Normalizer& normalizer);
+  Status Build(const Normalizer& normalizer);
   const std::vector<AddedToken>& tokens() const { return tokens_; }
   const AddedToken* Find(int32_t id) const;
   const AddedToken* Find(std::string_view content) const;

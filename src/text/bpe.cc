@@ -24,6 +24,7 @@ class Bpe final : public TokenModel {
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       if (!FindString(model, key).value_or("").empty()) return Unsupported(Str("BPE with ", key));
     }
+    if (FindNumber(model, "dropout").value_or(0) != 0) return Unsupported("BPE with dropout");
     if (const auto unknown = FindString(model, "unk_token")) {
       const auto id = vocabulary_.Find(*unknown);
       if (!id) return Invalid(Str("unk_token \"", *unknown, "\" is not in the vocabulary"));

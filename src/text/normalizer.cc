@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -83,6 +84,12 @@ class Charsmap {
     units_.resize(trie_bytes / 4);
     std::memcpy(units_.data(), blob.data() + 4, trie_bytes);
     texts_ = blob.substr(4 + trie_bytes);
+    for (size_t at = 0; at < texts_.size();) {
+      const size_t end = std::min(texts_.find('\0', at), texts_.size());
+      if (end - at > kLongestMapping)
+        return Fail(ErrorCode::kLimit, Str("precompiled_charsmap: a text of ", end - at, " bytes"));
+      at = end + 1;
+    }
     return {};
   }
 

@@ -1,16 +1,28 @@
 #include "text/post_processor.h"
 
+#include <utility>
+
 #include "base/str.h"
+#include "text/token_model.h"
 
 namespace dunnock {
 namespace {
 
 using Kind = TemplatePart::Kind;
 
+// Each may hold a whole text.
+constexpr size_t kMostParts = 32;
+
+bool IsTokenId(const Json& json) {
+  return json.is_number_integer() && json >= 0 && json < kMostTokens;
+}
+
 Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char* key) {
   const Json* list = FindMember(component, key);
   if (list == nullptr || !list->is_array())
     return Invalid(Str("post-processor: \"", key, "\" is missing"));
+  if (list->size() > kMostParts)
+    return Fail(ErrorCode::kLimit, Str("post-processor: ", list->size(), " parts"));
   const Json* specials = FindMember(component, "special_tokens");
   std::vector<TemplatePart> out;
   for (const Json& item : *list) {
@@ -28,8 +40,7 @@ Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char
     TemplatePart part{
         Kind::kSpecial, static_cast<int32_t>(FindInt(*special, "type_id").value_or(0)), {}};
     for (const Json& id : *ids) {
-      if (!id.is_number_integer() || id < 0 || id > INT32_MAX)
-        return Invalid(Str("post-processor: an id of \"", name, "\" is not one"));
+      if (!IsTokenId(id)) return Invalid(Str("post-processor: an id of \"", name, "\" is not one"));
       part.ids.push_back(id.get<int32_t>());
     }
     out.push_back(std::move(part));
@@ -40,8 +51,7 @@ Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char
 // ["[SEP]", 102]
 Result<int32_t> ReadTokenPair(const Json& component, const char* key) {
   const Json* pair = FindMember(component, key);
-  if (pair == nullptr || !pair->is_array() || pair->size() != 2 ||
-      !(*pair)[1].is_number_integer()) {
+  if (pair == nullptr || !pair->is_array() || pair->size() != 2 || !IsTokenId((*pair)[1])) {
     return Invalid(Str("post-processor: \"", key, "\": expected [text, id]"));
   }
   return (*pair)[1].get<int32_t>();
@@ -76,13 +86,16 @@ Result<PostProcessor> MakePostProcessor(const Json* component) {
     out.pair.push_back({Kind::kSpecial, second_type, {sep}});
     return out;
   }
-  if (type == "Sequence") {  // of which only one adds anything
+  if (type == "Sequence") {  // of which one adds something, others change offsets
+    bool found = false;
     const Json* list = FindMember(*component, "processors");
     for (const Json& step : list != nullptr && list->is_array() ? *list : Json::array()) {
       if (FindString(step, "type") == "Sequence")
         return Unsupported("post-processor Sequence inside a Sequence");
-      DUNNOCK_TRY(PostProcessor made, MakePostProcessor(&step));
-      if (made.Added(false) > 0) out = std::move(made);
+      if (FindString(step, "type") == "ByteLevel") continue;
+      if (std::exchange(found, true))
+        return Unsupported("post-processor Sequence of several that add tokens");
+      DUNNOCK_TRY(out, MakePostProcessor(&step));
     }
     return out;
   }

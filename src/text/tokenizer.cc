@@ -112,6 +112,7 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
         parts->added.Add(std::move(token));
       }
     }
+    DUNNOCK_TRY_STATUS(CheckStepLimits(json));
     DUNNOCK_TRY(parts->normalizer, MakeNormalizer(FindMember(json, "normalizer")));
     DUNNOCK_TRY(parts->pre_tokenizer, MakePreTokenizer(FindMember(json, "pre_tokenizer")));
     DUNNOCK_TRY(parts->post_processor, MakePostProcessor(FindMember(json, "post_processor")));
@@ -121,8 +122,7 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
         parts->truncation_length = static_cast<size_t>(*most);
       }
     }
-    parts->added.Build(parts->normalizer);
-    return {};
+    return parts->added.Build(parts->normalizer);
   };
   if (const Status built = build(); !built) return In("tokenizer.json", built.error());
   return Tokenizer(std::move(parts));

@@ -145,7 +145,8 @@ std::string EncodeBase64(std::string_view bytes) {
   return out;
 }
 
-constexpr size_t kMostMerges = 4'000'000;
+// Known files have 61,000 of 8 bytes each.
+constexpr size_t kMostMerges = 1'000'000, kMostMergeBytes = 32 << 20;
 
 // Llama's: merges are all pairs of tokens whose union is a token, in the order of its score; of
 // equal scores the one with the longer left side first.
@@ -169,6 +170,7 @@ Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
     size_t left_characters, right_characters, order;
   };
   std::vector<Merge> merges;
+  size_t merge_bytes = 0;
   const auto is_special = [&](size_t id) {
     return model.tokens[id].type == 2 || model.tokens[id].type == 3;
   };
@@ -186,7 +188,9 @@ Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
       }
       merges.push_back(
           {token.score, left->second, right->second, n, characters - n, merges.size()});
-      if (merges.size() > kMostMerges) return Fail(ErrorCode::kLimit, "too many merges");
+      merge_bytes += text.size();
+      if (merges.size() > kMostMerges || merge_bytes > kMostMergeBytes)
+        return Fail(ErrorCode::kLimit, "too many merges");
     }
   }
   std::sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
