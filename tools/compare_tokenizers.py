@@ -4,7 +4,7 @@
   compare_tokenizers.py --program build/release/tests/tokenizer_lines FOLDER...   folders with a tokenizer.json
   compare_tokenizers.py --program build/release/dunnock FOLDER...                 ids of texts only
 
-Texts: --lines N of tokenizer_texts.py (the same ones at every run), --text FILE the lines of a file as well;
+Texts: --lines N of tokenizer_texts.py (the same ones for the same --seed), --text FILE the lines of a file as well;
 and, unless --no-code-points, every code point alone, between letters and behind ². Of the texts, some are also
 encoded without and with special tokens parsed, as pairs, truncated, and in spans. Ids decode as
 they came out, and at random. Exits 1 if anything differs.
@@ -101,7 +101,7 @@ class Comparison:
 
     def run(self, a):
         start = time.monotonic()
-        texts = lines(a.lines, self.added)
+        texts = lines(a.lines, self.added, a.seed)
         for path in a.text:
             texts += [t for t in open(path, encoding="utf-8", errors="replace").read().split("\n") if t.strip()]
         want = self.encode("texts", texts)
@@ -132,6 +132,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--program", required=True)
     p.add_argument("--lines", type=int, default=200_000)
+    p.add_argument("--seed", type=int, default=20240229)
     p.add_argument("--text", action="append", default=[])
     p.add_argument("--no-code-points", action="store_true")
     p.add_argument("folders", nargs="+")
