@@ -10,6 +10,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # g++ 12 sees overlaps in std::string that cannot be (GCC bug 105651).
   target_compile_options(dunnock_options INTERFACE -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12's std::stable_sort is made of a function that it calls deprecated itself.
+  target_compile_options(dunnock_options INTERFACE -Wno-deprecated-declarations)
+endif()
 if(DUNNOCK_WERROR)
   target_compile_options(dunnock_options INTERFACE -Werror)
 endif()
