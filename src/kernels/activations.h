@@ -24,6 +24,7 @@ class Activations {
 
   const ActivationForm& form() const { return form_; }
   const int8_t* codes(size_t row) const { return codes_ + row * padded_; }
+  size_t stride() const { return padded_; }  // from the codes of one row to the next
   const float* scales(size_t row) const { return scales_ + row * groups_; }  // (groups)
   const int32_t* sums(size_t row) const { return sums_ + row * groups_; }    // sum of codes a group
   size_t groups() const { return groups_; }

@@ -35,6 +35,9 @@ struct Codes {
 HWY_INLINE Codes LoadCodes(const uint8_t* p) {
   return EachPart<Codes>([&](size_t i) HWY_ATTR { return hn::LoadU(TagU8(), p + i * kWidth * 4); });
 }
+HWY_INLINE void StoreCodes(const Codes& c, uint8_t* p) {
+  for (size_t i = 0; i < kParts; ++i) hn::StoreU(c.part[i], TagU8(), p + i * kWidth * 4);
+}
 HWY_INLINE Codes LowNibbles(const Codes& c) {
   return EachPart<Codes>([&](size_t i)
                              HWY_ATTR { return hn::And(c.part[i], hn::Set(TagU8(), 15)); });
@@ -99,6 +102,7 @@ HWY_INLINE Codes LoadCodes(const uint8_t* p) {
   std::memcpy(out.byte, p, sizeof out.byte);
   return out;
 }
+HWY_INLINE void StoreCodes(const Codes& c, uint8_t* p) { std::memcpy(p, c.byte, sizeof c.byte); }
 HWY_INLINE Codes LowNibbles(Codes c) {
   for (uint8_t& b : c.byte) b &= 15;
   return c;

@@ -5,24 +5,16 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <type_traits>
-
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "kernels/activations.h"
-#include "kernels/dot-inl.h"
-#include "kernels/lanes-inl.h"
+#include "kernels/gemm-inl.h"
 #include "kernels/math-inl.h"
+#include "kernels/tiles-inl.h"
 
 #ifndef DUNNOCK_MATMUL_ONCE
 #define DUNNOCK_MATMUL_ONCE
 namespace dunnock {
-
-// The left operand in the form the weight wants.
-struct Operand {
-  ConstRows floats;
-  const Activations* quantized;  // null for float weights
-};
 
 enum class Epilogue { kStore, kAdd, kGelu };
 
@@ -32,252 +24,69 @@ enum class Epilogue { kStore, kAdd, kGelu };
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// How many tokens a tile takes: as many accumulators as the registers hold.
-constexpr size_t kMaxTile = kParts > 4 ? 2 : 8 / kParts;
-
+// Rows [16 p, 16 p + 16) of out for the tokens of a tile.
 template <size_t kTokens>
-struct Tile {
-  F16 value[kTokens];
-};
-
-// ---- float weights: four partial sums over k mod 4, then (0 + 1) + (2 + 3) ----
-
-template <WeightEncoding kEncoding, size_t kTokens>
-HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, const Operand& x,
-                                   size_t token) {
-  constexpr size_t kStride = kPanelRows * (kEncoding == WeightEncoding::kF32 ? 4 : 2);
-  const auto load = [&](size_t k) HWY_ATTR {
-    if constexpr (kEncoding == WeightEncoding::kF32) return LoadFloats(panel + k * kStride);
-    return LoadBFloat16(panel + k * kStride);
-  };
-  F16 sum[kTokens][4];
+HWY_INLINE void StoreTile(const Rows& out, size_t p, size_t token, const Tile<kTokens>& tile,
+                          Epilogue epilogue) {
+  const size_t row = p * kPanelRows;
+  const size_t valid = out.cols - row < kPanelRows ? out.cols - row : kPanelRows;
   for (size_t t = 0; t < kTokens; ++t) {
-    for (size_t j = 0; j < 4; ++j) sum[t][j] = Set(0.0f);
+    float* const to = out[token + t] + row;
+    F16 value = tile.value[t];
+    if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
+    if (epilogue == Epilogue::kGelu) value = Gelu(value);
+    StoreFirst(value, to, valid);
   }
-  size_t k = 0;
-  for (; k + 4 <= weight.cols; k += 4) {
-    for (size_t j = 0; j < 4; ++j) {
-      const F16 w = load(k + j);
-      for (size_t t = 0; t < kTokens; ++t) {
-        sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k + j])));
-      }
-    }
-  }
-  for (size_t j = 0; k < weight.cols; ++k, ++j) {
-    const F16 w = load(k);
-    for (size_t t = 0; t < kTokens; ++t)
-      sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k])));
-  }
-  Tile<kTokens> out;
-  for (size_t t = 0; t < kTokens; ++t) {
-    out.value[t] = Add(Add(sum[t][0], sum[t][1]), Add(sum[t][2], sum[t][3]));
-  }
-  return out;
-}
-
-// ---- one scale a row: the whole of K in one int32 sum ----
-
-template <size_t kTokens>
-HWY_INLINE Tile<kTokens> ScaleRows(const Weight& weight, size_t panel_index, const Operand& x,
-                                   size_t token, const I16 (&sum)[kTokens]) {
-  const F16 scale =
-      LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
-  Tile<kTokens> out;
-  for (size_t t = 0; t < kTokens; ++t) {
-    out.value[t] = Mul(Mul(ToFloat(sum[t]), scale), Set(x.quantized->scales(token + t)[0]));
-  }
-  return out;
-}
-
-template <size_t kTokens>
-HWY_INLINE Tile<kTokens> Int8Tile(const Weight& weight, const uint8_t* panel, size_t panel_index,
-                                  const Operand& x, size_t token) {
-  const int8_t* codes[kTokens];
-  I16 sum[kTokens];
-  for (size_t t = 0; t < kTokens; ++t) {
-    codes[t] = x.quantized->codes(token + t);
-    sum[t] = StartCodes8(x.quantized->sums(token + t)[0]);
-  }
-  const size_t chunks = (weight.cols + 3) / 4;
-  size_t c = 0;
-  if constexpr (kTokens == 1) {  // more sums than one hide the latency of the dot
-    I16 more[3] = {SetI(0), SetI(0), SetI(0)};
-    for (; c + 4 <= chunks; c += 4) {
-      const uint8_t* w = panel + c * 64;
-      const int8_t* v = codes[0] + c * 4;
-      sum[0] = DotCodes8(sum[0], LoadCodes(w), LoadFour(v));
-      more[0] = DotCodes8(more[0], LoadCodes(w + 64), LoadFour(v + 4));
-      more[1] = DotCodes8(more[1], LoadCodes(w + 128), LoadFour(v + 8));
-      more[2] = DotCodes8(more[2], LoadCodes(w + 192), LoadFour(v + 12));
-    }
-    sum[0] = AddI(AddI(sum[0], more[0]), AddI(more[1], more[2]));
-  }
-  for (; c < chunks; ++c) {
-    const Codes w = LoadCodes(panel + c * 64);
-    for (size_t t = 0; t < kTokens; ++t) sum[t] = DotCodes8(sum[t], w, LoadFour(codes[t] + c * 4));
-  }
-  return ScaleRows(weight, panel_index, x, token, sum);
-}
-
-template <size_t kTokens>
-HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, size_t panel_index,
-                                  const Operand& x, size_t token) {
-  const int8_t* codes[kTokens];
-  I16 low[kTokens], high[kTokens];
-  for (size_t t = 0; t < kTokens; ++t) {
-    codes[t] = x.quantized->codes(token + t);
-    low[t] = SetI(-8 * x.quantized->sums(token + t)[0]);
-    high[t] = SetI(0);
-  }
-  const size_t blocks = (weight.cols + 7) / 8;
-  for (size_t b = 0; b < blocks; ++b) {
-    const Codes w = LoadCodes(panel + b * 64);
-    const Codes w_low = LowNibbles(w), w_high = HighNibbles(w);
-    for (size_t t = 0; t < kTokens; ++t) {
-      low[t] = DotCodes4(low[t], w_low, LoadFour(codes[t] + b * 8));
-      high[t] = DotCodes4(high[t], w_high, LoadFour(codes[t] + b * 8 + 4));
-    }
-  }
-  I16 sum[kTokens];
-  for (size_t t = 0; t < kTokens; ++t) sum[t] = AddI(low[t], high[t]);
-  return ScaleRows(weight, panel_index, x, token, sum);
-}
-
-// ---- scale and minimum a group: exact sums inside a group, groups added in order ----
-
-template <WeightEncoding kEncoding, size_t kTokens>
-HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x,
-                                     size_t token) {
-  constexpr bool kFourBits = kEncoding == WeightEncoding::kInt4Grouped;
-  const size_t blocks = weight.group / (kFourBits ? 8 : 4);
-  const size_t scale_bytes = kPanelRows * (weight.wide_scales ? 4 : 2);
-  const auto load_scales = [&](const uint8_t* p) HWY_ATTR {
-    return weight.wide_scales ? LoadFloats(p) : LoadFloat16(p);
-  };
-  const int8_t* codes[kTokens];
-  Tile<kTokens> out;
-  for (size_t t = 0; t < kTokens; ++t) {
-    codes[t] = x.quantized->codes(token + t);
-    out.value[t] = Set(0.0f);
-  }
-  const size_t groups = weight.cols / weight.group;
-  for (size_t g = 0; g < groups; ++g) {
-    const F16 scale = load_scales(panel);
-    panel += scale_bytes;
-    F16 minimum = Set(0.0f);
-    if (weight.has_minimums) {
-      minimum = load_scales(panel);
-      panel += scale_bytes;
-    }
-    I16 sum[kTokens];
-    for (size_t t = 0; t < kTokens; ++t) {
-      sum[t] = kFourBits ? SetI(0) : StartCodes8(x.quantized->sums(token + t)[g]);
-    }
-    for (size_t b = 0; b < blocks; ++b, panel += 64) {
-      const Codes w = LoadCodes(panel);
-      if constexpr (kFourBits) {
-        const Codes low = LowNibbles(w), high = HighNibbles(w);
-        for (size_t t = 0; t < kTokens; ++t) {
-          sum[t] = DotCodes4(sum[t], low, LoadFour(codes[t] + b * 8));
-          sum[t] = DotCodes4(sum[t], high, LoadFour(codes[t] + b * 8 + 4));
-        }
-      } else {
-        for (size_t t = 0; t < kTokens; ++t)
-          sum[t] = DotCodes8(sum[t], w, LoadFour(codes[t] + b * 4));
-      }
-    }
-    for (size_t t = 0; t < kTokens; ++t) {
-      codes[t] += weight.group;
-      F16 value = Mul(ToFloat(sum[t]), scale);
-      if (weight.has_minimums) {
-        value = Add(value, Mul(minimum, Set(static_cast<float>(x.quantized->sums(token + t)[g]))));
-      }
-      out.value[t] = Add(out.value[t], Mul(value, Set(x.quantized->scales(token + t)[g])));
-    }
-  }
-  return out;
-}
-
-// Rows [16 p, 16 p + 16) of the product for tokens [token, token + kTokens), with bias.
-template <size_t kTokens>
-HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Operand& x,
-                                       size_t token) {
-  const uint8_t* const panel = weight.panels.bytes().data() + p * weight.panel_bytes;
-  Tile<kTokens> out;
-  switch (weight.encoding) {
-    case WeightEncoding::kF32:
-      out = FloatTile<WeightEncoding::kF32, kTokens>(weight, panel, x, token);
-      break;
-    case WeightEncoding::kBF16:
-      out = FloatTile<WeightEncoding::kBF16, kTokens>(weight, panel, x, token);
-      break;
-    case WeightEncoding::kInt8:
-      out = Int8Tile<kTokens>(weight, panel, p, x, token);
-      break;
-    case WeightEncoding::kInt4:
-      out = Int4Tile<kTokens>(weight, panel, p, x, token);
-      break;
-    case WeightEncoding::kInt8Grouped:
-      out = GroupedTile<WeightEncoding::kInt8Grouped, kTokens>(weight, panel, x, token);
-      break;
-    case WeightEncoding::kInt4Grouped:
-      out = GroupedTile<WeightEncoding::kInt4Grouped, kTokens>(weight, panel, x, token);
-      break;
-  }
-  if (weight.bias.size() != 0) {
-    const F16 bias = LoadFloats(weight.bias.bytes().data() + p * kPanelRows * sizeof(float));
-    for (size_t t = 0; t < kTokens; ++t) out.value[t] = Add(out.value[t], bias);
-  }
-  return out;
-}
-
-// Calls body(token, tile size as a constant) over all tokens in tiles as large as fit.
-template <typename Body>
-HWY_INLINE void ForTiles(size_t tokens, const Body& body) {
-  size_t token = 0;
-  for (; token + kMaxTile <= tokens; token += kMaxTile)
-    body(token, std::integral_constant<size_t, kMaxTile>());
-  if constexpr (kMaxTile > 4) {
-    for (; token + 4 <= tokens; token += 4) body(token, std::integral_constant<size_t, 4>());
-  }
-  if constexpr (kMaxTile > 2) {
-    for (; token + 2 <= tokens; token += 2) body(token, std::integral_constant<size_t, 2>());
-  }
-  for (; token < tokens; ++token) body(token, std::integral_constant<size_t, 1>());
 }
 
 // Panels [begin, end) of out, all tokens.
 void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue,
                    size_t begin, size_t end) {
+  if (UsesGemm(weight, out.count)) {
+    const auto pair_at = [&](size_t i) -> PanelPair {
+      const size_t p = begin + 2 * i;  // an odd one is multiplied with itself
+      return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
+    };
+    Gemm((end - begin + 1) / 2, pair_at, *x.quantized, out.count,
+         [&](size_t i, const auto& first, const auto& second, size_t token) HWY_ATTR {
+           const size_t p = begin + 2 * i;
+           StoreTile(out, p, token, first, epilogue);
+           if (p + 1 < end) StoreTile(out, p + 1, token, second, epilogue);
+         });
+    return;
+  }
   for (size_t p = begin; p < end; ++p) {
-    const size_t row = p * kPanelRows;
-    const size_t valid = weight.rows - row < kPanelRows ? weight.rows - row : kPanelRows;
     ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
-      constexpr size_t kTokens = decltype(size)::value;
-      const Tile<kTokens> tile = ComputeTile<kTokens>(weight, p, x, token);
-      for (size_t t = 0; t < kTokens; ++t) {
-        float* const to = out[token + t] + row;
-        F16 value = tile.value[t];
-        if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
-        if (epilogue == Epilogue::kGelu) value = Gelu(value);
-        StoreFirst(value, to, valid);
-      }
+      StoreTile(out, p, token, ComputeTile<decltype(size)::value>(weight, p, x, token), epilogue);
     });
   }
 }
 
+template <size_t kTokens>
+HWY_INLINE Tile<kTokens> SwiGlu(const Tile<kTokens>& gate, const Tile<kTokens>& up) {
+  Tile<kTokens> out;
+  for (size_t t = 0; t < kTokens; ++t) out.value[t] = Mul(Silu(gate.value[t]), up.value[t]);
+  return out;
+}
+
 void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const Operand& x,
                   size_t begin, size_t end) {
+  if (UsesGemm(gate, out.count) && gate.encoding == up.encoding) {
+    const auto pair_at = [&](size_t i) -> PanelPair {
+      return {{&gate, begin + i}, {&up, begin + i}};
+    };
+    Gemm(end - begin, pair_at, *x.quantized, out.count,
+         [&](size_t i, const auto& g, const auto& u, size_t token)
+             HWY_ATTR { StoreTile(out, begin + i, token, SwiGlu(g, u), Epilogue::kStore); });
+    return;
+  }
   for (size_t p = begin; p < end; ++p) {
-    const size_t row = p * kPanelRows;
-    const size_t valid = gate.rows - row < kPanelRows ? gate.rows - row : kPanelRows;
     ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
       constexpr size_t kTokens = decltype(size)::value;
-      const Tile<kTokens> g = ComputeTile<kTokens>(gate, p, x, token);
-      const Tile<kTokens> u = ComputeTile<kTokens>(up, p, x, token);
-      for (size_t t = 0; t < kTokens; ++t) {
-        StoreFirst(Mul(Silu(g.value[t]), u.value[t]), out[token + t] + row, valid);
-      }
+      StoreTile(
+          out, p, token,
+          SwiGlu(ComputeTile<kTokens>(gate, p, x, token), ComputeTile<kTokens>(up, p, x, token)),
+          Epilogue::kStore);
     });
   }
 }

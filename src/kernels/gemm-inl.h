@@ -1,0 +1,149 @@
+// Many tokens at once, for weights with one scale a row: two panels at a time are unpacked to a
+// byte a code, once for a block of tokens, and multiplied in tiles as large as the registers hold.
+// The sums are the integers of tiles-inl.h, so a prompt gives the bits of its tokens one by one.
+
+#if defined(DUNNOCK_GEMM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef DUNNOCK_GEMM_INL_H_
+#undef DUNNOCK_GEMM_INL_H_
+#else
+#define DUNNOCK_GEMM_INL_H_
+#endif
+
+#include "kernels/tiles-inl.h"
+
+#ifndef DUNNOCK_UNROLL
+#define DUNNOCK_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace dunnock::HWY_NAMESPACE {
+
+// Accumulators that fit the registers: 32 of AVX-512, 16 of AVX2 and SSE4.
+constexpr size_t kGemmPanels = kParts == 1 ? 2 : 1;
+constexpr size_t kGemmTokens = kParts == 1 ? 12 : kParts == 2 ? 5 : 2;
+// Unpacking pays from about one tile on; its cost vanishes over a block, and a block's activations
+// stay in the second cache.
+constexpr size_t kFewestGemmTokens = 6;
+constexpr size_t kGemmBlock = 240;
+
+// The 4-bit codes of a panel as bytes, in the layout of an 8-bit panel: 16 rows x 4 k a unit.
+HWY_INLINE void UnpackPanel(uint8_t* out, const uint8_t* panel, size_t cols) {
+  for (size_t k = 0; k < cols; k += 8, panel += 64, out += 128) {
+    const Codes codes = LoadCodes(panel);
+    StoreCodes(LowNibbles(codes), out);
+    StoreCodes(HighNibbles(codes), out + 64);
+  }
+}
+
+// Which panel of which weight.
+struct PanelOf {
+  const Weight* weight;
+  size_t index;
+};
+struct PanelPair {
+  PanelOf first, second;
+};
+
+// sum[p][t] = the dot of panel p's 16 rows with token t, over `chunks` x 4 k.
+template <bool kFourBits, size_t kPanels, size_t kTokens>
+HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
+                         size_t chunks, const Activations& x, size_t token) {
+  const int8_t* const codes = x.codes(token);
+  const size_t stride = x.stride();
+  for (size_t t = 0; t < kTokens; ++t) {
+    const int32_t sum_x = x.sums(token + t)[0];
+    for (size_t p = 0; p < kPanels; ++p)
+      sum[p][t] = kFourBits ? SetI(-8 * sum_x) : StartCodes8(sum_x);
+  }
+  for (size_t c = 0; c < chunks; ++c) {
+    Codes w[kPanels];
+    for (size_t p = 0; p < kPanels; ++p) w[p] = LoadCodes(panels[p] + c * 64);
+    const int8_t* at = codes + c * 4;
+    DUNNOCK_UNROLL
+    for (size_t t = 0; t < kTokens; ++t, at += stride) {
+      const int32_t four = LoadFour(at);
+      for (size_t p = 0; p < kPanels; ++p)
+        sum[p][t] = kFourBits ? DotCodes4(sum[p][t], w[p], four) : DotCodes8(sum[p][t], w[p], four);
+    }
+  }
+}
+
+// The codes of a panel, a byte each: as they lie there, or unpacked to memory.
+HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
+  const Weight& weight = *of.weight;
+  const uint8_t* const panel = weight.panels.bytes().data() + of.index * weight.panel_bytes;
+  if (weight.encoding == WeightEncoding::kInt8) return panel;
+  UnpackPanel(memory, panel, weight.cols);
+  return memory;
+}
+
+// The products of two panels with kTokens tokens, as emit(a, b, token).
+template <bool kFourBits, size_t kTokens, typename Emit>
+HWY_NOINLINE void GemmPair(const PanelPair& pair, const uint8_t* const (&codes)[2],
+                           const Activations& x, size_t token, const Emit& emit) {
+  const size_t chunks = (pair.first.weight->cols + 3) / 4;
+  I16 sums[2][kTokens];
+  if constexpr (kGemmPanels == 2) {
+    GemmTile<kFourBits>(sums, codes, chunks, x, token);
+  } else {
+    for (size_t p = 0; p < 2; ++p) {
+      const uint8_t* const panels[] = {codes[p]};
+      I16 one[1][kTokens];
+      GemmTile<kFourBits>(one, panels, chunks, x, token);
+      for (size_t t = 0; t < kTokens; ++t) sums[p][t] = one[0][t];
+    }
+  }
+  const PanelOf of[] = {pair.first, pair.second};
+  Tile<kTokens> tile[2];
+  for (size_t p = 0; p < 2; ++p) {
+    tile[p] = ScaleRows<kTokens>(*of[p].weight, of[p].index, x, token, sums[p]);
+    AddBias(&tile[p], *of[p].weight, of[p].index);
+  }
+  emit(tile[0], tile[1], token);
+}
+
+template <bool kFourBits, typename Emit>
+HWY_INLINE void GemmTokens(const PanelPair& pair, const uint8_t* const (&codes)[2],
+                           const Activations& x, size_t token, size_t end, const Emit& emit) {
+  for (; token + kGemmTokens <= end; token += kGemmTokens)
+    GemmPair<kFourBits, kGemmTokens>(pair, codes, x, token, emit);
+  if constexpr (kGemmTokens > 4) {
+    for (; token + 4 <= end; token += 4) GemmPair<kFourBits, 4>(pair, codes, x, token, emit);
+  }
+  for (; token < end; ++token) GemmPair<kFourBits, 1>(pair, codes, x, token, emit);
+}
+
+// Whether a weight is multiplied this way with this many tokens.
+HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
+  return tokens >= kFewestGemmTokens &&
+         (weight.encoding == WeightEncoding::kInt8 || weight.encoding == WeightEncoding::kInt4);
+}
+
+// All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, first, second,
+// token) gets the products, Tile<...> of as many tokens from `token` on.
+template <typename PairAt, typename Emit>
+HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
+                     const Emit& emit) {
+  thread_local AlignedBuffer memory;
+  for (size_t begin = 0; begin < tokens; begin += kGemmBlock) {
+    const size_t end = tokens - begin < kGemmBlock ? tokens : begin + kGemmBlock;
+    for (size_t i = 0; i < count; ++i) {
+      const PanelPair pair = pair_at(i);
+      const size_t panel_bytes = (pair.first.weight->cols + 7) / 8 * 128;
+      auto* const bytes = static_cast<uint8_t*>(memory.Reserve(2 * panel_bytes));
+      const uint8_t* const codes[] = {ByteCodes(pair.first, bytes),
+                                      ByteCodes(pair.second, bytes + panel_bytes)};
+      const auto emit_tile = [&](const auto& first, const auto& second, size_t token)
+                                 HWY_ATTR { emit(i, first, second, token); };
+      if (pair.first.weight->encoding == WeightEncoding::kInt4) {
+        GemmTokens<true>(pair, codes, x, begin, end, emit_tile);
+      } else {
+        GemmTokens<false>(pair, codes, x, begin, end, emit_tile);
+      }
+    }
+  }
+}
+
+}  // namespace dunnock::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
