@@ -6,38 +6,10 @@
 #include <hwy/highway.h>
 
 #include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
+#include "kernels/quantize-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
-
-// Each lane's partner at distance kStep, when both lie in one part.
-template <size_t kStep>
-HWY_INLINE F16 PartnerInside(const F16& a) {
-  return EachPart<F16>([&](size_t i) HWY_ATTR {
-#if HWY_TARGET != HWY_SCALAR
-    if constexpr (kStep == 1) return hn::Shuffle2301(a.part[i]);
-    if constexpr (kStep == 2) return hn::Shuffle1032(a.part[i]);
-#endif
-#if HWY_TARGET == HWY_AVX3_DL
-    return VecF{_mm512_shuffle_f32x4(a.part[i].raw, a.part[i].raw, kStep == 4 ? 0xB1 : 0x4E)};
-#elif HWY_TARGET == HWY_AVX2
-    return VecF{_mm256_permute2f128_ps(a.part[i].raw, a.part[i].raw, 1)};
-#else
-    return a.part[i];  // not reached: other targets have at most four lanes
-#endif
-  });
-}
-
-// Each lane's partner at distance kStep (a power of two below 16).
-template <size_t kStep>
-HWY_INLINE F16 Partner(const F16& a) {
-  if constexpr (kStep >= kWidth) {
-    return EachPart<F16>([&](size_t i) HWY_ATTR { return a.part[i ^ (kStep / kWidth)]; });
-  } else {
-    return PartnerInside<kStep>(a);
-  }
-}
 
 // Lanes with bit kStep clear become self + partner, the others partner - self.
 template <size_t kStep>
@@ -75,33 +47,6 @@ void RotateRow(float* x, size_t size, size_t block) {
   }
 }
 
-float LargestMagnitude(const float* x, size_t size) {
-  F16 largest = Set(0.0f);
-  for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(x + i, size - i)));
-  return MaxOf(largest);
-}
-
-// codes = round(x / scale) with scale = largest magnitude / 127.
-void QuantizeGroup(const float* x, size_t size, int8_t* codes, float* scale, int32_t* sum) {
-  const float largest = LargestMagnitude(x, size);
-  *scale = largest / 127.0f;
-  const F16 inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
-  int32_t total = 0;
-  for (size_t i = 0; i < size; i += 16) {
-    const F16 quotient = Mul(LoadFirst(x + i, size - i), inverse);
-    const F16 scaled = Min(Set(127.0f), Max(Set(-127.0f), quotient));  // a NaN becomes -127
-    const I16 rounded = RoundToInt(scaled);
-    alignas(64) int32_t lanes[16];
-    for (size_t p = 0; p < kParts; ++p) hn::Store(rounded.part[p], TagI(), lanes + p * kWidth);
-    const size_t n = size - i < 16 ? size - i : 16;
-    for (size_t j = 0; j < n; ++j) {
-      codes[i + j] = static_cast<int8_t>(lanes[j]);
-      total += lanes[j];
-    }
-  }
-  *sum = total;
-}
-
 void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float* rotated,
                  int8_t* codes, float* scales, int32_t* sums) {
   if (form.rotation > 1) {
@@ -111,7 +56,9 @@ void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float*
   }
   const size_t group = form.group == 0 ? size : form.group;
   for (size_t g = 0; g * group < size; ++g) {
-    QuantizeGroup(x + g * group, group, codes + g * group, scales + g, sums + g);
+    const Quantized q = QuantizeGroup(codes + g * group, x + g * group, group);
+    scales[g] = q.scale;
+    sums[g] = q.sum;
   }
 }
 

@@ -100,20 +100,46 @@ HWY_INLINE F16 IfNegative(const F16& test, const F16& a, const F16& b) {
   });
 }
 
+// Each lane's partner at distance kStep, when both lie in one part.
+template <size_t kStep>
+HWY_INLINE F16 PartnerInside(const F16& a) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (kStep == 1) return hn::Shuffle2301(a.part[i]);
+    if constexpr (kStep == 2) return hn::Shuffle1032(a.part[i]);
+#endif
+#if HWY_TARGET == HWY_AVX3_DL
+    return VecF{_mm512_shuffle_f32x4(a.part[i].raw, a.part[i].raw, kStep == 4 ? 0xB1 : 0x4E)};
+#elif HWY_TARGET == HWY_AVX2
+    return VecF{_mm256_permute2f128_ps(a.part[i].raw, a.part[i].raw, 1)};
+#else
+    return a.part[i];  // not reached: other targets have at most four lanes
+#endif
+  });
+}
+
+// Each lane's partner at distance kStep (a power of two below 16).
+template <size_t kStep>
+HWY_INLINE F16 Partner(const F16& a) {
+  if constexpr (kStep >= kWidth) {
+    return EachPart<F16>([&](size_t i) HWY_ATTR { return a.part[i ^ (kStep / kWidth)]; });
+  } else {
+    return PartnerInside<kStep>(a);
+  }
+}
+
 // The one order in which 16 lanes are summed: i with i+8, then i+4, i+2, i+1.
 HWY_INLINE float Sum(const F16& a) {
-  float x[16];
-  Store(a, x);
-  for (size_t step = 8; step > 0; step /= 2) {
-    for (size_t i = 0; i < step; ++i) x[i] = x[i] + x[i + step];
-  }
-  return x[0];
+  F16 x = Add(a, Partner<8>(a));
+  x = Add(x, Partner<4>(x));
+  x = Add(x, Partner<2>(x));
+  return hn::GetLane(Add(x, Partner<1>(x)).part[0]);
 }
 HWY_INLINE float MaxOf(const F16& a) {
-  float x[16];
-  Store(a, x);
-  for (size_t i = 1; i < 16; ++i) x[0] = x[0] < x[i] ? x[i] : x[0];
-  return x[0];
+  F16 x = Max(a, Partner<8>(a));
+  x = Max(x, Partner<4>(x));
+  x = Max(x, Partner<2>(x));
+  return hn::GetLane(Max(x, Partner<1>(x)).part[0]);
 }
 
 HWY_INLINE I16 SetI(int32_t x) {
@@ -141,6 +167,22 @@ constexpr float kRoundMagic = 12582912.0f;
 HWY_INLINE F16 Round(const F16& a) { return Sub(Add(a, Set(kRoundMagic)), Set(kRoundMagic)); }
 HWY_INLINE I16 RoundToInt(const F16& a) {
   return AddI(BitsOf(Add(a, Set(kRoundMagic))), SetI(-0x4B400000));
+}
+
+// The sum of all lanes, exact as long as it fits.
+HWY_INLINE int32_t SumI(const I16& a) {
+  alignas(64) int32_t lanes[16];
+  for (size_t p = 0; p < kParts; ++p) hn::Store(a.part[p], TagI(), lanes + p * kWidth);
+  int32_t sum = 0;
+  for (const int32_t lane : lanes) sum += lane;
+  return sum;
+}
+// 16 integers narrowed to N, which holds them.
+template <typename N>
+HWY_INLINE void StoreNarrow(const I16& a, N* p) {
+  const hn::Rebind<N, TagI> narrow;
+  for (size_t i = 0; i < kParts; ++i)
+    hn::StoreU(hn::DemoteTo(narrow, a.part[i]), narrow, p + i * kWidth);
 }
 
 // 16 float16 or bfloat16 values, widened.
