@@ -5,54 +5,266 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
+#include "kernels/dot-inl.h"
 #include "kernels/math-inl.h"
+#include "kernels/quantize-inl.h"
+
+#ifndef DUNNOCK_ATTENTION_ONCE
+#define DUNNOCK_ATTENTION_ONCE
+namespace dunnock {
+
+// Queries that share a pass over the keys and values of a head.
+constexpr size_t kMostQueries = 12;
+
+// A query head of a token, which sees the first `count` positions.
+struct Query {
+  const float* q;
+  float* out;
+  size_t count;
+};
+
+// Scratch for a pass: scores (queries, stride), stride = most positions rounded up to 16.
+struct AttentionScratch {
+  float* scores;
+  int16_t* weights;
+  size_t stride;
+};
+
+}  // namespace dunnock
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// One head of one token over `count` positions. scores is scratch of count rounded up to 16.
-void AttendHead(float* out, const float* q, const float* keys, const float* values, size_t head_dim,
-                size_t count, float scale, float* scores) {
-  const size_t panels = (count + 15) / 16;
+// Softmax without its division: scores become e^(score - largest); returns their sum.
+HWY_INLINE float Exponentiate(float* scores, size_t count) {
+  const size_t whole = count / 16 * 16;
   F16 largest = Set(-INFINITY);
-  for (size_t p = 0; p < panels; ++p) {
-    const float* k = keys + p * 16 * head_dim;
-    F16 even = Set(0.0f), odd = Set(0.0f);
-    size_t d = 0;
-    for (; d + 2 <= head_dim; d += 2, k += 32) {
-      even = Add(even, Mul(Load(k), Set(q[d])));
-      odd = Add(odd, Mul(Load(k + 16), Set(q[d + 1])));
-    }
-    if (d < head_dim) even = Add(even, Mul(Load(k), Set(q[d])));
-    const F16 score = Mul(Add(even, odd), Set(scale));
-    Store(score, scores + p * 16);
-    if (p * 16 + 16 <= count) largest = Max(largest, score);
-  }
+  for (size_t i = 0; i < whole; i += 16) largest = Max(largest, Load(scores + i));
   float most = MaxOf(largest);
-  for (size_t i = count / 16 * 16; i < count; ++i) most = most < scores[i] ? scores[i] : most;
-
+  for (size_t i = whole; i < count; ++i) most = most < scores[i] ? scores[i] : most;
+  const F16 shift = Set(most);
   F16 sum = Set(0.0f);
   for (size_t i = 0; i < count; i += 16) {
-    // Lanes behind the end hold what an earlier, longer sequence left there: cut them off.
-    const F16 weight = Exp(Sub(LoadFirst(scores + i, count - i), Set(most)));
-    Store(weight, scores + i);
-    sum = Add(sum, LoadFirst(scores + i, count - i));
+    Store(Exp(Sub(Load(scores + i), shift)), scores + i);
+    if (count - i < 16) std::fill(scores + count, scores + i + 16, 0.0f);
+    sum = Add(sum, Load(scores + i));
   }
-  const F16 inverse = Set(1.0f / Sum(sum));
+  return Sum(sum);
+}
 
-  for (size_t d = 0; d < head_dim; d += 16) {
-    const size_t n = head_dim - d;
-    F16 mixed = Set(0.0f);
-    const float* v = values + d;
-    for (size_t i = 0; i < count; ++i, v += head_dim)
-      mixed = Add(mixed, Mul(LoadFirst(v, n), Set(scores[i])));
-    StoreFirst(Mul(mixed, inverse), out + d, n);
+// ---- float keys and values ----
+
+template <bool kHalf>
+HWY_INLINE F16 LoadKv(const uint8_t* p) {
+  if constexpr (kHalf) return LoadFloat16(p);
+  return LoadFloats(p);
+}
+
+// The 16 dimensions of a row of values from d on; those behind its end are 0.
+template <bool kHalf>
+HWY_INLINE F16 LoadValues(const uint8_t* row, size_t d, size_t head_dim) {
+  constexpr size_t kBytes = kHalf ? 2 : 4;
+  if (head_dim - d >= 16) return LoadKv<kHalf>(row + d * kBytes);
+  uint8_t last[16 * kBytes] = {};
+  std::memcpy(last, row + d * kBytes, (head_dim - d) * kBytes);
+  return LoadKv<kHalf>(last);
+}
+
+template <bool kHalf, size_t kQueries>
+HWY_INLINE void FloatScores(const KvHead& kv, const Query* queries, size_t head_dim, size_t panels,
+                            float scale, const AttentionScratch& scratch) {
+  constexpr size_t kStride = kHalf ? 32 : 64;
+  for (size_t p = 0; p < panels; ++p) {
+    const uint8_t* k = kv.keys + p * head_dim * kStride;
+    F16 even[kQueries], odd[kQueries];
+    for (size_t t = 0; t < kQueries; ++t) even[t] = odd[t] = Set(0.0f);
+    size_t d = 0;
+    for (; d + 2 <= head_dim; d += 2, k += 2 * kStride) {
+      const F16 first = LoadKv<kHalf>(k), second = LoadKv<kHalf>(k + kStride);
+      for (size_t t = 0; t < kQueries; ++t) {
+        even[t] = Add(even[t], Mul(first, Set(queries[t].q[d])));
+        odd[t] = Add(odd[t], Mul(second, Set(queries[t].q[d + 1])));
+      }
+    }
+    for (size_t t = 0; t < kQueries; ++t) {
+      if (d < head_dim) even[t] = Add(even[t], Mul(LoadKv<kHalf>(k), Set(queries[t].q[d])));
+      Store(Mul(Add(even[t], odd[t]), Set(scale)), scratch.scores + t * scratch.stride + p * 16);
+    }
   }
+}
+
+// Positions in order for each output: a query that sees fewer has weights of 0 behind its end.
+template <bool kHalf, size_t kQueries>
+HWY_INLINE void FloatMix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
+                         const float* inverse, const AttentionScratch& scratch) {
+  const size_t row_bytes = head_dim * (kHalf ? 2 : 4);
+  for (size_t d = 0; d < head_dim; d += 16) {
+    F16 mixed[kQueries];
+    for (size_t t = 0; t < kQueries; ++t) mixed[t] = Set(0.0f);
+    const uint8_t* row = kv.values;
+    for (size_t i = 0; i < count; ++i, row += row_bytes) {
+      const F16 v = LoadValues<kHalf>(row, d, head_dim);
+      for (size_t t = 0; t < kQueries; ++t)
+        mixed[t] = Add(mixed[t], Mul(v, Set(scratch.scores[t * scratch.stride + i])));
+    }
+    for (size_t t = 0; t < kQueries; ++t)
+      StoreFirst(Mul(mixed[t], Set(inverse[t])), queries[t].out + d, head_dim - d);
+  }
+}
+
+template <bool kHalf, size_t kQueries>
+void FloatPass(const KvHead& kv, const Query* queries, size_t head_dim, size_t count, float scale,
+               const AttentionScratch& scratch) {
+  FloatScores<kHalf, kQueries>(kv, queries, head_dim, (count + 15) / 16, scale, scratch);
+  float inverse[kQueries];
+  for (size_t t = 0; t < kQueries; ++t) {
+    float* const scores = scratch.scores + t * scratch.stride;
+    inverse[t] = 1.0f / Exponentiate(scores, queries[t].count);
+    std::fill(scores + queries[t].count, scores + count, 0.0f);
+  }
+  FloatMix<kHalf, kQueries>(kv, queries, head_dim, count, inverse, scratch);
+}
+
+// ---- int8 keys and values: exact integer sums, floats once a key, and once a block of values ----
+
+// Weights of a block share a scale; 512 products of 15 and 7 bits fit 32.
+constexpr size_t kValueBlock = 512;
+constexpr float kMostWeight = 32767.0f;
+
+template <size_t kQueries>
+HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_dim, size_t panels,
+                           float scale, const AttentionScratch& scratch) {
+  constexpr size_t kMostChunks = 256;
+  const size_t chunks = (head_dim + 3) / 4;
+  DUNNOCK_CHECK(chunks <= kMostChunks);
+  int8_t codes[kQueries][kMostChunks * 4];
+  Quantized q[kQueries];
+  for (size_t t = 0; t < kQueries; ++t) {
+    std::memset(codes[t] + chunks * 4 - 4, 0, 4);
+    q[t] = QuantizeGroup(codes[t], queries[t].q, head_dim);
+  }
+  for (size_t p = 0; p < panels; ++p) {
+    const uint8_t* const keys = kv.keys + p * chunks * 64;
+    I16 sum[kQueries];
+    for (size_t t = 0; t < kQueries; ++t) sum[t] = StartCodes8(q[t].sum);
+    for (size_t c = 0; c < chunks; ++c) {
+      const Codes k = LoadCodes(keys + c * 64);
+      for (size_t t = 0; t < kQueries; ++t)
+        sum[t] = DotCodes8(sum[t], k, LoadFour(codes[t] + c * 4));
+    }
+    const F16 key_scales = Mul(Load(kv.key_scales + p * 16), Set(scale));
+    for (size_t t = 0; t < kQueries; ++t) {
+      Store(Mul(Mul(ToFloat(sum[t]), key_scales), Set(q[t].scale)),
+            scratch.scores + t * scratch.stride + p * 16);
+    }
+  }
+}
+
+// The weights of a block times the scales of its values, as 16-bit codes; returns a code's worth.
+HWY_INLINE float QuantizeWeights(int16_t* codes, float* weights, const float* value_scales,
+                                 size_t count) {
+  F16 largest = Set(0.0f);
+  for (size_t i = 0; i < count; i += 16) {
+    const F16 w = Mul(Load(weights + i), Load(value_scales + i));
+    largest = Max(largest, w);
+    Store(w, weights + i);
+  }
+  const float most = MaxOf(largest);
+  const F16 inverse = Set(most > 0.0f ? kMostWeight / most : 0.0f);
+  for (size_t i = 0; i < count; i += 16) {
+    const F16 code = Min(Set(kMostWeight), Max(Set(0.0f), Mul(Load(weights + i), inverse)));
+    StoreNarrow(RoundToInt(code), codes + i);
+  }
+  return most / kMostWeight;
+}
+
+template <size_t kQueries>
+HWY_INLINE void Int8Mix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
+                        const float* inverse, const float* steps, size_t blocks,
+                        const AttentionScratch& scratch) {
+  const size_t pair_bytes = (head_dim + 15) / 16 * 32;
+  for (size_t d = 0; d < head_dim; d += 16) {
+    F16 mixed[kQueries];
+    for (size_t t = 0; t < kQueries; ++t) mixed[t] = Set(0.0f);
+    for (size_t b = 0; b < blocks; ++b) {
+      const size_t begin = b * kValueBlock, end = std::min(count, begin + kValueBlock);
+      const uint8_t* pair = kv.values + begin / 2 * pair_bytes + d * 2;
+      I16 sum[kQueries];
+      for (size_t t = 0; t < kQueries; ++t) sum[t] = SetI(0);
+      for (size_t i = begin; i < end; i += 2, pair += pair_bytes) {
+        const Pairs v = LoadPairs(pair);
+        for (size_t t = 0; t < kQueries; ++t) {
+          int32_t two;
+          std::memcpy(&two, scratch.weights + t * scratch.stride + i, 4);
+          sum[t] = DotPairs(sum[t], v, two);
+        }
+      }
+      for (size_t t = 0; t < kQueries; ++t)
+        mixed[t] = Add(mixed[t], Mul(ToFloat(sum[t]), Set(steps[t * blocks + b])));
+    }
+    for (size_t t = 0; t < kQueries; ++t)
+      StoreFirst(Mul(mixed[t], Set(inverse[t])), queries[t].out + d, head_dim - d);
+  }
+}
+
+template <size_t kQueries>
+void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t count, float scale,
+              const AttentionScratch& scratch) {
+  Int8Scores<kQueries>(kv, queries, head_dim, (count + 15) / 16, scale, scratch);
+  const size_t blocks = (count + kValueBlock - 1) / kValueBlock;
+  thread_local std::vector<float> steps;
+  steps.assign(kQueries * blocks, 0.0f);
+  float inverse[kQueries];
+  for (size_t t = 0; t < kQueries; ++t) {
+    float* const scores = scratch.scores + t * scratch.stride;
+    int16_t* const weights = scratch.weights + t * scratch.stride;
+    const size_t seen = queries[t].count;
+    inverse[t] = 1.0f / Exponentiate(scores, seen);
+    for (size_t b = 0; b * kValueBlock < seen; ++b) {
+      const size_t begin = b * kValueBlock;
+      steps[t * blocks + b] =
+          QuantizeWeights(weights + begin, scores + begin, kv.value_scales + begin,
+                          std::min(seen - begin, kValueBlock));
+    }
+    const size_t written = (seen + 15) / 16 * 16;
+    if (written < scratch.stride)
+      std::fill(weights + written, weights + scratch.stride, int16_t{0});
+  }
+  Int8Mix<kQueries>(kv, queries, head_dim, count, inverse, steps.data(), blocks, scratch);
+}
+
+// ----
+
+template <size_t kQueries>
+HWY_INLINE void Pass(KvEncoding encoding, const KvHead& kv, const Query* queries, size_t head_dim,
+                     size_t count, float scale, const AttentionScratch& scratch) {
+  switch (encoding) {
+    case KvEncoding::kF32:
+      return FloatPass<false, kQueries>(kv, queries, head_dim, count, scale, scratch);
+    case KvEncoding::kF16:
+      return FloatPass<true, kQueries>(kv, queries, head_dim, count, scale, scratch);
+    case KvEncoding::kInt8:
+      return Int8Pass<kQueries>(kv, queries, head_dim, count, scale, scratch);
+  }
+}
+
+// n queries of one kv head, over the positions that the one with the most sees.
+void AttendQueries(KvEncoding encoding, const KvHead& kv, const Query* queries, size_t n,
+                   size_t head_dim, size_t count, float scale, const AttentionScratch& scratch) {
+  constexpr size_t kWide = kParts == 1 ? 12 : kParts == 2 ? 4 : 2;
+  for (; n >= kWide; n -= kWide, queries += kWide)
+    Pass<kWide>(encoding, kv, queries, head_dim, count, scale, scratch);
+  if constexpr (kWide > 3) {
+    for (; n >= 3; n -= 3, queries += 3)
+      Pass<3>(encoding, kv, queries, head_dim, count, scale, scratch);
+  }
+  for (; n > 0; --n, ++queries) Pass<1>(encoding, kv, queries, head_dim, count, scale, scratch);
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
@@ -61,42 +273,96 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dunnock {
 
-HWY_EXPORT(AttendHead);
+HWY_EXPORT(AttendQueries);
+
+namespace {
+
+struct Call {
+  Rows out;
+  ConstRows q;
+  std::span<const Sequence> sequences;
+  size_t layer;
+  AttentionShape shape;
+};
+
+// Tokens [begin, end) of a sequence with the query heads [head, head + heads) of one kv head.
+void AttendTile(const Call& call, const Sequence& s, size_t begin, size_t end, size_t head,
+                size_t heads) {
+  const AttentionShape& shape = call.shape;
+  const auto seen = [&](size_t token) {
+    return s.cache->length() + (shape.mask == Mask::kCausal ? token + 1 : s.count);
+  };
+  Query queries[kMostQueries];
+  size_t n = 0;
+  for (size_t token = begin; token < end; ++token) {
+    const size_t row = s.first_row + token;
+    for (size_t h = head; h < head + heads; ++h) {
+      queries[n++] = {call.q[row] + h * shape.head_dim, call.out[row] + h * shape.head_dim,
+                      seen(token)};
+    }
+  }
+  const size_t count = seen(end - 1), stride = (count + 15) / 16 * 16;
+  thread_local AlignedBuffer memory;
+  auto* const scores = static_cast<float*>(
+      memory.Reserve(kMostQueries * stride * (sizeof(float) + sizeof(int16_t))));
+  const AttentionScratch scratch{scores, reinterpret_cast<int16_t*>(scores + kMostQueries * stride),
+                                 stride};
+  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
+  HWY_DYNAMIC_DISPATCH(AttendQueries)
+  (s.cache->encoding(), s.cache->head(call.layer, head * shape.kv_heads / shape.heads), queries, n,
+   shape.head_dim, count, scale, scratch);
+}
+
+}  // namespace
 
 void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences,
                size_t layer, const AttentionShape& shape) {
   DUNNOCK_CHECK(shape.heads % shape.kv_heads == 0 && q.cols == shape.heads * shape.head_dim);
   DUNNOCK_CHECK(k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols &&
                 out.cols == q.cols);
+  ThreadPool& pool = ThreadPool::Current();
   for (const Sequence& s : sequences) {
     DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads &&
                   s.cache->head_dim() == shape.head_dim);
-    for (size_t i = 0; i < s.count; ++i) {
-      s.cache->Store(layer, s.cache->length() + i, k[s.first_row + i], v[s.first_row + i]);
-    }
   }
-  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  const auto attend = HWY_DYNAMIC_DISPATCH(AttendHead);
-  // Work items are (token, head); the later tokens of a prompt are dearer, so shares interleave.
-  const size_t items = q.count * shape.heads;
-  const size_t shares = ThreadPool::Current().threads();
-  ThreadPool::Current().ParallelFor(shares, 1, [&](size_t begin, size_t end) {
-    thread_local AlignedBuffer memory;
+  pool.ParallelFor(q.count, 16, [&](size_t begin, size_t end) {
+    for (const Sequence& s : sequences) {
+      const size_t from = std::max(begin, s.first_row), to = std::min(end, s.first_row + s.count);
+      for (size_t row = from; row < to; ++row)
+        s.cache->Store(layer, s.cache->length() + row - s.first_row, k[row], v[row]);
+    }
+  });
+  // A tile is some tokens with query heads of one kv head: as many as share a pass, but one head
+  // where that would leave threads without work. A result does not depend on its tile.
+  const size_t group = shape.heads / shape.kv_heads;
+  size_t heads = std::min(group, kMostQueries);
+  while (group % heads != 0) --heads;
+  size_t tokens = kMostQueries / heads;
+  const auto tiles_of = [&](const Sequence& s) {
+    return (s.count + tokens - 1) / tokens * (shape.heads / heads);
+  };
+  size_t tiles = 0;
+  for (const Sequence& s : sequences) tiles += tiles_of(s);
+  const size_t shares = pool.threads();
+  if (shares > 1 && tiles < 4 * shares) {
+    heads = tokens = 1;
+    tiles = 0;
+    for (const Sequence& s : sequences) tiles += tiles_of(s);
+  }
+  const Call call{out, q, sequences, layer, shape};
+  // The later tokens of a prompt are dearer, so shares interleave.
+  pool.ParallelFor(shares, 1, [&](size_t begin, size_t end) {
     for (size_t share = begin; share < end; ++share) {
-      size_t s = 0;
-      for (size_t item = share; item < items; item += shares) {
-        const size_t row = item / shape.heads, head = item % shape.heads;
-        while (row >= sequences[s].first_row + sequences[s].count) ++s;
-        const KvCache& cache = *sequences[s].cache;
-        const size_t position = cache.length() + row - sequences[s].first_row;
-        const size_t count =
-            shape.mask == Mask::kCausal ? position + 1 : cache.length() + sequences[s].count;
-        auto* const scores =
-            static_cast<float*>(memory.Reserve((count + 15) / 16 * 16 * sizeof(float)));
-        const size_t kv_head = head * shape.kv_heads / shape.heads;
-        attend(out[row] + head * shape.head_dim, q[row] + head * shape.head_dim,
-               cache.keys(layer, kv_head), cache.values(layer, kv_head), shape.head_dim, count,
-               scale, scores);
+      size_t first = 0;  // tile of the sequences before s
+      for (const Sequence& s : sequences) {
+        const size_t here = tiles_of(s), heads_tiles = shape.heads / heads;
+        for (size_t tile = (share + shares - first % shares) % shares; tile < here;
+             tile += shares) {
+          const size_t token = tile / heads_tiles * tokens;
+          AttendTile(call, s, token, std::min(s.count, token + tokens), tile % heads_tiles * heads,
+                     heads);
+        }
+        first += here;
       }
     }
   });

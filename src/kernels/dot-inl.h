@@ -1,6 +1,6 @@
-// The integer dot product all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k;
-// each 32-bit lane adds the four products of its row. Exact on every target: no partial sum
-// saturates.
+// The integer dot products all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k;
+// each 32-bit lane adds the four products of its row (or the two of a pair of 16-bit values). Exact
+// on every target: no partial sum saturates.
 
 #if defined(DUNNOCK_DOT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_DOT_INL_H_
@@ -82,6 +82,35 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
 }
 #endif
 
+// 32 bytes: 16 lanes of two signed 8-bit values, widened. DotPairs adds to each lane its two
+// products with the two 16-bit values of x.
+struct Pairs {
+  VecI part[kParts];
+};
+HWY_INLINE Pairs LoadPairs(const uint8_t* p) {
+  return EachPart<Pairs>([&](size_t i) HWY_ATTR {
+    const hn::Repartition<int16_t, TagI> wide;
+    const hn::Rebind<int8_t, decltype(wide)> narrow;
+    const auto* at = reinterpret_cast<const int8_t*>(p) + i * kWidth * 2;
+    return hn::BitCast(TagI(), hn::PromoteTo(wide, hn::LoadU(narrow, at)));
+  });
+}
+HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
+  return EachPart<I16>([&](size_t i) HWY_ATTR {
+#if HWY_TARGET == HWY_AVX3_DL
+    VecI out = acc.part[i];
+    asm("vpdpwssd %2, %1, %0"
+        : "+v"(out.raw)
+        : "v"(pairs.part[i].raw), "v"(hn::Set(TagI(), x).raw));
+    return out;
+#elif HWY_TARGET == HWY_AVX2
+    return hn::Add(acc.part[i], VecI{_mm256_madd_epi16(pairs.part[i].raw, _mm256_set1_epi32(x))});
+#else
+    return hn::Add(acc.part[i], VecI{_mm_madd_epi16(pairs.part[i].raw, _mm_set1_epi32(x))});
+#endif
+  });
+}
+
 HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
   return EachPart<I16>(
       [&](size_t i) HWY_ATTR { return Dot4(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
@@ -125,6 +154,24 @@ HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
 }
 HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
   return DotCodes8(acc, codes, x);
+}
+
+struct Pairs {
+  int8_t value[32];
+};
+HWY_INLINE Pairs LoadPairs(const uint8_t* p) {
+  Pairs out;
+  std::memcpy(out.value, p, sizeof out.value);
+  return out;
+}
+HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
+  int16_t v[2];
+  std::memcpy(v, &x, 4);
+  int32_t sum[16];
+  for (size_t i = 0; i < 16; ++i)
+    sum[i] = pairs.value[2 * i] * v[0] + pairs.value[2 * i + 1] * v[1];
+  return AddI(
+      acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
 }
 
 #endif

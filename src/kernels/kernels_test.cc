@@ -111,7 +111,7 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
   const Case& c = GetParam();
   for (uint32_t seed : {1, 2}) {
     const Weight weight = RandomWeight(c.encoding, c.rows, c.cols, c.group, seed);
-    for (size_t n : {1, 2, 3, 7, 8, 9, 21}) {
+    for (size_t n : {1, 2, 3, 7, 8, 9, 21, 251}) {
       const Floats x = Random(n * c.cols, 7);
       const Floats out = SameBitsEverywhere([&] {
         Floats y(n * c.rows, -1.0f);
@@ -398,8 +398,8 @@ Floats AttentionReference(const AttentionData& d, Mask mask) {
 
 // Runs one sequence in pieces of the sizes given.
 Floats AttendInPieces(const AttentionData& d, Mask mask, std::span<const size_t> pieces,
-                      size_t* bytes = nullptr) {
-  KvCache cache({{static_cast<uint32_t>(d.kv_heads)}, d.head_dim}, d.n);
+                      KvEncoding encoding = KvEncoding::kF32) {
+  KvCache cache({{static_cast<uint32_t>(d.kv_heads)}, d.head_dim}, d.n, encoding);
   const size_t q_cols = d.heads * d.head_dim, kv_cols = d.kv_heads * d.head_dim;
   Floats out(d.q.size());
   size_t at = 0;
@@ -413,27 +413,66 @@ Floats AttendInPieces(const AttentionData& d, Mask mask, std::span<const size_t>
     cache.Commit(count);
     at += count;
   }
-  if (bytes != nullptr) *bytes = cache.size_bytes();
   return out;
+}
+
+struct KvForm {
+  KvEncoding encoding;
+  double tolerance;  // of values below 1: what rounding them costs
+};
+constexpr KvForm kKvForms[] = {
+    {KvEncoding::kF32, 3e-6}, {KvEncoding::kF16, 2e-3}, {KvEncoding::kInt8, 4e-2}};
+
+AttentionData RandomAttention(size_t heads, size_t kv_heads, size_t head_dim, size_t n) {
+  return {heads,
+          kv_heads,
+          head_dim,
+          n,
+          Random(n * heads * head_dim, 1, 2.0f),
+          Random(n * kv_heads * head_dim, 2, 2.0f),
+          Random(n * kv_heads * head_dim, 3)};
 }
 
 TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
   for (const size_t head_dim : {12, 16, 33, 64}) {
     const size_t n = 37;
-    const AttentionData d{6,
-                          2,
-                          head_dim,
-                          n,
-                          Random(n * 6 * head_dim, 1, 2.0f),
-                          Random(n * 2 * head_dim, 2, 2.0f),
-                          Random(n * 2 * head_dim, 3)};
+    const AttentionData d = RandomAttention(6, 2, head_dim, n);
     const size_t whole[] = {n}, pieces[] = {1, 15, 1, 17, 3};
-    for (const Mask mask : {Mask::kCausal, Mask::kNone}) {
-      const Floats out = SameBitsEverywhere([&] { return AttendInPieces(d, mask, whole); });
-      EXPECT_LT(WorstDifference(out, AttentionReference(d, mask)), 3e-6) << head_dim;
+    for (const KvForm& form : kKvForms) {
+      for (const Mask mask : {Mask::kCausal, Mask::kNone}) {
+        const Floats out =
+            SameBitsEverywhere([&] { return AttendInPieces(d, mask, whole, form.encoding); });
+        EXPECT_LT(WorstDifference(out, AttentionReference(d, mask)), form.tolerance) << head_dim;
+      }
+      EXPECT_EQ(AttendInPieces(d, Mask::kCausal, whole, form.encoding),
+                AttendInPieces(d, Mask::kCausal, pieces, form.encoding));
     }
-    EXPECT_EQ(AttendInPieces(d, Mask::kCausal, whole), AttendInPieces(d, Mask::kCausal, pieces));
   }
+}
+
+TEST(Attention, LongSequencesAndManyHeadsAKvHead) {
+  const size_t n = 1100, head_dim = 32;  // more than two blocks of values
+  const AttentionData d = RandomAttention(16, 1, head_dim, n);
+  const Floats expected = AttentionReference(d, Mask::kCausal);
+  const size_t whole[] = {n}, pieces[] = {511, 2, 513, 74};
+  for (const KvForm& form : kKvForms) {
+    const Floats out =
+        SameBitsEverywhere([&] { return AttendInPieces(d, Mask::kCausal, whole, form.encoding); });
+    EXPECT_LT(WorstDifference(out, expected), form.tolerance);
+    EXPECT_EQ(out, AttendInPieces(d, Mask::kCausal, pieces, form.encoding));
+  }
+}
+
+TEST(KvCache, SmallerFormsTakeLess) {
+  size_t bytes[3], i = 0;
+  for (const KvForm& form : kKvForms) {
+    KvCache cache({{3, 3}, 64}, 128, form.encoding);
+    cache.Reserve(128);
+    bytes[i++] = cache.size_bytes();
+  }
+  EXPECT_EQ(bytes[0], 2u * 3 * 128 * 64 * 2 * 4);
+  EXPECT_EQ(bytes[1], bytes[0] / 2);
+  EXPECT_EQ(bytes[2], 2u * 3 * 128 * (64 + 64 + 8));
 }
 
 TEST(Attention, ASequenceDoesNotSeeItsNeighbours) {

@@ -1,7 +1,10 @@
 #pragma once
 // The keys and values a sequence has computed so far, per layer and kv head. Keys lie in panels of
-// 16 positions, transposed, so that a score needs no sum across lanes; values lie row by row. Grows
-// by doubling up to its capacity; truncating forgets positions at the end and costs nothing.
+// 16 positions, transposed, so that a score needs no sum across lanes. Grows by doubling up to its
+// capacity; truncating forgets positions at the end and costs nothing.
+//
+// What a form costs in quality is in docs/architecture.md. kInt8 rounds each (token, head) vector
+// with a scale of its own.
 
 #include <cstdint>
 #include <vector>
@@ -10,18 +13,31 @@
 
 namespace dunnock {
 
+enum class KvEncoding : uint8_t { kF32, kF16, kInt8 };
+
 struct KvShape {
   std::vector<uint32_t> kv_heads;  // by layer
   size_t head_dim = 0;
 };
 
+// One head of one layer. `positions` are those with memory, a multiple of 16; what lies behind the
+// stored ones is finite.
+//   floats  keys: panels of 16 positions, each (head_dim, 16); values: (positions, head_dim)
+//   int8    keys: panels in the layout of 8-bit weights, 16 positions x 4 dimensions a unit, codes
+//           around 128, K padded to 4; values: pairs of positions, (head_dim padded to 16, 2)
+struct KvHead {
+  uint8_t *keys, *values;
+  float *key_scales, *value_scales;  // (positions), int8 only
+};
+
 class KvCache {
  public:
-  KvCache(const KvShape& shape, size_t capacity);
+  KvCache(const KvShape& shape, size_t capacity, KvEncoding encoding = KvEncoding::kF32);
 
   size_t length() const { return length_; }  // positions stored in every layer
   size_t capacity() const { return capacity_; }
   size_t size_bytes() const;
+  KvEncoding encoding() const { return encoding_; }
 
   // Makes room for n more positions; Store may then write them, Commit makes them count.
   void Reserve(size_t n);
@@ -29,25 +45,25 @@ class KvCache {
   void Truncate(size_t length);
 
   // Stores rows k and v (kv_heads * head_dim) of one token at a position below the reserved end.
+  // Different positions may be stored from different threads.
   void Store(size_t layer, size_t position, const float* k, const float* v);
 
   size_t head_dim() const { return head_dim_; }
   size_t kv_heads(size_t layer) const { return layers_[layer].heads; }
-  // Panels of 16 positions, each (head_dim, 16).
-  const float* keys(size_t layer, size_t head) const {
-    return layers_[layer].keys.data() + head * stride();
-  }
-  const float* values(size_t layer, size_t head) const {
-    return layers_[layer].values.data() + head * stride();
-  }
+  KvHead head(size_t layer, size_t head);
 
  private:
+  // Bytes a position of a head.
+  struct Sizes {
+    size_t key, value, scale;
+  };
   struct Layer {
     size_t heads;
-    std::vector<float> keys, values;  // (heads, allocated, head_dim) each
+    AlignedBuffer keys, values, scales;  // (heads, allocated) each; scales: keys', values'
   };
-  size_t stride() const { return allocated_ * head_dim_; }
 
+  KvEncoding encoding_;
+  Sizes sizes_;
   size_t head_dim_, capacity_, allocated_ = 0, length_ = 0;
   std::vector<Layer> layers_;
 };
