@@ -9,78 +9,15 @@ recent versions. Mathematics: Mehta et al. 2024, arXiv 2404.14619, and Apple's C
 `make_golden.py openelm` compares this file with Qwen3's layers, which are the same mathematics for
 one size of layer.
 """
-import argparse, json, os, struct, sys
+import argparse, json, os, struct
 
 import numpy as np
 
+import model_configs
+from model_configs import openelm_layer_sizes as layer_sizes
+from model_configs import openelm_tensors as tensor_shapes
+
 RMS_EPSILON = 1e-6                       # not in config.json: the reference's default
-
-# What config.json of the four models says.
-SIZES = {
-    "270M": dict(num_transformer_layers=16, model_dim=1280, head_dim=64, parameters=271527168),
-    "450M": dict(num_transformer_layers=20, model_dim=1536, head_dim=64, parameters=457179136),
-    "1_1B": dict(num_transformer_layers=28, model_dim=2048, head_dim=64, parameters=1079891456),
-    "3B": dict(num_transformer_layers=36, model_dim=3072, head_dim=128, parameters=3036647424),
-}
-
-
-def config_of(size):
-    c = dict(SIZES[size])
-    c.pop("parameters")
-    return dict(c, vocab_size=32000, qkv_multipliers=[0.5, 1.0], ffn_multipliers=[0.5, 4.0],
-                num_gqa_groups=4, ffn_dim_divisor=256, rope_freq_constant=10000)
-
-
-def make_divisible(value, divisor):
-    """The nearest multiple, at least one of it, and never more than a tenth below `value`."""
-    n = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return n + divisor if n < 0.9 * value else n
-
-
-def spread(multipliers, layers):
-    """One number for all layers, two to interpolate between, or one a layer."""
-    if isinstance(multipliers, (int, float)):
-        return [float(multipliers)] * layers
-    if len(multipliers) == layers:
-        return [float(m) for m in multipliers]
-    assert len(multipliers) == 2, f"{len(multipliers)} multipliers for {layers} layers"
-    return [round(float(m), 2) for m in np.linspace(*multipliers, num=layers, dtype=float)]
-
-
-def layer_sizes(config):
-    """[(query heads, kv heads, ffn)] of every layer; lists in the config win over multipliers."""
-    layers, dim, head_dim = (config[k] for k in ("num_transformer_layers", "model_dim", "head_dim"))
-    groups = config.get("num_gqa_groups") or 1
-    q = config.get("num_query_heads")
-    if q is None:
-        q = [make_divisible(dim * m, head_dim * groups) // head_dim
-             for m in spread(config.get("qkv_multipliers", 1.0), layers)]
-    kv = config.get("num_kv_heads") or [n // groups for n in q]
-    ffn = [make_divisible(m * dim, config.get("ffn_dim_divisor", 256))
-           for m in spread(config.get("ffn_multipliers", 4.0), layers)]
-    assert len(q) == len(kv) == len(ffn) == layers
-    assert all(a % b == 0 for a, b in zip(q, kv))
-    return list(zip(q, kv, ffn))
-
-
-def tensor_shapes(config):
-    """{name: shape}, in the order of execution."""
-    dim, head_dim = config["model_dim"], config["head_dim"]
-    out = {"transformer.token_embeddings.weight": (config["vocab_size"], dim)}
-    for i, (q, kv, ffn) in enumerate(layer_sizes(config)):
-        at = f"transformer.layers.{i}."
-        out[at + "attn_norm.weight"] = (dim,)
-        out[at + "attn.qkv_proj.weight"] = ((q + 2 * kv) * head_dim, dim)
-        if config.get("normalize_qk_projections", True):
-            out[at + "attn.q_norm.weight"] = (head_dim,)
-            out[at + "attn.k_norm.weight"] = (head_dim,)
-        out[at + "attn.out_proj.weight"] = (dim, q * head_dim)
-        out[at + "ffn_norm.weight"] = (dim,)
-        out[at + "ffn.proj_1.weight"] = (2 * ffn, dim)
-        out[at + "ffn.proj_2.weight"] = (dim, ffn)
-    out["transformer.norm.weight"] = (dim,)
-    return out
-
 
 def rms_norm(x, weight):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + RMS_EPSILON) * weight
@@ -165,12 +102,12 @@ def open_safetensors(folder):
 
 
 def sizes(_):
-    for size, facts in SIZES.items():
-        config = config_of(size)
-        total = sum(int(np.prod(s)) for s in tensor_shapes(config).values())
-        print(f"{size}: {total} parameters; (query heads, kv heads, ffn) of every layer:\n  "
-              + " ".join(f"{q}/{kv}/{f}" for q, kv, f in layer_sizes(config)))
-        assert total == facts["parameters"], (size, total, facts["parameters"])
+    for e in model_configs.load_catalogue()["models"]:
+        if e["family"] == "OpenELM" and e["task"] == "generate":
+            a = e["architecture"]
+            print(f"{e['name']}: {model_configs.parameters(a)} parameters, as the catalogue says: "
+                  f"{e['parameters']}; (query heads, kv heads, ffn) of every layer:\n  "
+                  + " ".join(f"{q}/{kv}/{f}" for q, kv, f in layer_sizes(a)))
 
 
 def run(args):
