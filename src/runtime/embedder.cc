@@ -164,7 +164,8 @@ Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<in
 void Embedder::EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize,
                           std::span<Embedding* const> out) {
   const ModelInfo& info = engine_->model().info();
-  while (caches_.size() < texts.size()) caches_.emplace_back(info.kv, info.context_length);
+  while (caches_.size() < texts.size()) 
+    caches_.emplace_back(info.kv, info.context_length, engine_->kv_cache());
   std::vector<int32_t> ids, types;
   std::vector<uint32_t> positions;
   std::vector<Sequence> sequences;

@@ -68,6 +68,8 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   engine->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? ThreadPool::DefaultThreads()
                                                                     : options.threads);
   const ThreadPool::Use use(*engine->pool_);
+  engine->kv_cache_ = options.kv_cache.value_or(
+      options.compute == Compute::kF32 ? KvEncoding::kF32 : KvEncoding::kInt8);
   Checkpoint checkpoint;
   DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
   DUNNOCK_TRY(engine->model_, LoadModel(checkpoint, {options.compute, options.progress}));

@@ -21,9 +21,11 @@ namespace dunnock {
 struct EngineOptions {
   Compute compute = Compute::kAuto;
   size_t threads = 0;  // 0: ThreadPool::DefaultThreads()
-  ProgressFn progress;
+  // Default: float32 with Compute::kF32, else int8 (its cost: docs/architecture.md).
+  std::optional<KvEncoding> kv_cache = {};
+  ProgressFn progress = {};
   // Used when the checkpoint has no chat template of its own.
-  std::string fallback_template;
+  std::string fallback_template = {};
 };
 
 struct ChatMessage {
@@ -39,6 +41,7 @@ class Engine {
 
   const Model& model() const { return *model_; }
   ThreadPool& pool() const { return *pool_; }
+  KvEncoding kv_cache() const { return kv_cache_; }
   // The error explains why there is none.
   Result<const Tokenizer*> tokenizer() const;
   Result<const ChatTemplate*> chat_template() const;
@@ -64,6 +67,7 @@ class Engine {
   FileSet files_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<ThreadPool> pool_;
+  KvEncoding kv_cache_ = KvEncoding::kF32;
   std::optional<Tokenizer> tokenizer_;
   std::string no_tokenizer_;  // the reason
   std::optional<ChatTemplate> template_;

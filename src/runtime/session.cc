@@ -17,7 +17,7 @@ double MsSince(Clock::time_point start) {
 }
 
 // A long prompt runs in pieces, which bounds the scratch memory; the result does not depend on it.
-constexpr size_t kPrefillRows = 256;
+constexpr size_t kPrefillRows = 512;
 constexpr size_t kLogitsRows = 16;
 
 }  // namespace
@@ -29,8 +29,15 @@ std::string_view NameOf(FinishReason reason) {
 }
 
 uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits) {
-  for (const float v : logits)
-    checksum = (std::rotl(checksum, 5) ^ std::bit_cast<uint32_t>(v)) * 0x9E3779B97F4A7C15u;
+  // Eight chains side by side: one would wait for each multiplication.
+  constexpr size_t kChains = 8;
+  const auto mix = [](uint64_t hash, uint64_t bits) {
+    return (std::rotl(hash, 5) ^ bits) * 0x9E3779B97F4A7C15u;
+  };
+  uint64_t chain[kChains] = {};
+  for (size_t i = 0; i < logits.size(); ++i)
+    chain[i % kChains] = mix(chain[i % kChains], std::bit_cast<uint32_t>(logits[i]));
+  for (const uint64_t hash : chain) checksum = mix(checksum, hash);
   return checksum;
 }
 
@@ -49,7 +56,7 @@ Result<Session> Session::Create(const Engine& engine, size_t context_length) {
 }
 
 Session::Session(const Engine& engine, size_t context_length)
-    : engine_(&engine), cache_(engine.model().info().kv, context_length) {}
+    : engine_(&engine), cache_(engine.model().info().kv, context_length, engine.kv_cache()) {}
 
 void Session::Truncate(size_t length) {
   cache_.Truncate(length);
