@@ -2,13 +2,15 @@
 """Makes the golden data of tests/ with transformers and sentence-transformers as the oracle.
 
   make_golden.py tiny [--full] [--out DIR]   random checkpoints with their hidden states and logits
+  make_golden.py catalogue [--out DIR]       a tiny one of every model in catalog/models.json
+  make_golden.py openelm                     compares tools/openelm_reference.py with Qwen3's layers
   make_golden.py smollm2 --gguf FILE --text wiki.test.raw
   make_golden.py minilm  --model DIR --text wiki.test.raw --pairs stsb-en-test.csv
   make_golden.py e5      --model DIR --pairs stsb-XX-test.csv...
 
 Tests need none of this: the results are committed. See tests/golden/README.md.
 """
-import argparse, csv, json, os, sys
+import argparse, copy, csv, json, os, sys
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -17,7 +19,11 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+from transformers import (BertConfig, BertForSequenceClassification, BertModel, LlamaConfig,
+                          LlamaForCausalLM)
+
+import model_configs
+import openelm_reference
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = os.path.join(ROOT, "tests", "golden", "models")
@@ -314,21 +320,16 @@ SENTENCES = [
     "good as the sun and the moon be one star in the sea to walk and read and write a new letter"]
 
 
-def make_st(name, model, config, pooling, out):
-    from sentence_transformers import SentenceTransformer
+def make_wordpiece(folder, size):
+    """tokenizer.json, vocab.txt and tokenizer_config.json of a BERT tokenizer with `size` words."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    folder = f"{out}/{name}"
     letters, digits = "abcdefghijklmnopqrstuvwxyz", "0123456789"
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + c for c in letters),
              *digits, *("##" + c for c in digits), *".,!?-'"]
     vocab += [w for w in [*WORDS, "##s", "##ing", "##ed", "##er"] if w not in vocab]
-    vocab = vocab[:config.vocab_size]
-    assert len(vocab) == config.vocab_size == len(set(vocab)), len(vocab)
-    state = {k: v.contiguous() for k, v in model.state_dict().items()}
-    write_tensors(f"{folder}/model.safetensors", state, {"format": "pt"})
-    plain = json.loads(config.to_json_string(use_diff=False))
-    plain["architectures"], plain["dtype"] = ["BertModel"], "float32"
-    write_json(f"{folder}/config.json", plain)
+    vocab = vocab[:size]
+    assert len(vocab) == size == len(set(vocab)), len(vocab)
+    os.makedirs(folder, exist_ok=True)
     with open(f"{folder}/vocab.txt", "w") as f:
         f.write("\n".join(vocab) + "\n")
     wrote(f"{folder}/vocab.txt")
@@ -347,6 +348,18 @@ def make_st(name, model, config, pooling, out):
                 "strip_accents": None, "tokenize_chinese_chars": True, "pad_token": "[PAD]",
                 "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
                 "mask_token": "[MASK]"})
+    return tok
+
+
+def make_st(name, model, config, pooling, out):
+    from sentence_transformers import SentenceTransformer
+    folder = f"{out}/{name}"
+    tok = make_wordpiece(folder, config.vocab_size)
+    state = {k: v.contiguous() for k, v in model.state_dict().items()}
+    write_tensors(f"{folder}/model.safetensors", state, {"format": "pt"})
+    plain = json.loads(config.to_json_string(use_diff=False))
+    plain["architectures"], plain["dtype"] = ["BertModel"], "float32"
+    write_json(f"{folder}/config.json", plain)
     kinds = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_Normalize", "Normalize")]
     write_json(f"{folder}/modules.json",
                [{"idx": i, "name": n, "path": p, "type": f"sentence_transformers.models.{t}"}
@@ -386,6 +399,340 @@ def tiny(args):
         for f in files:
             size = os.path.getsize(os.path.join(folder, f))
             assert args.full or size < 150_000, (folder, f, size)
+
+
+# ---------------------------------------------------------------- a tiny one of every model
+
+# What is made small; all else stays as the catalogue has it. Heads keep their ratio.
+TINY_LLAMA = {
+    "135m": dict(hidden_size=36, num_attention_heads=9, num_key_value_heads=3,
+                 intermediate_size=48, num_hidden_layers=2, vocab_size=48),
+    "360m": dict(hidden_size=36, num_attention_heads=6, num_key_value_heads=2,
+                 intermediate_size=48, num_hidden_layers=2, vocab_size=48),
+    "1.7b": dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=4,
+                 intermediate_size=48, num_hidden_layers=2, vocab_size=48),
+    "1.1b": dict(hidden_size=32, num_attention_heads=8, num_key_value_heads=1,
+                 intermediate_size=40, num_hidden_layers=2, vocab_size=48),
+}
+TINY_OPENELM = {
+    "270m": dict(model_dim=20, head_dim=4, num_transformer_layers=3, ffn_dim_divisor=8),
+    "450m": dict(model_dim=28, head_dim=4, num_transformer_layers=3, ffn_dim_divisor=8),
+    "1_1b": dict(model_dim=24, head_dim=4, num_transformer_layers=4, ffn_dim_divisor=8),
+    "3b": dict(model_dim=36, head_dim=8, num_transformer_layers=2, ffn_dim_divisor=8),
+}
+TINY_BERT = dict(hidden_size=24, num_attention_heads=6, intermediate_size=32,
+                 max_position_embeddings=36)
+
+# {id: {folder: (container, style of config.json)}} where it is not one of each of the repository's.
+TINY_FORMATS = {
+    "smollm-135m-instruct": {"safetensors": ("safetensors", "rope_parameters")},
+    "smollm2-360m-instruct": {"safetensors": ("safetensors", "rope_parameters")},
+    "tinyllama-1.1b-chat-v0.6": {"safetensors": ("safetensors", "rope_parameters")},
+    "tinyllama-1.1b-intermediate-step-1431k-3t": {
+        "pytorch-sharded": ("pytorch-sharded", "")},
+    "openelm-270m-instruct": {"safetensors": ("safetensors", "computed")},
+    "openelm-450m-instruct": {"safetensors": ("safetensors", "computed")},
+    "openelm-1_1b-instruct": {"safetensors": ("safetensors", "computed")},
+    "openelm-3b-instruct": {"safetensors-sharded": ("safetensors-sharded", "computed")},
+    "ms-marco-minilm-l6-v2": {"safetensors": ("safetensors", ""),
+                              "pytorch": ("pytorch", "sentence_transformers")},
+    "ms-marco-minilm-l12-v2": {"safetensors": ("safetensors", "default"),
+                               "pytorch": ("pytorch", "")},
+    # Other containers would hold the same once more.
+    "tinyllama-1.1b-chat-v0.3": {"safetensors": ("safetensors", "")},
+    "all-minilm-l12-v2": {"safetensors": ("safetensors", "")},
+    "paraphrase-multilingual-minilm-l12-v2": {"safetensors": ("safetensors", "")},
+    "multilingual-e5-small": {"safetensors": ("safetensors", "")},
+}
+STORED = {"F32": torch.float32, "BF16": torch.bfloat16}
+
+
+def tiny_entry(entry):
+    e = copy.deepcopy(entry)
+    a, size = e["architecture"], e["id"].split("-")[1]
+    if a["model_type"] == "llama":
+        added = max(0, a["vocab_size"] - 32000) if e["family"] == "TinyLlama" else 0
+        a |= TINY_LLAMA[size]
+        a["vocab_size"] += added                     # 32003 rows become 51: never a round number
+        moved = lambda i: i - 32000 + 48 if i >= 32000 else i
+        e["special_ids"] = {k: [moved(i) for i in v] if isinstance(v, list) else moved(v)
+                            for k, v in e["special_ids"].items()}
+    elif a["model_type"] == "openelm":
+        a |= TINY_OPENELM[size] | {"vocab_size": 48}
+    else:
+        multilingual = a["vocab_size"] > 200000
+        a |= TINY_BERT | {"num_hidden_layers": a["num_hidden_layers"] // 4 if
+                          a["num_hidden_layers"] == 12 else 2,
+                          "vocab_size": 110 if e["task"] == "rerank" else 101 if multilingual
+                          else 61}
+    return e
+
+
+def tiny_weights(entry, seed):
+    """As randomize(): unit gain, so that activations stay O(1); norms not all ones."""
+    g = torch.Generator().manual_seed(seed)
+    a, out = entry["architecture"], {}
+    tied = a.get("tie_word_embeddings", a.get("share_input_output_layers", False))
+    for name, shape in model_configs.tensor_shapes(a).items():
+        z = torch.randn(shape, generator=g)
+        if "norm" in name.lower() and name.endswith("weight"):
+            z = 0.5 + torch.rand(shape, generator=g)
+        elif len(shape) == 1:
+            z = 0.2 * z
+        elif "embed" in name:
+            z = z * (2.5 / shape[1] ** 0.5 if tied else 1.0)
+        else:
+            z = z * ({"lm_head": 2.5, "classifier": 5}.get(name.split(".")[0], 1) / shape[1] ** 0.5)
+        out[name] = z.to(STORED[entry["weights"]["dtype"]])
+    buffers = {name: torch.arange(n).reshape(1, n)
+               for name, n in model_configs.buffers(entry).items()}
+    return out, buffers
+
+
+def write_shards(folder, stem, extension, state, save):
+    half, names = len(state) // 2, list(state)
+    map_ = {}
+    for i, part in enumerate((names[:half], names[half:])):
+        file = f"{stem}-{i + 1:05}-of-00002.{extension}"
+        save({n: state[n] for n in part}, f"{folder}/{file}")
+        map_ |= dict.fromkeys(part, file)
+    write_json(f"{folder}/{stem}.{extension}.index.json",
+               {"metadata": {"total_size": sum(t.nbytes for t in state.values())},
+                "weight_map": dict(sorted(map_.items()))})
+
+
+def write_tiny(folder, entry, container, style, state):
+    os.makedirs(folder, exist_ok=True)
+    write_json(f"{folder}/config.json", model_configs.config_json(entry, style=style))
+    for name, value in model_configs.side_files(entry, entry["architecture"].get("hidden_size")).items():
+        write_json(f"{folder}/{name}", value)
+    kind, _, sharded = container.partition("-")
+    def safetensors(part, path):
+        write_tensors(path, part, {"format": "pt"})
+    def pytorch(part, path):
+        torch.save(part, path)
+        wrote(path)
+    stem, extension, save = {"safetensors": ("model", "safetensors", safetensors),
+                             "pytorch": ("pytorch_model", "bin", pytorch)}[kind]
+    if sharded:
+        write_shards(folder, stem, extension, state, save)
+    else:
+        save(state, f"{folder}/{stem}.{extension}")
+
+
+def tiny_formats(entry):
+    if entry["id"] in TINY_FORMATS:
+        return TINY_FORMATS[entry["id"]]
+    sharded = "-sharded" if entry["weights"]["shards"] > 1 else ""
+    return {f + sharded: (f + sharded, "") for f in entry["weights"]["formats"]}
+
+
+def tiny_ids(rng, vocab, n=16):
+    ids = rng.integers(0, vocab, n)
+    ids[5], ids[6] = ids[4], 0                       # a repeated id, and id 0
+    ids[7] = vocab - 1                               # the last row
+    return torch.from_numpy(ids)
+
+
+def load_tiny(cls, folders, state):
+    """The model as transformers reads it, and the same from every container."""
+    models = [cls.from_pretrained(f, dtype=torch.float32, attn_implementation="eager").eval()
+              for f in folders]
+    for m in models:
+        found = m.state_dict()
+        for k, v in state.items():
+            assert torch.equal(found[k], v.float()), k
+        for k, v in models[0].config.to_dict().items():
+            if k.startswith("rope"):
+                assert m.config.to_dict()[k] == v, (k, v)
+    return models[0]
+
+
+def golden_llama(entry, folders, state, rng):
+    model = load_tiny(LlamaForCausalLM, folders, state)
+    assert model.config.rope_parameters["rope_theta"] == entry["architecture"]["rope_theta"]
+    ids = tiny_ids(rng, model.config.vocab_size)
+    last = []
+    hook = model.model.layers[-1].register_forward_hook(
+        lambda m, i, o: last.append(o[0] if isinstance(o, tuple) else o))
+    with torch.no_grad():
+        result = model(ids[None], output_hidden_states=True)
+    hook.remove()
+    hidden = [h[0] for h in result.hidden_states]
+    final, hidden[-1] = hidden[-1], last[0].reshape(len(ids), -1)
+    assert torch.allclose(model.model.norm(hidden[-1]), final, atol=1e-6)
+    return {"ids": ids.to(torch.int32), "final": final, "logits": result.logits[0],
+            **{f"hidden.{i}": h for i, h in enumerate(hidden)}}
+
+
+def golden_openelm(entry, folders, state, rng):
+    ids = tiny_ids(rng, entry["architecture"]["vocab_size"])
+    outs = []
+    for folder in folders:
+        with open(f"{folder}/config.json") as f:
+            config = json.load(f)
+        get = openelm_reference.open_safetensors(folder)
+        assert get.shapes == {k: tuple(v.shape) for k, v in state.items()}
+        outs.append(openelm_reference.forward(config, get, ids.tolist()))
+    for other in outs[1:]:
+        assert all(np.array_equal(other[k], v) for k, v in outs[0].items())
+    # Any tensor, changed by a hundredth, shows.
+    for name in state:
+        out = openelm_reference.forward(
+            config, lambda n: get(n) * (1.01 if n == name else 1.0), ids.tolist())
+        assert np.abs(out["logits"] - outs[0]["logits"]).max() > 1e-3, name
+    return {"ids": ids.to(torch.int32),
+            **{k: torch.from_numpy(v.astype(np.float32)) for k, v in outs[0].items()}}
+
+
+def golden_bert(entry, folders, state, rng):
+    rerank = entry["task"] == "rerank"
+    model = load_tiny(BertForSequenceClassification if rerank else BertModel, folders, state)
+    base = model.bert if rerank else model
+    vocab = model.config.vocab_size
+    ids = torch.from_numpy(rng.integers(0, vocab, 16))
+    types = (torch.arange(16) >= 9).long()
+    with torch.no_grad():
+        result = base(ids[None], token_type_ids=types[None], output_hidden_states=True)
+    golden = {"ids": ids.to(torch.int32), "type_ids": types.to(torch.int32),
+              "pooled": result.pooler_output[0],
+              **{f"hidden.{i}": h[0] for i, h in enumerate(result.hidden_states)}}
+    if rerank:
+        return golden | golden_pairs(entry, folders, model)
+    rows = []
+    for row, n in enumerate((1, 5, 14, 29)):
+        part = torch.from_numpy(rng.integers(0, vocab, n))
+        with torch.no_grad():
+            last = model(part[None]).last_hidden_state
+        rows.append(pool(entry, folders[0], last))
+        golden[f"embed.{row}.ids"] = part.to(torch.int32)
+    return golden | {"embeddings": torch.stack(rows)}
+
+
+def pool(entry, folder, last):
+    """One text's last hidden states (1, n, hidden) through the folder's modules."""
+    features = {"token_embeddings": last, "attention_mask": torch.ones(last.shape[:2]).long()}
+    if not os.path.exists(f"{folder}/modules.json"):   # our choice for a plain BertModel
+        assert entry["pooling"] == "mean" and entry["normalize"]
+        return torch.nn.functional.normalize(last[0].mean(0), dim=0)
+    from sentence_transformers.sentence_transformer import modules as st
+    with open(f"{folder}/modules.json") as f:
+        kinds = [m["type"].split(".")[-1] for m in json.load(f)]
+    assert kinds[:2] == ["Transformer", "Pooling"] and len(kinds) == 2 + entry["normalize"]
+    for module in [st.Pooling.load(f"{folder}/1_Pooling")] + [st.Normalize()] * (len(kinds) - 2):
+        features = module(features)
+    return features["sentence_embedding"][0]
+
+
+PAIRS = [("the cat and the dog", "a small cat in the house"), ("red fish", "The sea is blue."),
+         ("where is the old bridge?", "by the river, at the city gate; 12 birds walk on the road"),
+         ("x", ""), ("water", "water"),
+         ("the sun and the moon in the sea at night by the old house on the hill and the tree",
+          "the stone and the water and the fire in the small red book of the dog and the cat")]
+
+
+def golden_pairs(entry, folders, model):
+    from sentence_transformers import CrossEncoder
+    tok = None
+    for folder in folders:
+        tok = make_wordpiece(folder, model.config.vocab_size)
+    most = model.config.max_position_embeddings
+    tok.enable_truncation(most, strategy="longest_first")
+    encoded = [tok.encode(*p) for p in PAIRS]
+    assert max(len(e.ids) for e in encoded) == most, "no pair is long enough to be cut"
+    logits = []
+    with torch.no_grad():
+        for e in encoded:
+            logits.append(model(torch.tensor([e.ids]), token_type_ids=torch.tensor([e.type_ids]))
+                          .logits[0, 0])
+    logits = torch.stack(logits)
+    activations = {}
+    for folder in folders:                           # what sentence-transformers makes of the folder
+        ce = CrossEncoder(folder, max_length=most, device="cpu")
+        scores = torch.from_numpy(ce.predict(PAIRS))
+        kind = type(ce.activation_fn).__name__.lower()
+        expected = torch.sigmoid(logits) if kind == "sigmoid" else logits
+        assert kind in ("sigmoid", "identity") and torch.allclose(scores, expected, atol=1e-5), kind
+        activations[os.path.basename(folder)] = kind
+    write_lines(f"{os.path.dirname(folders[0])}/pairs.jsonl",
+                [{"query": q, "text": t, "ids": e.ids, "type_ids": e.type_ids}
+                 for (q, t), e in zip(PAIRS, encoded)])
+    entry["activations"] = activations
+    return {"pair_logits": logits, "pair_sigmoid": torch.sigmoid(logits.double()).float()}
+
+
+def catalogue(args):
+    index, total = {}, 0
+    for i, full in enumerate(model_configs.load_catalogue()["models"]):
+        entry = tiny_entry(full)
+        root = f"{args.out}/{entry['id']}"
+        state, buffers = tiny_weights(entry, 1000 + i)
+        formats = tiny_formats(entry)
+        for sub, (container, style) in formats.items():
+            write_tiny(f"{root}/{sub}", entry, container, style, state | buffers)
+        make = {"llama": golden_llama, "openelm": golden_openelm,
+                "bert": golden_bert}[entry["architecture"]["model_type"]]
+        golden = make(entry, [f"{root}/{sub}" for sub in formats], state,
+                      np.random.default_rng(1000 + i))
+        write_tensors(f"{root}/golden.safetensors", golden)
+        index[entry["id"]] = {"folder": entry["id"], "formats": list(formats)}
+        if "activations" in entry:
+            index[entry["id"]]["activations"] = entry["activations"]
+        size = sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(root) for f in fs)
+        total += size
+        shown = {k: f"{v.std():.2f}" for k, v in golden.items()
+                 if v.is_floating_point() and (k.startswith("hidden") or k.endswith("logits"))}
+        print(f"  {entry['id']}: {size} bytes; std {shown}")
+        assert size < 180_000, size
+    with open(f"{args.out}/index.json", "w") as f:
+        f.write("{\n" + ",\n".join(f' "{k}": {json.dumps(v)}' for k, v in index.items()) + "\n}\n")
+    print(f"  {len(index)} models, {total} bytes")
+
+
+def openelm(args):
+    """Qwen3's layer is OpenELM's with parts unfused: mixed sizes of layers give the same numbers."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3DecoderLayer
+    a = dict(model_type="openelm", model_dim=40, head_dim=8, num_transformer_layers=4,
+             vocab_size=50, qkv_multipliers=[0.5, 1.0], ffn_multipliers=[0.5, 4.0],
+             num_gqa_groups=4, ffn_dim_divisor=8, rope_freq_constant=10000)
+    sizes = model_configs.openelm_layer_sizes(a)
+    def config(q, kv, ffn):
+        return Qwen3Config(
+            hidden_size=a["model_dim"], head_dim=a["head_dim"], num_attention_heads=q,
+            num_key_value_heads=kv, intermediate_size=ffn, num_hidden_layers=len(sizes),
+            vocab_size=a["vocab_size"], rms_norm_eps=openelm_reference.RMS_EPSILON,
+            tie_word_embeddings=True, attn_implementation="eager",
+            rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    model = Qwen3ForCausalLM(config(*sizes[0]))
+    for i, s in enumerate(sizes):
+        model.model.layers[i] = Qwen3DecoderLayer(config(*s), i)
+    randomize(model, 7, tied=True).double()
+    state = {k: v.numpy() for k, v in model.state_dict().items()}
+    ours = {"transformer.token_embeddings.weight": state["model.embed_tokens.weight"],
+            "transformer.norm.weight": state["model.norm.weight"]}
+    for i in range(len(sizes)):
+        old, new = f"model.layers.{i}.", f"transformer.layers.{i}."
+        attn = [state[f"{old}self_attn.{p}_proj.weight"] for p in "qkv"]
+        mlp = [state[f"{old}mlp.{p}_proj.weight"] for p in ("gate", "up")]
+        ours |= {new + "attn_norm.weight": state[old + "input_layernorm.weight"],
+                 new + "attn.qkv_proj.weight": np.concatenate(attn),
+                 new + "attn.q_norm.weight": state[old + "self_attn.q_norm.weight"],
+                 new + "attn.k_norm.weight": state[old + "self_attn.k_norm.weight"],
+                 new + "attn.out_proj.weight": state[old + "self_attn.o_proj.weight"],
+                 new + "ffn_norm.weight": state[old + "post_attention_layernorm.weight"],
+                 new + "ffn.proj_1.weight": np.concatenate(mlp),
+                 new + "ffn.proj_2.weight": state[old + "mlp.down_proj.weight"]}
+    assert {k: v.shape for k, v in ours.items()} == model_configs.openelm_tensors(a)
+    ids = tiny_ids(np.random.default_rng(7), a["vocab_size"], 40)
+    with torch.no_grad():
+        theirs = model(ids[None], output_hidden_states=True)
+    found = openelm_reference.forward(a, ours.get, ids.tolist())
+    worst = max(np.abs(found[f"hidden.{i}"] - theirs.hidden_states[i][0].numpy()).max()
+                for i in range(len(sizes)))
+    logits = np.abs(found["logits"] - theirs.logits[0].numpy()).max()
+    print(f"layers {sizes}: hidden states within {worst:.1e} of Qwen3's, logits {logits:.1e}")
+    assert worst < 1e-5 and logits < 1e-5            # its rotary angles are float32
 
 
 # ---------------------------------------------------------------- real weights: SmolLM2
@@ -707,6 +1054,10 @@ def main():
     v.add_argument("--full", action="store_true", help="wider shapes; not for the repository")
     v.add_argument("--out", default=MODELS)
     v.set_defaults(run=tiny)
+    v = verbs.add_parser("catalogue")
+    v.add_argument("--out", default=MODELS)
+    v.set_defaults(run=catalogue)
+    verbs.add_parser("openelm").set_defaults(run=openelm)
     v = verbs.add_parser("smollm2")
     v.add_argument("--gguf", required=True, help="SmolLM2-135M-Instruct.Q4_1.gguf")
     v.add_argument("--text", required=True, help="wiki.test.raw")
