@@ -184,33 +184,59 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* weights, const float* va
   return most / kMostWeight;
 }
 
+// kSlices x 16 dimensions from d on.
+template <size_t kQueries, size_t kSlices>
+HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t head_dim, size_t d,
+                              size_t count, const float* inverse, const float* steps, size_t blocks,
+                              const AttentionScratch& scratch) {
+  const size_t pair_bytes = (head_dim + 15) / 16 * 32;
+  F16 mixed[kQueries][kSlices];
+  for (auto& row : mixed) {
+    for (F16& m : row) m = Set(0.0f);
+  }
+  for (size_t b = 0; b < blocks; ++b) {
+    const size_t begin = b * kValueBlock, end = std::min(count, begin + kValueBlock);
+    const uint8_t* pair = kv.values + begin / 2 * pair_bytes + d * 2;
+    I16 sum[kQueries][kSlices];
+    for (auto& row : sum) {
+      for (I16& s : row) s = SetI(0);
+    }
+    for (size_t i = begin; i < end; i += 2, pair += pair_bytes) {
+      Pairs v[kSlices];
+      for (size_t s = 0; s < kSlices; ++s) v[s] = LoadPairs(pair + s * 32);
+      for (size_t t = 0; t < kQueries; ++t) {
+        int32_t two;
+        std::memcpy(&two, scratch.weights + t * scratch.stride + i, 4);
+        for (size_t s = 0; s < kSlices; ++s) sum[t][s] = DotPairs(sum[t][s], v[s], two);
+      }
+    }
+    for (size_t t = 0; t < kQueries; ++t) {
+      const F16 step = Set(steps[t * blocks + b]);
+      for (size_t s = 0; s < kSlices; ++s)
+        mixed[t][s] = Add(mixed[t][s], Mul(ToFloat(sum[t][s]), step));
+    }
+  }
+  for (size_t t = 0; t < kQueries; ++t) {
+    for (size_t s = 0; s < kSlices; ++s) {
+      const size_t at = d + s * 16;
+      StoreFirst(Mul(mixed[t][s], Set(inverse[t])), queries[t].out + at, head_dim - at);
+    }
+  }
+}
+
 template <size_t kQueries>
 HWY_INLINE void Int8Mix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
                         const float* inverse, const float* steps, size_t blocks,
                         const AttentionScratch& scratch) {
-  const size_t pair_bytes = (head_dim + 15) / 16 * 32;
-  for (size_t d = 0; d < head_dim; d += 16) {
-    F16 mixed[kQueries];
-    for (size_t t = 0; t < kQueries; ++t) mixed[t] = Set(0.0f);
-    for (size_t b = 0; b < blocks; ++b) {
-      const size_t begin = b * kValueBlock, end = std::min(count, begin + kValueBlock);
-      const uint8_t* pair = kv.values + begin / 2 * pair_bytes + d * 2;
-      I16 sum[kQueries];
-      for (size_t t = 0; t < kQueries; ++t) sum[t] = SetI(0);
-      for (size_t i = begin; i < end; i += 2, pair += pair_bytes) {
-        const Pairs v = LoadPairs(pair);
-        for (size_t t = 0; t < kQueries; ++t) {
-          int32_t two;
-          std::memcpy(&two, scratch.weights + t * scratch.stride + i, 4);
-          sum[t] = DotPairs(sum[t], v, two);
-        }
-      }
-      for (size_t t = 0; t < kQueries; ++t)
-        mixed[t] = Add(mixed[t], Mul(ToFloat(sum[t]), Set(steps[t * blocks + b])));
-    }
-    for (size_t t = 0; t < kQueries; ++t)
-      StoreFirst(Mul(mixed[t], Set(inverse[t])), queries[t].out + d, head_dim - d);
-  }
+  // As many sums side by side as the registers hold.
+  constexpr size_t kSums = kParts == 1 ? 24 : kParts == 2 ? 4 : 2;
+  constexpr size_t kSlices = kSums / kQueries >= 4 ? 4 : kSums / kQueries >= 2 ? 2 : 1;
+  size_t d = 0;
+  for (; d + kSlices * 16 <= head_dim; d += kSlices * 16)
+    Int8MixSlices<kQueries, kSlices>(kv, queries, head_dim, d, count, inverse, steps, blocks,
+                                     scratch);
+  for (; d < head_dim; d += 16)
+    Int8MixSlices<kQueries, 1>(kv, queries, head_dim, d, count, inverse, steps, blocks, scratch);
 }
 
 template <size_t kQueries>

@@ -197,6 +197,7 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
       sum[t] = kFourBits ? SetI(0) : StartCodes8(x.quantized->sums(token + t)[g]);
     }
     for (size_t b = 0; b < blocks; ++b, panel += 64) {
+      if constexpr (kTokens == 1) __builtin_prefetch(panel + kPrefetchBytes);
       const Codes w = LoadCodes(panel);
       if constexpr (kFourBits) {
         const Codes low = LowNibbles(w), high = HighNibbles(w);
