@@ -16,7 +16,8 @@ namespace {
 
 struct Flags {
   std::string model, system;
-  size_t max_tokens = 0, context = 0;
+  int64_t max_tokens = 0;
+  size_t context = 0;
   SamplingFlags sampling;
 };
 
@@ -47,6 +48,16 @@ class LineReader {
     el_set(edit_, EL_EDITOR, "emacs");
     el_set(edit_, EL_HIST, history, history_);
     el_set(edit_, EL_SIGNAL, 1);
+    // While a line is edited Ctrl-C is a key: it drops the line.
+    el_set(edit_, EL_SETTY, "-d", "-isig", nullptr);
+    el_set(
+        edit_, EL_ADDFN, "drop-line", "Drop the line", +[](EditLine* edit, int) -> unsigned char {
+          const LineInfo* line = el_line(edit);
+          dropped_ = true;
+          was_empty_ = line->lastchar == line->buffer;
+          return CC_NEWLINE;
+        });
+    el_set(edit_, EL_BIND, "^C", "drop-line", nullptr);
     el_source(edit_, nullptr);
   }
   ~LineReader() {
@@ -67,7 +78,12 @@ class LineReader {
     }
     std::snprintf(prompt_, sizeof prompt_, "%s", prompt);
     int count = 0;
+    dropped_ = false;
     const char* text = el_gets(edit_, &count);
+    if (dropped_) {
+      Print(was_empty_ ? "\nCtrl-D or /exit leaves\n" : "\n");
+      return "";
+    }
     if (text == nullptr || count <= 0) return std::nullopt;
     line.assign(text, static_cast<size_t>(count));
     while (!line.empty() && line.back() == '\n') line.pop_back();
@@ -78,6 +94,7 @@ class LineReader {
 
  private:
   static inline char prompt_[16];
+  static inline bool dropped_ = false, was_empty_ = false;
   EditLine* edit_ = nullptr;
   History* history_ = nullptr;
   std::string path_;
@@ -273,15 +290,16 @@ class Chat {
   const Engine& engine_;
   Session session_;
   SamplingOptions sampling_;
-  size_t max_tokens_ = flags_.max_tokens;
+  size_t max_tokens_ = MostTokens(flags_.max_tokens);
   std::vector<ChatMessage> messages_;
   LineReader reader_;
 };
 
 Result<int> Run(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
-  if (!engine->chat_template()) return std::unexpected(engine->chat_template().error());
   DUNNOCK_TRY(Session session, Session::Create(*engine, flags.context));
+  DUNNOCK_TRY_STATUS(engine->tokenizer());
+  DUNNOCK_TRY_STATUS(engine->chat_template());
   return Chat(common, flags, *engine, std::move(session)).Run();
 }
 
@@ -293,7 +311,7 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of an answer; 0: until the context is full")
+                   "Most tokens of an answer; 0 or -1: until the context is full")
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   flags->sampling.Add(*verb);

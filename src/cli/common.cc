@@ -1,13 +1,14 @@
 #include "cli/common.h"
 
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
 #include "base/str.h"
@@ -15,6 +16,21 @@
 #include "kernels/target.h"
 
 namespace dunnock::cli {
+
+// Not CLI11's envname: that reads the variable for every verb, so that one not even called would
+// overrule a flag.
+void Common::ReadEnvironment() {
+  if (const char* folder = std::getenv("DUNNOCK_CACHE"); folder != nullptr && cache_dir.empty())
+    cache_dir = folder;
+  const char* count = std::getenv("DUNNOCK_THREADS");
+  if (count == nullptr || *count == 0 || threads != 0) return;
+  const char* const end = count + std::strlen(count);
+  const auto [stop, error] = std::from_chars(count, end, threads);
+  if (error != std::errc() || stop != end || threads < 1 || threads > 256) {
+    throw CLI::ValidationError(Str("DUNNOCK_THREADS is \"", std::string_view(count),
+                                   "\": expected a number from 1 to 256"));
+  }
+}
 
 HubOptions Common::hub() const {
   HubOptions options = HubOptions::FromEnvironment();
@@ -26,14 +42,12 @@ HubOptions Common::hub() const {
 
 void AddCommonFlags(CLI::App& verb, Common& common) {
   verb.add_option("-t,--threads", common.threads,
-                  "Threads to compute with (default: physical cores)")
-      ->envname("DUNNOCK_THREADS")
+                  "Threads to compute with (default: $DUNNOCK_THREADS, or physical cores)")
       ->check(CLI::Range(1, 256));
   verb.add_flag("-q,--quiet", common.quiet, "No progress and no messages but errors");
   verb.add_flag("--offline", common.offline, "Open no network connection");
   verb.add_option("--cache-dir", common.cache_dir,
-                  "Where models are kept (default: the Hugging Face cache)")
-      ->envname("DUNNOCK_CACHE")
+                  "Where models are kept (default: $DUNNOCK_CACHE, or the Hugging Face cache)")
       ->type_name("DIR");
   verb.add_flag("--json", common.json, "Print one JSON object");
 }
@@ -45,6 +59,9 @@ void AddComputeFlags(CLI::App& verb, Common& common) {
       ->capture_default_str();
   verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")
       ->type_name("TARGET");
+  verb.add_option("--kv-cache", common.kv_cache,
+                  "Keys and values in f32, f16 or int8 (default: int8, f32 with --compute f32)")
+      ->check(CLI::IsMember({"f32", "f16", "int8"}));
 }
 
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
@@ -62,6 +79,11 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
   EngineOptions options;
   DUNNOCK_TRY(FileSet files, OpenModel(common, name, &options.fallback_template));
   options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
+  if (!common.kv_cache.empty()) {
+    options.kv_cache = common.kv_cache == "f32"   ? KvEncoding::kF32
+                       : common.kv_cache == "f16" ? KvEncoding::kF16
+                                                  : KvEncoding::kInt8;
+  }
   options.threads = common.threads;
   options.progress = ProgressLine(common);
   auto engine = Engine::Load(std::move(files), options);
@@ -70,8 +92,9 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
   return engine;
 }
 
-Result<FileSet> OpenSideFiles(const Common& common, const std::string& name) {
-  DUNNOCK_TRY(FileSet files, OpenModel(common, name));
+Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
+                              std::string* template_fallback) {
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, template_fallback));
   for (const auto& [file, blob] : files) {
     if (!file.ends_with(".gguf")) continue;
     DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));
@@ -156,9 +179,19 @@ const Colours& StdoutColours() {
 
 void PrintJson(const OrderedJson& json) { Print(DumpJson(json) + "\n"); }
 
+namespace {
+int output_error = 0;  // errno of the first failed write to stdout
+}
+
 void Print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if ((std::fflush(stdout) != 0 || !written) && output_error == 0) output_error = errno;
+}
+
+Status FinishOutput() {
+  if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+  if (output_error == 0) return {};
+  return Fail(ErrorCode::kIo, Str("standard output: cannot write: ", std::strerror(output_error)));
 }
 
 void Note(const Common& common, std::string_view text) {
@@ -187,9 +220,9 @@ CancelScope::CancelScope() {
   action.sa_handler = [](int) {
     if (flag().exchange(true)) _exit(130);
   };
-  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGINT, &action, &before_);
 }
-CancelScope::~CancelScope() { signal(SIGINT, SIG_DFL); }
+CancelScope::~CancelScope() { sigaction(SIGINT, &before_, nullptr); }
 
 void SamplingFlags::Add(CLI::App& verb) {
   const std::string group = "Sampling (default: what the model's generation config says)";
@@ -223,9 +256,10 @@ SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   if (repeat_penalty) base.repetition_penalty = *repeat_penalty;
   if (frequency_penalty) base.frequency_penalty = *frequency_penalty;
   if (presence_penalty) base.presence_penalty = *presence_penalty;
+  const bool given = seed && *seed != UINT64_MAX;  // -1, as llama.cpp has it: any
   base.seed =
-      seed ? *seed
-           : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+      given ? *seed
+            : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   return base;
 }
 

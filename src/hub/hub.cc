@@ -94,9 +94,11 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   if (!options.revision.empty()) revision = options.revision;
   const CatalogueEntry* entry = FindInCatalogue(plain);
   if (entry == nullptr && !IsRepoName(plain)) {
+    const auto meant = ClosestInCatalogue(plain);
     return Fail(ErrorCode::kNotFound, Str("\"", name,
                                           "\" is neither a file or folder, nor a model that "
-                                          "`dunnock list` shows, nor a repository \"org/name\""));
+                                          "`dunnock list` shows, nor a repository \"org/name\"",
+                                          meant ? Str(": did you mean \"", *meant, "\"?") : ""));
   }
   const std::string repo = entry != nullptr ? entry->repo : plain;
   if (revision.empty() && entry != nullptr) revision = entry->revision;

