@@ -102,6 +102,19 @@ Result<int> List(const Common& common, bool only_cached) {
   return 0;
 }
 
+// A small file of the model as the engine sees it: a GGUF's tokenizer.json, say.
+Result<int> ShowFile(const Common& common, const std::string& name, const std::string& file) {
+  DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, name));
+  const auto it = files.find(file);
+  if (it == files.end()) {
+    std::string known;
+    for (const auto& [other, blob] : files) known += (known.empty() ? "" : ", ") + other;
+    return Fail(ErrorCode::kNotFound, Str(name, " has no file \"", file, "\", but ", known));
+  }
+  Print(it->second.text());
+  return 0;
+}
+
 Result<int> Show(const Common& common, const std::string& name) {
   const CatalogueEntry* entry = FindInCatalogue(name);
   HubOptions offline = common.hub();
@@ -192,10 +205,15 @@ void AddList(CLI::App& program, Common& common, Action* action) {
 
 void AddShow(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("show", "Show everything about a model");
-  auto model = std::make_shared<std::string>();
+  auto model = std::make_shared<std::string>(), file = std::make_shared<std::string>();
   verb->add_option("MODEL,-m,--model", *model, "The model")->required();
+  verb->add_option("--file", *file, "Print this file of the model, such as tokenizer.json");
   AddCommonFlags(*verb, common);
-  verb->callback([=, &common] { *action = [=, &common] { return Show(common, *model); }; });
+  verb->callback([=, &common] {
+    *action = [=, &common] {
+      return file->empty() ? Show(common, *model) : ShowFile(common, *model, *file);
+    };
+  });
 }
 
 }  // namespace dunnock::cli

@@ -91,14 +91,27 @@ TEST(Tokenizer, TinyOnesGiveTheIdsOfTheReference) {
   EXPECT_GT(cases, 700u);
 }
 
-const char* Models() { return std::getenv("DUNNOCK_TEST_MODELS"); }
+std::filesystem::path RealFolder(std::string_view name) {
+  const char* models = std::getenv("DUNNOCK_TEST_MODELS");
+  return models == nullptr ? "" : std::filesystem::path(models) / name;
+}
+
+// Skips what nothing fetches by itself (scripts/run_tests), and the rest if the tests run offline
+// on purpose; else a tokenizer that is missing is a failure.
+#define REAL_TOKENIZER(name)                                                                  \
+  if (!std::filesystem::exists(RealFolder(name))) {                                           \
+    const std::string_view wanted = name;                                                     \
+    if (wanted == "llama2" || wanted == "xlmr" || std::getenv("DUNNOCK_TEST_OFFLINE"))        \
+      GTEST_SKIP() << "$DUNNOCK_TEST_MODELS/" << wanted << " is missing";                     \
+    FAIL() << "$DUNNOCK_TEST_MODELS/" << wanted << " is missing: `make test` puts it there, " \
+           << "DUNNOCK_TEST_OFFLINE=1 skips the test";                                        \
+  }
 
 class RealTokenizer : public testing::TestWithParam<const char*> {};
 
 TEST_P(RealTokenizer, GivesTheIdsOfTheReference) {
-  if (Models() == nullptr)
-    GTEST_SKIP() << "DUNNOCK_TEST_MODELS is not set: " << GetParam() << " is not tested";
-  const Tokenizer tokenizer = Load(std::filesystem::path(Models()) / GetParam());
+  REAL_TOKENIZER(GetParam());
+  const Tokenizer tokenizer = Load(RealFolder(GetParam()));
   const std::string cases = Str("tests/cases/tokenizer_", std::string_view(GetParam()), ".jsonl");
   EXPECT_EQ(CheckCases(tokenizer, std::filesystem::path(DUNNOCK_SOURCE_DIR) / cases), 75u);
 }
@@ -111,14 +124,14 @@ struct Published {
 };
 
 void CheckPublished(const char* name, const std::vector<Published>& published) {
-  const Tokenizer tokenizer = Load(std::filesystem::path(Models()) / name);
+  const Tokenizer tokenizer = Load(RealFolder(name));
   for (const auto& [text, ids] : published) {
     EXPECT_EQ(tokenizer.Encode(text, {.parse_special = true}), ids) << name << ": " << text;
   }
 }
 
-TEST(RealTokenizer, GivesPublishedIds) {
-  if (Models() == nullptr) GTEST_SKIP() << "DUNNOCK_TEST_MODELS is not set";
+TEST(RealTokenizer, GivesPublishedIdsOfSmolLM2) {
+  REAL_TOKENIZER("smollm2");
   CheckPublished("smollm2",
                  {{"Hello, we can use", {19556, 28, 392, 416, 722}},
                   {"The capital of France is", {504, 3575, 282, 4649, 314}},
@@ -129,6 +142,10 @@ TEST(RealTokenizer, GivesPublishedIds) {
                   {"You are a helpful AI assistant named SmolLM, trained by Hugging Face",
                    {2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407,
                     19712, 8182}}});
+}
+
+TEST(RealTokenizer, GivesPublishedIdsOfLlama2) {
+  REAL_TOKENIZER("llama2");
   CheckPublished(
       "llama2",
       {{"\n", {1, 29871, 13}},
@@ -144,6 +161,10 @@ TEST(RealTokenizer, GivesPublishedIds) {
         {1,     529,   29989, 5205,  29989, 29958, 13,    3492,  526, 263,   8444,  20255, 29889,
          2,     29871, 13,    29966, 29989, 1792,  29989, 29958, 13,  5618,  338,   29871, 29906,
          29974, 29906, 29973, 2,     29871, 13,    29966, 29989, 465, 22137, 29989, 29958, 13}}});
+}
+
+TEST(RealTokenizer, GivesPublishedIdsOfXlmR) {
+  REAL_TOKENIZER("xlmr");
   CheckPublished("xlmr", {{"How are you doing?", {0, 11249, 621, 398, 20594, 32, 2}},
                           {"You should've done this", {0, 2583, 5608, 25, 272, 16940, 903, 2}},
                           {"The company was founded in 2016.",
