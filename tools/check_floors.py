@@ -16,12 +16,14 @@ FLOORS = {
     "tensor": {"base"},
     "io": {"base"},
     "checkpoint": {"tensor", "base"},
+    "bundle": {"checkpoint", "tensor", "base"},
     "text": {"base"},
     "kernels": {"tensor", "base"},
     "hub": {"io", "base"},
     "models": {"kernels", "checkpoint", "tensor", "base"},
-    "runtime": {"models", "kernels", "checkpoint", "text", "tensor", "base"},
-    "cli": {"hub", "runtime", "models", "kernels", "checkpoint", "text", "io", "tensor", "base"},
+    "runtime": {"models", "kernels", "checkpoint", "bundle", "text", "tensor", "base"},
+    "pipeline": {"runtime", "models", "kernels", "checkpoint", "bundle", "text", "hub", "io", "tensor", "base"},
+    "cli": {"hub", "pipeline", "runtime", "models", "kernels", "checkpoint", "bundle", "text", "io", "tensor", "base"},
 }
 # Tests may read files of the checkout whatever their floor.
 TEST_MAY = {"io", "base"}

@@ -53,6 +53,11 @@ HWY_INLINE F16 Gelu(const F16& x) {
   return Add(half, Mul(half, Erf(Mul(x, Set(0.707106781f)))));
 }
 
+// Absolute error below 2e-7; relative precision near 0 is not needed where this is used.
+HWY_INLINE F16 Tanh(const F16& x) {
+  return Sub(Set(1.0f), Div(Set(2.0f), Add(Set(1.0f), Exp(Add(x, x)))));
+}
+
 HWY_INLINE F16 Silu(const F16& x) { return Div(x, Add(Set(1.0f), Exp(Neg(x)))); }
 
 }  // namespace dunnock::HWY_NAMESPACE

@@ -16,7 +16,7 @@
 #define DUNNOCK_MATMUL_ONCE
 namespace dunnock {
 
-enum class Epilogue { kStore, kAdd, kGelu };
+enum class Epilogue { kStore, kAdd, kGelu, kTanh };
 
 }  // namespace dunnock
 #endif
@@ -35,6 +35,7 @@ HWY_INLINE void StoreTile(const Rows& out, size_t p, size_t token, const Tile<kT
     F16 value = tile.value[t];
     if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
     if (epilogue == Epilogue::kGelu) value = Gelu(value);
+    if (epilogue == Epilogue::kTanh) value = Tanh(value);
     StoreFirst(value, to, valid);
   }
 }
@@ -170,6 +171,10 @@ void MatMulAdd(Rows out, ConstRows x, const Weight& weight) {
 
 void GeluMatMul(Rows out, ConstRows x, const Weight& weight) {
   Project({{out, weight}}, x, Epilogue::kGelu);
+}
+
+void TanhMatMul(Rows out, ConstRows x, const Weight& weight) {
+  Project({{out, weight}}, x, Epilogue::kTanh);
 }
 
 void SwiGluMatMul(Rows out, ConstRows x, const Weight& gate, const Weight& up) {

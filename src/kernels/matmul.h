@@ -33,4 +33,7 @@ void SwiGluMatMul(Rows out, ConstRows x, const Weight& gate, const Weight& up);
 // out = gelu(x * weight^T + bias), gelu(x) = x * (1 + erf(x / sqrt 2)) / 2.
 void GeluMatMul(Rows out, ConstRows x, const Weight& weight);
 
+// out = tanh(x * weight^T + bias).
+void TanhMatMul(Rows out, ConstRows x, const Weight& weight);
+
 }  // namespace dunnock

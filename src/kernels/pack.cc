@@ -64,25 +64,127 @@ uint8_t GetCode(const uint8_t* at, bool four_bits, size_t row, size_t k) {
   return k % 8 < 4 ? both & 15 : both >> 4;
 }
 
-void PackRotatedRow(Weight& weight, const Storage& panels, const Storage& scales, size_t row,
+// Rounds to the nearest whole number and clamps; NaN becomes `least`. Adding 1.5 * 2^23 leaves no
+// bits for a fraction: unlike nearbyint, this compiles to vector code everywhere.
+inline float RoundAndClamp(float value, float least, float most) {
+  constexpr float kNoFraction = 12582912.0f;
+  const float above = value > least ? value : least;
+  const float kept = above < most ? above : most;
+  return (kept + kNoFraction) - kNoFraction;
+}
+
+// Sums in 16 chains, which become lanes, and in one fixed order at the end.
+template <typename Term>
+float SumOf(size_t size, const Term& term) {
+  float chains[16] = {};
+  size_t k = 0;
+  for (; k + 16 <= size; k += 16) {
+    for (size_t i = 0; i < 16; ++i) chains[i] += term(k + i);
+  }
+  for (; k < size; ++k) chains[k % 16] += term(k);
+  float sum = 0.0f;
+  for (const float chain : chains) sum += chain;
+  return sum;
+}
+
+float LargestMagnitude(std::span<const float> values) {
+  float largest = 0.0f;
+  for (const float v : values) largest = std::max(largest, std::fabs(v));
+  return largest;
+}
+
+// Four bits are too few to spend on the largest value: of scales between half and all of what
+// would reach it, the one with the least squared error; then the least squares for its codes.
+float BestInt4Scale(std::span<const float> values) {
+  const float most = LargestMagnitude(values) / 7.5f;
+  if (!(most > 0.0f)) return 0.0f;
+  constexpr int kCandidates = 20;
+  float best = most, least_error = INFINITY;
+  for (int i = 0; i < kCandidates; ++i) {
+    const float scale = most * (0.5f + 0.5f * static_cast<float>(i + 1) / kCandidates);
+    const float inverse = 1.0f / scale;
+    const float error = SumOf(values.size(), [&](size_t k) {
+      const float d = values[k] - scale * RoundAndClamp(values[k] * inverse, -8.0f, 7.0f);
+      return d * d;
+    });
+    if (error < least_error) {
+      least_error = error;
+      best = scale;
+    }
+  }
+  const float inverse = 1.0f / best;
+  const auto code = [&](size_t k) { return RoundAndClamp(values[k] * inverse, -8.0f, 7.0f); };
+  const float products = SumOf(values.size(), [&](size_t k) { return values[k] * code(k); });
+  const float squares = SumOf(values.size(), [&](size_t k) { return code(k) * code(k); });
+  return products > 0.0f && squares > 0.0f ? products / squares : best;
+}
+
+void PackRotatedRow(const Weight& weight, const Storage& panels, const Storage& scales, size_t row,
                     std::span<float> values) {
   const bool four_bits = weight.encoding == WeightEncoding::kInt4;
-  const float most = four_bits ? 7.0f : 127.0f;
   Rotate(values.data(), values.size(), weight.rotation);
-  float largest = 0.0f;
-  for (float& v : values) {
-    v /= static_cast<float>(weight.rotation);  // two rotations multiply by the block
-    largest = std::max(largest, std::fabs(v));
-  }
-  const float scale = largest / most;
+  // Two rotations multiply by the block.
+  for (float& v : values) v /= static_cast<float>(weight.rotation);
+  const float scale = four_bits ? BestInt4Scale(values) : LargestMagnitude(values) / 127.0f;
   Put(scales.bytes + row * sizeof(float), scale);
   uint8_t* const panel = panels.bytes + row / kPanelRows * weight.panel_bytes;
+  const float least = four_bits ? -8.0f : -127.0f, most = four_bits ? 7.0f : 127.0f;
   for (size_t k = 0; k < values.size(); ++k) {
-    const float code = scale > 0.0f ? std::nearbyint(values[k] / scale) : 0.0f;
-    const float kept = std::clamp(code, -most, most);
+    const float code = scale > 0.0f ? RoundAndClamp(values[k] / scale, least, most) : 0.0f;
     PutCode(panel, four_bits, row % kPanelRows, k,
-            static_cast<uint8_t>(static_cast<int>(kept) + (four_bits ? 8 : 128)));
+            static_cast<uint8_t>(static_cast<int>(code) + (four_bits ? 8 : 128)));
   }
+}
+
+float NearestFloat16(float value) { return Float16ToFloat(FloatToFloat16(value)); }
+
+// value ~ scale * code + minimum with codes 0..15: of several narrower ranges the one with the
+// least squared error, each with the least squares for its codes. Scale and minimum are float16.
+void RoundGroup(std::span<const float> values, uint8_t* codes, float* scale, float* minimum) {
+  const auto [low_at, high_at] = std::minmax_element(values.begin(), values.end());
+  const float low = std::min(*low_at, 0.0f), high = std::max(*high_at, 0.0f);
+  const float n = static_cast<float>(values.size());
+  *scale = *minimum = 0.0f;
+  std::fill_n(codes, values.size(), uint8_t{0});
+  if (!(high > low)) return;
+  const auto code_of = [&](size_t k, float s, float m) {
+    return RoundAndClamp((values[k] - m) / s, 0.0f, 15.0f);
+  };
+  float least_error = INFINITY;
+  constexpr int kCandidates = 12;
+  for (int i = 0; i < kCandidates; ++i) {
+    const float kept = 1.0f - 0.03f * static_cast<float>(i);
+    float s = (high - low) * kept / 15.0f;
+    float m = (high + low) / 2.0f - 7.5f * s;
+    float sum_c = 0, sum_cc = 0, sum_v = 0, sum_vc = 0;
+    for (size_t k = 0; k < values.size(); ++k) {
+      const float c = code_of(k, s, m);
+      sum_c += c;
+      sum_cc += c * c;
+      sum_v += values[k];
+      sum_vc += values[k] * c;
+    }
+    const float spread = n * sum_cc - sum_c * sum_c;
+    if (spread > 0.0f) {
+      s = (n * sum_vc - sum_c * sum_v) / spread;
+      m = (sum_v - s * sum_c) / n;
+    }
+    s = NearestFloat16(s);
+    m = NearestFloat16(m);
+    if (!(s > 0.0f)) continue;
+    const float error = SumOf(values.size(), [&](size_t k) {
+      const float d = values[k] - (s * code_of(k, s, m) + m);
+      return d * d;
+    });
+    if (error < least_error) {
+      least_error = error;
+      *scale = s;
+      *minimum = m;
+    }
+  }
+  if (!(*scale > 0.0f)) return;
+  for (size_t k = 0; k < values.size(); ++k)
+    codes[k] = static_cast<uint8_t>(code_of(k, *scale, *minimum));
 }
 
 }  // namespace
@@ -91,12 +193,10 @@ Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowRead
   DUNNOCK_CHECK(rows > 0 && cols > 0);
   Weight weight{
       .encoding = encoding, .rows = rows, .cols = cols, .panels = {}, .scales = {}, .bias = {}};
-  const bool rotated = encoding == WeightEncoding::kInt8 || encoding == WeightEncoding::kInt4;
+  DUNNOCK_CHECK(!weight.is_grouped());
+  const bool rotated = weight.has_row_scales();
   weight.rotation = rotated ? RotationBlock(cols) : 1;
-  weight.panel_bytes = encoding == WeightEncoding::kF32    ? cols * 64
-                       : encoding == WeightEncoding::kBF16 ? cols * 32
-                       : encoding == WeightEncoding::kInt8 ? (cols + 3) / 4 * 64
-                                                           : (cols + 7) / 8 * 64;
+  weight.panel_bytes = PanelBytesOf(weight);
   const Storage panels(weight.panel_count() * weight.panel_bytes);
   const Storage scales(rotated ? weight.panel_count() * kPanelRows * sizeof(float) : 0);
   ForRows(rows, [&](size_t row) {
@@ -155,7 +255,7 @@ Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t gro
   const size_t number_bytes = wide ? 4 : 2;
   const size_t head_bytes = kPanelRows * number_bytes * (has_minimums ? 2 : 1);
   const size_t group_bytes = head_bytes + group * kPanelRows / (four_bits ? 2 : 1);
-  weight.panel_bytes = groups * group_bytes;
+  weight.panel_bytes = PanelBytesOf(weight);
   const Storage panels(weight.panel_count() * weight.panel_bytes);
   ForRows(rows, [&](size_t row) {
     const size_t lane = row % kPanelRows;
@@ -177,6 +277,19 @@ Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t gro
   });
   weight.panels = panels.ToBlob();
   return weight;
+}
+
+Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read) {
+  return PackGrouped(WeightEncoding::kInt4Grouped, rows, cols, group,
+                     [&](size_t row, const GroupedRow& out) {
+                       thread_local std::vector<float> values;
+                       values.resize(cols);
+                       read(row, values);
+                       for (size_t g = 0; g < cols / group; ++g) {
+                         RoundGroup(std::span(values).subspan(g * group, group),
+                                    out.codes.data() + g * group, &out.scales[g], &out.minimums[g]);
+                       }
+                     });
 }
 
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {

@@ -12,8 +12,9 @@ namespace dunnock {
 // Fills out (cols) with a row's values. Rows are asked for in order, from several threads at once.
 using RowReader = std::function<void(size_t row, std::span<float> out)>;
 
-// kF32, kBF16 (round to nearest even), kInt8 and kInt4 (rotated by RotationBlock(cols), round to
-// nearest, scale = largest magnitude / 127 or 7).
+// kF32, kBF16 (round to nearest even), kInt8 and kInt4 (rotated by RotationBlock(cols), rounded to
+// nearest; the scale of kInt8 is the largest magnitude / 127, that of kInt4 the one with the least
+// squared error).
 Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
 // A row in groups: codes (cols), scales and minimums (cols / group). Codes are below 16 for
@@ -30,7 +31,11 @@ using GroupedRowReader = std::function<void(size_t row, const GroupedRow& out)>;
 Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
                    const GroupedRowReader& read);
 
-// Row `row` of a weight as floats, rotation undone: for tests and for writing other formats.
+// Rounds rows of values to kInt4Grouped, each group's float16 scale and minimum searched for the
+// least squared error.
+Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read);
+
+// Row `row` of a weight as floats, rotation undone: for look-ups, tests and other formats.
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out);
 
 void SetBias(Weight* weight, std::span<const float> bias);

@@ -9,5 +9,6 @@ namespace dunnock {
 
 Result<std::unique_ptr<Model>> MakeLlama(const Json& config);
 Result<std::unique_ptr<Model>> MakeBert(const Json& config);
+Result<std::unique_ptr<Model>> MakeOpenElm(const Json& config);
 
 }  // namespace dunnock

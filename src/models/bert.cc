@@ -1,7 +1,8 @@
-// BertModel: all-MiniLM, Multilingual-MiniLM, E5. An encoder with learned positions and LayerNorm
-// after each half (Devlin et al. 2018, arXiv 1810.04805; MiniLM: Wang et al. 2020, arXiv
-// 2002.10957). Reference: transformers/models/bert/modeling_bert.py. Positions count from 0 even
-// with an XLM-R vocabulary, and what is attended to follows the sequence, never "id ==
+// BertModel: all-MiniLM, Multilingual-MiniLM, E5; and BertForSequenceClassification: the ms-marco
+// rerankers, a classifier on the tanh pooler of the first token. An encoder with learned positions
+// and LayerNorm after each half (Devlin et al. 2018, arXiv 1810.04805; MiniLM: Wang et al. 2020,
+// arXiv 2002.10957). Reference: transformers/models/bert/modeling_bert.py. Positions count from 0
+// even with an XLM-R vocabulary, and what is attended to follows the sequence, never "id ==
 // pad_token_id". Without padding there is nothing to mask.
 
 #include "base/str.h"
@@ -14,9 +15,21 @@ namespace dunnock {
 namespace {
 
 struct Config {
-  size_t hidden, layers, heads, head_dim, ffn, vocab, positions, types;
+  size_t hidden, layers, heads, head_dim, ffn, vocab, positions, types, labels;
   float norm_epsilon;
 };
+
+// 0 without a classifier. Two labels are the default that transformers does not write down.
+size_t CountLabels(const Json& json) {
+  const Json* names = FindMember(json, "architectures");
+  const std::string name =
+      names != nullptr && names->is_array() && !names->empty() && names->front().is_string()
+          ? names->front().get<std::string>()
+          : "";
+  if (name != "BertForSequenceClassification") return 0;
+  const Json* labels = FindMember(json, "id2label");
+  return labels != nullptr && labels->is_object() ? labels->size() : 2;
+}
 
 Result<Config> ParseConfig(const Json& json) {
   constexpr std::string_view kActivations[] = {"gelu"};
@@ -34,6 +47,7 @@ Result<Config> ParseConfig(const Json& json) {
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
   DUNNOCK_TRY(c.positions, ConfigSize(json, "max_position_embeddings", 512));
   DUNNOCK_TRY(c.types, ConfigSize(json, "type_vocab_size", 2));
+  c.labels = CountLabels(json);
   c.head_dim = c.hidden / c.heads;
   c.norm_epsilon = static_cast<float>(FindNumber(json, "layer_norm_eps").value_or(1e-12));
   if (c.hidden % c.heads != 0) {
@@ -57,9 +71,13 @@ struct Layer {
 class Bert final : public Model {
  public:
   explicit Bert(const Config& config) : c_(config), layers_(c_.layers) {
-    info_ = {"bert",    c_.vocab,
-             c_.hidden, c_.positions,
-             false,     {std::vector<uint32_t>(1, static_cast<uint32_t>(c_.heads)), c_.head_dim}};
+    info_.model_type = "bert";
+    info_.vocab_size = c_.vocab;
+    info_.hidden_size = c_.hidden;
+    info_.context_length = c_.positions;
+    info_.kv = {{static_cast<uint32_t>(c_.heads)}, c_.head_dim};
+    info_.token_types = c_.types;
+    info_.labels = c_.labels;
   }
 
   void VisitWeights(WeightVisitor& visit) override {
@@ -83,6 +101,10 @@ class Bert final : public Model {
       visit.Linear(at + "intermediate.dense", &l.up, c.ffn, c.hidden, Bias::kYes);
       visit.Linear(at + "output.dense", &l.down, c.hidden, c.ffn, Bias::kYes);
       norm(at + "output.LayerNorm", &l.mlp_norm);
+    }
+    if (c.labels > 0) {
+      visit.Linear("pooler.dense", &pooler_, c.hidden, c.hidden, Bias::kYes);
+      visit.Linear("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
     }
   }
 
@@ -118,11 +140,20 @@ class Bert final : public Model {
     }
   }
 
+  void Classify(Rows logits, ConstRows first, Scratch& scratch) const override {
+    scratch.Reset();
+    const Rows pooled = scratch.Get(first.count, c_.hidden);
+    TanhMatMul(pooled, first, pooler_);
+    MatMul(logits, pooled, classifier_);
+  }
+
  private:
   const Config c_;
   Table words_, positions_, types_;  // (vocab | positions | types, hidden)
   Norm norm_;
   std::vector<Layer> layers_;
+  Weight pooler_;      // (hidden, hidden)
+  Weight classifier_;  // (labels, hidden)
 };
 
 }  // namespace

@@ -75,12 +75,12 @@ class Llama final : public Model {
  public:
   explicit Llama(const Config& config)
       : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim, c_.context) {
-    info_ = {"llama",
-             c_.vocab,
-             c_.hidden,
-             c_.context,
-             true,
-             {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim}};
+    info_.model_type = "llama";
+    info_.vocab_size = c_.vocab;
+    info_.hidden_size = c_.hidden;
+    info_.context_length = c_.context;
+    info_.causal = true;
+    info_.kv = {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim};
   }
 
   void VisitWeights(WeightVisitor& visit) override {

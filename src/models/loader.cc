@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "kernels/activations.h"
 #include "kernels/pack.h"
 
 namespace dunnock {
@@ -25,76 +26,108 @@ class Loader final : public WeightVisitor {
   Loader(const Checkpoint& checkpoint, const LoadOptions& options)
       : checkpoint_(checkpoint), options_(options) {}
 
-  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols,
-              Bias bias) override {
-    const Tensor* tensor = Find(name + ".weight", {rows, cols});
-    if (tensor != nullptr) *weight = Pack(*tensor);
+  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias bias,
+              RowSlice slice) override {
+    const size_t total = slice.total == 0 ? rows : slice.total;
+    DUNNOCK_CHECK(slice.first + rows <= total && (bias == Bias::kNone || slice.total == 0));
+    const std::string packed_name = PackedName(name, rows, slice);
+    if (const Weight* packed = FindPacked(packed_name)) {
+      if (!HasShape(packed_name, *packed, rows, cols)) return;
+      if ((bias == Bias::kYes) != (packed->bias.size() > 0))
+        return Fault(Str(name, ": expected ", bias == Bias::kYes ? "a" : "no", " bias"));
+      *weight = options_.compute == Compute::kF32 ? Unpacked(*packed) : *packed;
+      return CheckForm(name, *weight);
+    }
+    const Tensor* tensor = Find(name + ".weight", {total, cols});
+    if (tensor == nullptr) return;
+    *weight = Pack(*tensor, slice.first, rows);
     if (bias == Bias::kYes) {
       std::vector<float> values;
       Vector(name + ".bias", &values, rows);
-      if (tensor != nullptr && !values.empty()) SetBias(weight, values);
+      if (!values.empty()) SetBias(weight, values);
     }
+    CheckForm(name, *weight);
   }
 
   void Vector(const std::string& name, std::vector<float>* vector, size_t size) override {
     const Tensor* tensor = Find(name, {size});
     if (tensor == nullptr) return;
     vector->resize(size);
-    if (const Status decoded = DecodeRows(*tensor, 0, 1, *vector); !decoded) {
-      faults_.push_back(Str(name, ": ", decoded.error().message));
-    }
+    if (const Status decoded = DecodeRows(*tensor, 0, 1, *vector); !decoded)
+      Fault(Str(name, ": ", decoded.error().message));
   }
 
   void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) override {
+    if (const Weight* packed = FindPacked(name)) {
+      if (HasShape(name, *packed, rows, cols)) table->panels = *packed;
+      return;
+    }
     const Tensor* tensor = Find(name + ".weight", {rows, cols});
     if (tensor != nullptr) *table = {*tensor, checkpoint_.storage};
   }
 
-  Status Finish() const {
-    if (faults_.empty()) return {};
-    constexpr size_t kShown = 8;
-    std::string message = Str("the checkpoint does not fit its config.json, ", faults_.size(),
-                              faults_.size() == 1 ? " fault:" : " faults:");
-    for (size_t i = 0; i < std::min(faults_.size(), kShown); ++i) message += "\n  " + faults_[i];
-    if (faults_.size() > kShown) message += Str("\n  and ", faults_.size() - kShown, " more");
-    return Invalid(message);
-  }
+  Status Finish() const { return FaultsAsOne(faults_); }
 
  private:
+  void Fault(std::string what) { faults_.push_back(std::move(what)); }
+
+  void Count() {
+    const size_t total =
+        checkpoint_.tensors.size() + (options_.packed ? options_.packed->size() : 0);
+    if (options_.progress) options_.progress({"loading", std::min(seen_, total), total});
+    ++seen_;
+  }
+
+  const Weight* FindPacked(const std::string& name) const {
+    if (options_.packed == nullptr) return nullptr;
+    const auto it = options_.packed->find(name);
+    return it == options_.packed->end() ? nullptr : &it->second;
+  }
+
+  bool HasShape(const std::string& name, const Weight& packed, size_t rows, size_t cols) {
+    Count();
+    if (packed.rows == rows && packed.cols == cols) return true;
+    Fault(Str(name, ": expected (", rows, ", ", cols, "), found (", packed.rows, ", ", packed.cols,
+              ")"));
+    return false;
+  }
+
+  // Gate and up are multiplied in one pass, so their activations must be rounded alike; so are the
+  // slices of one tensor.
+  void CheckForm(const std::string& name, const Weight& weight) {
+    const size_t up = name.find(".up_proj");
+    const std::string partner = up == std::string::npos ? name : name.substr(0, up) + ".gate_proj";
+    const auto [it, inserted] = forms_.emplace(partner, FormFor(weight));
+    if (!(it->second == FormFor(weight)))
+      Fault(Str(name, ": encoded otherwise than ", partner, ", which is multiplied with it"));
+  }
+
+  static Weight Unpacked(const Weight& packed) {
+    Weight out =
+        PackRows(WeightEncoding::kF32, packed.rows, packed.cols,
+                 [&](size_t row, std::span<float> values) { UnpackRow(packed, row, values); });
+    out.bias = packed.bias;
+    return out;
+  }
+
   // Null, with a fault noted, unless the tensor is there with this shape and a type that decodes.
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
-    if (options_.progress)
-      options_.progress(
-          {"loading", checkpoint_.tensors.size() > seen_ ? seen_ : 0, checkpoint_.tensors.size()});
-    ++seen_;
-    auto it = checkpoint_.tensors.find(name);
-    if (it == checkpoint_.tensors.end())
-      it = checkpoint_.tensors.find(std::string(kBasePrefix) + name);
-    if (it == checkpoint_.tensors.end()) {
-      faults_.push_back(Str(name, " is missing, expected ", ShapeText(shape)));
-      return nullptr;
-    }
-    if (it->second.shape != shape) {
-      faults_.push_back(
-          Str(name, ": expected ", ShapeText(shape), ", found ", ShapeText(it->second.shape)));
-      return nullptr;
-    }
-    if (!IsFloatType(it->second.dtype) && !IsBlockType(it->second.dtype)) {
-      faults_.push_back(Str(name, ": expected floats, found ", InfoOf(it->second.dtype).name));
-      return nullptr;
-    }
-    return &it->second;
+    Count();
+    auto found = FindTensor(checkpoint_, name, shape);
+    if (found) return *found;
+    Fault(found.error().message);
+    return nullptr;
   }
 
   // Blocks with a scale and a minimum are kept as they are; everything else is rounded to rotated
   // int8, which costs least (docs/architecture.md).
-  Weight Pack(const Tensor& tensor) const {
-    const size_t rows = tensor.rows(), cols = tensor.cols();
+  Weight Pack(const Tensor& tensor, size_t first, size_t rows) const {
+    const size_t cols = tensor.cols();
     if (options_.compute == Compute::kF32 || !IsAffine(tensor.dtype)) {
       const WeightEncoding encoding =
           options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
       return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
-        DUNNOCK_CHECK(DecodeRows(tensor, row, 1, out).has_value());
+        DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
       });
     }
     const bool four_bits = AffineCodeBits(tensor.dtype) <= 4;
@@ -102,7 +135,7 @@ class Loader final : public WeightVisitor {
     return PackGrouped(four_bits ? WeightEncoding::kInt4Grouped : WeightEncoding::kInt8Grouped,
                        rows, cols, AffineGroupSize(tensor.dtype),
                        [&](size_t row, const GroupedRow& out) {
-                         DecodeAffineRow(tensor, row, out.codes, out.scales, out.minimums);
+                         DecodeAffineRow(tensor, first + row, out.codes, out.scales, out.minimums);
                          if (four_bits) return;
                          for (uint8_t& code : out.codes)
                            code = static_cast<uint8_t>(centred ? code : code + 128);
@@ -116,10 +149,42 @@ class Loader final : public WeightVisitor {
   const Checkpoint& checkpoint_;
   const LoadOptions& options_;
   std::vector<std::string> faults_;
+  std::map<std::string, ActivationForm> forms_;  // by the name of the tensor that came first
   size_t seen_ = 0;
 };
 
 }  // namespace
+
+Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
+                                 std::span<const uint64_t> shape) {
+  auto it = checkpoint.tensors.find(name);
+  if (it == checkpoint.tensors.end()) it = checkpoint.tensors.find(std::string(kBasePrefix) + name);
+  if (it == checkpoint.tensors.end()) {
+    return Fail(ErrorCode::kNotFound, Str(name, " is missing, expected ", ShapeText(shape)));
+  }
+  const Tensor& tensor = it->second;
+  if (!std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) {
+    return Invalid(Str(name, ": expected ", ShapeText(shape), ", found ", ShapeText(tensor.shape)));
+  }
+  if (!IsFloatType(tensor.dtype) && !IsBlockType(tensor.dtype))
+    return Invalid(Str(name, ": expected floats, found ", InfoOf(tensor.dtype).name));
+  return &tensor;
+}
+
+Status FaultsAsOne(std::span<const std::string> faults) {
+  if (faults.empty()) return {};
+  constexpr size_t kShown = 8;
+  std::string message = Str("the checkpoint does not fit its config.json, ", faults.size(),
+                            faults.size() == 1 ? " fault:" : " faults:");
+  for (size_t i = 0; i < std::min(faults.size(), kShown); ++i) message += "\n  " + faults[i];
+  if (faults.size() > kShown) message += Str("\n  and ", faults.size() - kShown, " more");
+  return Invalid(message);
+}
+
+std::string PackedName(const std::string& name, size_t rows, RowSlice slice) {
+  if (slice.total == 0) return name;
+  return Str(name, ".", slice.first, "-", slice.first + rows);
+}
 
 Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options) {
   Loader loader(checkpoint, options);
@@ -128,8 +193,13 @@ Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions
 }
 
 void Table::Lookup(Rows out, std::span<const int32_t> ids) const {
-  DUNNOCK_CHECK(out.count == ids.size() && out.cols == tensor.cols());
+  const bool packed = panels.rows > 0;
+  DUNNOCK_CHECK(out.count == ids.size() && out.cols == (packed ? panels.cols : tensor.cols()));
   for (size_t i = 0; i < ids.size(); ++i) {
+    if (packed) {
+      UnpackRow(panels, static_cast<size_t>(ids[i]), {out[i], out.cols});
+      continue;
+    }
     DUNNOCK_CHECK(
         DecodeRows(tensor, static_cast<uint64_t>(ids[i]), 1, {out[i], out.cols}).has_value());
   }
@@ -158,12 +228,14 @@ Result<size_t> ConfigSize(const Json& config, std::string_view key, size_t fallb
 }
 
 Status RequireActivation(const Json& config, std::span<const std::string_view> names) {
-  const std::string found = FindString(config, "hidden_act").value_or(std::string(names.front()));
-  for (const std::string_view name : names) {
-    if (found == name) return {};
+  for (const char* key : {"hidden_act", "activation_fn_name"}) {
+    const std::string found = FindString(config, key).value_or(std::string(names.front()));
+    if (std::find(names.begin(), names.end(), found) == names.end()) {
+      return Unsupported(
+          Str("config.json: ", key, " \"", found, "\": expected \"", names.front(), "\""));
+    }
   }
-  return Unsupported(
-      Str("config.json: hidden_act \"", found, "\": expected \"", names.front(), "\""));
+  return {};
 }
 
 }  // namespace dunnock

@@ -1,10 +1,19 @@
 #pragma once
-// Fills a model's weights from a checkpoint, choosing the encoding of each matrix.
+// Fills a model's weights from a checkpoint, choosing the encoding of each matrix, or from a
+// bundle, where that was done before.
 
 #include "models/model.h"
 
 namespace dunnock {
 
 Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options);
+
+// The tensor of that name, with or without the prefix of a task model ("bert."), of this shape and
+// of a type that decodes to floats.
+Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
+                                 std::span<const uint64_t> shape);
+
+// All faults of a checkpoint as one error.
+Status FaultsAsOne(std::span<const std::string> faults);
 
 }  // namespace dunnock

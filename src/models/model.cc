@@ -15,6 +15,7 @@ struct Architecture {
 constexpr Architecture kArchitectures[] = {
     {"bert", MakeBert},
     {"llama", MakeLlama},
+    {"openelm", MakeOpenElm},
 };
 
 }  // namespace
@@ -26,18 +27,22 @@ std::string KnownArchitectures() {
 }
 
 void Model::Logits(Rows, ConstRows) const { DUNNOCK_CHECK(info_.causal); }
+void Model::Classify(Rows, ConstRows, Scratch&) const { DUNNOCK_CHECK(info_.labels > 0); }
 
-Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
-  auto type = RequiredString(checkpoint.config, "model_type");
+Result<std::unique_ptr<Model>> MakeModel(const Json& config) {
+  auto type = RequiredString(config, "model_type");
   if (!type) return In("config.json", std::move(type).error());
   for (const Architecture& a : kArchitectures) {
-    if (a.model_type != *type) continue;
-    DUNNOCK_TRY(std::unique_ptr<Model> model, a.make(checkpoint.config));
-    DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options));
-    return model;
+    if (a.model_type == *type) return a.make(config);
   }
   return Unsupported(Str("config.json: model_type \"", *type,
                          "\" is not known here: expected one of ", KnownArchitectures()));
+}
+
+Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
+  DUNNOCK_TRY(std::unique_ptr<Model> model, MakeModel(checkpoint.config));
+  DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options));
+  return model;
 }
 
 }  // namespace dunnock

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,8 @@ struct ModelInfo {
   size_t context_length = 0;  // positions it was made for
   bool causal = false;        // generates text (else: an encoder)
   KvShape kv;                 // one layer is enough for an encoder: nothing outlives a layer
+  size_t token_types = 1;     // type ids are below it
+  size_t labels = 0;          // of a classifier (reranker) on top; 0: none
 };
 
 class Model {
@@ -59,6 +62,10 @@ class Model {
   // logits (n, vocab_size) of n rows of hidden states; only for causal models.
   virtual void Logits(Rows logits, ConstRows hidden) const;
 
+  // logits (n, labels) of n texts from the hidden states (n, hidden_size) of their first tokens;
+  // only for models with a classifier. Uses scratch as Forward does: take the states out before.
+  virtual void Classify(Rows logits, ConstRows first, Scratch& scratch) const;
+
  protected:
   ModelInfo info_;
 };
@@ -70,8 +77,14 @@ enum class Compute {
 
 struct LoadOptions {
   Compute compute = Compute::kAuto;
-  ProgressFn progress;
+  ProgressFn progress = {};
+  // A bundle's matrices by name (without ".weight"), ready to be multiplied; looked up before the
+  // checkpoint's tensors.
+  const std::map<std::string, Weight>* packed = nullptr;
 };
+
+// The model that config.json names, without weights: for what only wants to visit them.
+Result<std::unique_ptr<Model>> MakeModel(const Json& config);
 
 // Makes the model that config.json names and loads every tensor; all faults of a checkpoint come in
 // one error. The model keeps what it needs of the checkpoint's storage alive.

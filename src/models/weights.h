@@ -18,6 +18,7 @@ namespace dunnock {
 struct Table {
   Tensor tensor;  // (rows, cols)
   std::vector<Blob> storage;
+  Weight panels = {};  // instead of the tensor, where a bundle keeps only the tied head's panels
 
   // out row i = table row ids[i], added to what is there if `add`.
   void Lookup(Rows out, std::span<const int32_t> ids) const;
@@ -26,12 +27,21 @@ struct Table {
 
 enum class Bias { kNone, kYes };
 
+// Where a weight lies in a tensor that holds several, one above the other (a fused q, k and v).
+struct RowSlice {
+  size_t first = 0;
+  size_t total = 0;  // rows of the tensor; 0: the weight is all of it
+};
+
+// What a bundle calls the packed form of a weight: NAME, or NAME.FIRST-END for a slice.
+std::string PackedName(const std::string& name, size_t rows, RowSlice slice);
+
 class WeightVisitor {
  public:
   virtual ~WeightVisitor() = default;
-  // NAME.weight (rows, cols) and, with Bias::kYes, NAME.bias (rows).
+  // NAME.weight (rows, cols) and, with Bias::kYes, NAME.bias (rows); or a slice of its rows.
   virtual void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols,
-                      Bias bias = Bias::kNone) = 0;
+                      Bias bias = Bias::kNone, RowSlice slice = {}) = 0;
   // NAME (size), always float32.
   virtual void Vector(const std::string& name, std::vector<float>* vector, size_t size) = 0;
   // NAME.weight (rows, cols).
@@ -42,7 +52,8 @@ class WeightVisitor {
 Result<size_t> ConfigSize(const Json& config, std::string_view key);
 Result<size_t> ConfigSize(const Json& config, std::string_view key, size_t fallback);
 
-// hidden_act must be one of the names given, as the kernels compute only those.
+// hidden_act (OpenELM: activation_fn_name) must be one of the names given, as the kernels compute
+// only those.
 Status RequireActivation(const Json& config, std::span<const std::string_view> names);
 
 }  // namespace dunnock

@@ -1,36 +1,20 @@
 #include "runtime/embedder.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/str.h"
 #include "kernels/norm.h"
 
 namespace dunnock {
-namespace {
-
-// One pass holds about this many tokens: enough to keep every core busy, little enough for the
-// cache.
-constexpr size_t kBatchTokens = 1024;
-
-Result<Json> ReadJsonFile(const FileSet& files, const std::string& name) {
-  const auto it = files.find(name);
-  if (it == files.end()) return Json::object();
-  auto json = ParseJson(it->second.text());
-  if (!json) return In(name, std::move(json).error());
-  return json;
-}
-
-}  // namespace
-
-Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions) {
+Result<EmbedderConfig> ReadEmbedderConfig(const Engine& engine) {
+  const size_t positions = engine.model().info().context_length;
   EmbedderConfig config;
   config.max_tokens = positions;
-  DUNNOCK_TRY(const Json bert, ReadJsonFile(files, "sentence_bert_config.json"));
+  DUNNOCK_TRY(const Json bert, engine.ReadConfigFile("sentence_bert_config.json"));
   if (const auto most = FindInt(bert, "max_seq_length"); most && *most > 0) {
     config.max_tokens = std::min(positions, static_cast<size_t>(*most));
   }
-  DUNNOCK_TRY(const Json pooling, ReadJsonFile(files, "1_Pooling/config.json"));
+  DUNNOCK_TRY(const Json pooling, engine.ReadConfigFile("1_Pooling/config.json"));
   bool mean = FindBool(pooling, "pooling_mode_mean_tokens").value_or(false);
   const bool cls = FindBool(pooling, "pooling_mode_cls_token").value_or(false);
   for (const char* other : {"pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens",
@@ -48,13 +32,7 @@ Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions
 
   // modules.json lists what follows the encoder; without it the model is a plain one, and unit
   // length is what search wants.
-  DUNNOCK_TRY(const Json modules, ([&]() -> Result<Json> {
-                const auto it = files.find("modules.json");
-                if (it == files.end()) return Json();
-                auto json = ParseJson(it->second.text());
-                if (!json) return In("modules.json", std::move(json).error());
-                return json;
-              }()));
+  DUNNOCK_TRY(const Json modules, engine.ReadConfigFile("modules.json"));
   if (modules.is_array()) {
     config.normalize = false;
     for (const Json& module : modules) {
@@ -68,7 +46,7 @@ Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions
       }
     }
   }
-  DUNNOCK_TRY(const Json st, ReadJsonFile(files, "config_sentence_transformers.json"));
+  DUNNOCK_TRY(const Json st, engine.ReadConfigFile("config_sentence_transformers.json"));
   if (const Json* prompts = FindMember(st, "prompts"); prompts != nullptr && prompts->is_object()) {
     for (const auto& [name, text] : prompts->items()) {
       if (text.is_string()) config.prompts[name] = text.get<std::string>();
@@ -85,7 +63,7 @@ Result<Embedder> Embedder::Create(const Engine& engine) {
                            "\" does not embed: use `dunnock run`, or an encoder"));
   }
   Embedder embedder(engine);
-  DUNNOCK_TRY(embedder.config_, ReadEmbedderConfig(engine.files(), info.context_length));
+  DUNNOCK_TRY(embedder.config_, ReadEmbedderConfig(engine));
   return embedder;
 }
 
@@ -132,69 +110,27 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
 
 Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<int32_t>> texts,
                                                   bool normalize) {
-  const size_t positions = engine_->model().info().context_length;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (const Status fine = engine_->CheckIds(texts[i]); !fine)
-      return In(Str("text ", i + 1), fine.error());
-    if (texts[i].size() > positions) {
-      return Fail(ErrorCode::kLimit, Str("text ", i + 1, " has ", texts[i].size(),
-                                         " tokens, the model has ", positions, " positions"));
-    }
-  }
-  const ThreadPool::Use use(engine_->pool());
+  std::vector<EncoderInput> inputs;
+  inputs.reserve(texts.size());
+  for (const std::vector<int32_t>& ids : texts) inputs.push_back({ids, {}});
+  DUNNOCK_TRY_STATUS(encoder_.Check(inputs));
   std::vector<Embedding> out(texts.size());
-  std::vector<const std::vector<int32_t>*> batch;
-  std::vector<Embedding*> results;
-  size_t tokens = 0;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    if (!batch.empty() && tokens + texts[i].size() > kBatchTokens) {
-      EmbedBatch(batch, normalize && config_.normalize, results);
-      batch.clear();
-      results.clear();
-      tokens = 0;
-    }
-    batch.push_back(&texts[i]);
-    results.push_back(&out[i]);
-    tokens += texts[i].size();
-  }
-  if (!batch.empty()) EmbedBatch(batch, normalize && config_.normalize, results);
-  return out;
-}
-
-void Embedder::EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize,
-                          std::span<Embedding* const> out) {
-  const ModelInfo& info = engine_->model().info();
-  while (caches_.size() < texts.size()) 
-    caches_.emplace_back(info.kv, info.context_length, engine_->kv_cache());
-  std::vector<int32_t> ids, types;
-  std::vector<uint32_t> positions;
-  std::vector<Sequence> sequences;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const std::vector<int32_t>& text = *texts[i];
-    caches_[i].Truncate(0);
-    caches_[i].Reserve(text.size());
-    sequences.push_back({ids.size(), text.size(), &caches_[i]});
-    ids.insert(ids.end(), text.begin(), text.end());
-    for (uint32_t p = 0; p < text.size(); ++p) positions.push_back(p);
-  }
-  types.assign(ids.size(), 0);
-  std::vector<float> memory(ids.size() * info.hidden_size);
-  const Rows hidden{memory.data(), ids.size(), info.hidden_size};
-  engine_->model().Forward(hidden, {ids, types, positions, sequences, nullptr}, scratch_);
-
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const Sequence& s = sequences[i];
-    std::vector<float>& vector = out[i]->values;
-    vector.assign(hidden[s.first_row], hidden[s.first_row] + info.hidden_size);
-    if (config_.pooling == Pooling::kMean) {
-      for (size_t t = 1; t < s.count; ++t) {
-        for (size_t d = 0; d < vector.size(); ++d) vector[d] += hidden[s.first_row + t][d];
+  encoder_.Run(inputs, [&](size_t first, ConstRows hidden, std::span<const Sequence> batch) {
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const Sequence& text = batch[i];
+      std::vector<float>& vector = out[first + i].values;
+      vector.assign(hidden[text.first_row], hidden[text.first_row] + hidden.cols);
+      if (config_.pooling == Pooling::kMean) {
+        for (size_t t = 1; t < text.count; ++t) {
+          for (size_t d = 0; d < vector.size(); ++d) vector[d] += hidden[text.first_row + t][d];
+        }
+        for (float& v : vector) v /= static_cast<float>(text.count);
       }
-      for (float& v : vector) v /= static_cast<float>(s.count);
+      if (normalize && config_.normalize) L2Normalize({vector.data(), 1, vector.size()});
+      out[first + i].tokens = text.count;
     }
-    if (normalize) L2Normalize({vector.data(), 1, vector.size()});
-    out[i]->tokens = s.count;
-  }
+  });
+  return out;
 }
 
 }  // namespace dunnock

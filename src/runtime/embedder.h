@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/engine.h"
+#include "runtime/ragged_encoder.h"
 
 namespace dunnock {
 
@@ -49,16 +49,13 @@ class Embedder {
                                           bool normalize);
 
  private:
-  explicit Embedder(const Engine& engine) : engine_(&engine) {}
-  void EmbedBatch(std::span<const std::vector<int32_t>* const> texts, bool normalize,
-                  std::span<Embedding* const> out);
+  explicit Embedder(const Engine& engine) : engine_(&engine), encoder_(engine) {}
 
   const Engine* engine_;
   EmbedderConfig config_;
-  std::vector<KvCache> caches_;
-  Scratch scratch_;
+  RaggedEncoder encoder_;
 };
 
-Result<EmbedderConfig> ReadEmbedderConfig(const FileSet& files, size_t positions);
+Result<EmbedderConfig> ReadEmbedderConfig(const Engine& engine);
 
 }  // namespace dunnock

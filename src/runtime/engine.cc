@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "bundle/bundle.h"
 
 namespace dunnock {
 namespace {
@@ -70,10 +71,17 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   const ThreadPool::Use use(*engine->pool_);
   engine->kv_cache_ = options.kv_cache.value_or(
       options.compute == Compute::kF32 ? KvEncoding::kF32 : KvEncoding::kInt8);
-  Checkpoint checkpoint;
-  DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
-  DUNNOCK_TRY(engine->model_, LoadModel(checkpoint, {options.compute, options.progress}));
+  Bundle bundle;  // or a checkpoint, which is one without packed weights
+  Checkpoint& checkpoint = bundle.checkpoint;
+  if (IsBundle(files)) {
+    DUNNOCK_TRY(bundle, OpenBundle(files));
+  } else {
+    DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
+  }
+  DUNNOCK_TRY(engine->model_,
+              LoadModel(checkpoint, {options.compute, options.progress, &bundle.weights}));
   engine->files_ = std::move(checkpoint.files);
+  engine->config_ = std::move(checkpoint.config);
 
   if (auto tokenizer = Tokenizer::FromFiles(engine->files_)) {
     engine->tokenizer_ = *std::move(tokenizer);
@@ -90,13 +98,13 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   } else {
     engine->no_template_ = parsed.error().message;
   }
-  engine->ReadGenerationConfig(checkpoint.config);
+  engine->ReadGenerationConfig();
   return engine;
 }
 
-void Engine::ReadGenerationConfig(const Json& config) {
+void Engine::ReadGenerationConfig() {
   const Json generation = ReadJson(files_, "generation_config.json");
-  AddIds(config, "eos_token_id", &stop_ids_);
+  AddIds(config_, "eos_token_id", &stop_ids_);
   AddIds(generation, "eos_token_id", &stop_ids_);
   if (tokenizer_) {
     // The token that ends a turn, where the special tokens know it; base configs often do not.
@@ -120,6 +128,14 @@ void Engine::ReadGenerationConfig(const Json& config) {
   sampling_.min_p = FindNumber(generation, "min_p").value_or(0.0);
   sampling_.typical_p = FindNumber(generation, "typical_p").value_or(1.0);
   sampling_.repetition_penalty = FindNumber(generation, "repetition_penalty").value_or(1.0);
+}
+
+Result<Json> Engine::ReadConfigFile(const std::string& name) const {
+  const auto it = files_.find(name);
+  if (it == files_.end()) return Json::object();
+  auto json = ParseJson(it->second.text());
+  if (!json) return In(name, std::move(json).error());
+  return json;
 }
 
 Result<const Tokenizer*> Engine::tokenizer() const {

@@ -35,7 +35,7 @@ struct ChatMessage {
 
 class Engine {
  public:
-  // A checkpoint folder's files, or one GGUF file. A checkpoint without a tokenizer still loads;
+  // The files of a bundle or of a checkpoint folder, or one GGUF file. A checkpoint without a tokenizer still loads;
   // what needs one then says so.
   static Result<std::unique_ptr<Engine>> Load(FileSet files, const EngineOptions& options);
 
@@ -45,7 +45,10 @@ class Engine {
   // The error explains why there is none.
   Result<const Tokenizer*> tokenizer() const;
   Result<const ChatTemplate*> chat_template() const;
-  const FileSet& files() const { return files_; }  // config.json and its like, without the weights
+  const Json& config() const { return config_; }   // config.json
+  const FileSet& files() const { return files_; }  // the side files: neither config nor weights
+  // One of them; an empty object where there is none.
+  Result<Json> ReadConfigFile(const std::string& name) const;
 
   // generation_config.json, with its defaults where it is silent.
   const SamplingOptions& sampling() const { return sampling_; }
@@ -62,8 +65,9 @@ class Engine {
   Result<RenderedPrompt> Render(OrderedJson variables) const;
 
  private:
-  void ReadGenerationConfig(const Json& config);
+  void ReadGenerationConfig();
 
+  Json config_;
   FileSet files_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<ThreadPool> pool_;

@@ -1,11 +1,43 @@
 #include "tensor/weight.h"
 
-namespace dunnock {
+#include <iterator>
 
-std::string_view NameOf(WeightEncoding encoding) {
-  static constexpr std::string_view kNames[] = {"f32",  "bf16",         "int8",
-                                                "int4", "int8-grouped", "int4-grouped"};
-  return kNames[static_cast<int>(encoding)];
+namespace dunnock {
+namespace {
+
+constexpr std::string_view kNames[] = {"f32",  "bf16",         "int8",
+                                       "int4", "int8-grouped", "int4-grouped"};
+
+}  // namespace
+
+std::string_view NameOf(WeightEncoding encoding) { return kNames[static_cast<int>(encoding)]; }
+
+std::optional<WeightEncoding> EncodingNamed(std::string_view name) {
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if (kNames[i] == name) return static_cast<WeightEncoding>(i);
+  }
+  return std::nullopt;
+}
+
+size_t PanelBytesOf(const Weight& weight) {
+  const size_t cols = weight.cols;
+  switch (weight.encoding) {
+    case WeightEncoding::kF32:
+      return cols * kPanelRows * 4;
+    case WeightEncoding::kBF16:
+      return cols * kPanelRows * 2;
+    case WeightEncoding::kInt8:
+      return (cols + 3) / 4 * 64;
+    case WeightEncoding::kInt4:
+      return (cols + 7) / 8 * 64;
+    case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt4Grouped:
+      break;
+  }
+  const size_t numbers = kPanelRows * (weight.wide_scales ? 4 : 2) * (weight.has_minimums ? 2 : 1);
+  const size_t codes =
+      weight.group * kPanelRows / (weight.encoding == WeightEncoding::kInt4Grouped ? 2 : 1);
+  return cols / weight.group * (numbers + codes);
 }
 
 }  // namespace dunnock

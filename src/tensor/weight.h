@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -22,6 +23,7 @@ enum class WeightEncoding : uint8_t {
 
 std::string_view NameOf(
     WeightEncoding encoding);  // "f32", "bf16", "int8", "int4", "int8-grouped", ...
+std::optional<WeightEncoding> EncodingNamed(std::string_view name);
 
 inline constexpr size_t kPanelRows = 16;
 
@@ -40,6 +42,15 @@ struct Weight {
 
   size_t panel_count() const { return (rows + kPanelRows - 1) / kPanelRows; }
   size_t size_bytes() const { return panels.size() + scales.size() + bias.size(); }
+  bool has_row_scales() const {
+    return encoding == WeightEncoding::kInt8 || encoding == WeightEncoding::kInt4;
+  }
+  bool is_grouped() const {
+    return encoding == WeightEncoding::kInt8Grouped || encoding == WeightEncoding::kInt4Grouped;
+  }
 };
+
+// What panel_bytes must be, from encoding, cols, group, wide_scales and has_minimums.
+size_t PanelBytesOf(const Weight& weight);
 
 }  // namespace dunnock

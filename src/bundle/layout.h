@@ -1,0 +1,39 @@
+#pragma once
+// Where the tensors of a bundle's safetensors file lie: one after another, each at a multiple of 64
+// bytes of the file, so that a mapped file can be multiplied as it is. The format allows no holes:
+// tensors named "padding.N" fill them.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace dunnock {
+
+inline constexpr size_t kBundleAlignment = 64;
+
+class BundleLayout {
+ public:
+  // Places a tensor; the result is where it begins in the data.
+  uint64_t Add(std::string name, DType dtype, std::vector<uint64_t> shape, uint64_t size_bytes);
+
+  uint64_t data_bytes() const { return end_; }
+  // Length and JSON of the header, with spaces up to a multiple of 64 and at least `size_bytes`
+  // long in all: the data begins where it ends.
+  std::string Header(size_t size_bytes = 0) const;
+
+ private:
+  struct Entry {
+    std::string name;
+    DType dtype;
+    std::vector<uint64_t> shape;
+    uint64_t begin, end;
+  };
+  std::vector<Entry> entries_;
+  uint64_t end_ = 0;
+  size_t paddings_ = 0;
+};
+
+}  // namespace dunnock

@@ -1,0 +1,126 @@
+#include "bundle/manifest.h"
+
+#include <bit>
+
+#include "base/json.h"
+#include "base/str.h"
+
+namespace dunnock {
+namespace {
+
+constexpr int64_t kVersion = 1;
+constexpr int64_t kMostRowsOrCols = 1 << 24;  // no product of two and a few bytes overflows
+constexpr int64_t kMostRotation = 512;
+
+Result<Weight> ParseWeight(const Json& json) {
+  Weight w;
+  DUNNOCK_TRY(const std::string encoding, RequiredString(json, "encoding"));
+  const auto known = EncodingNamed(encoding);
+  if (!known) {
+    return Unsupported(Str("encoding \"", encoding,
+                           "\": expected f32, bf16, int8, int4, int8-grouped or int4-grouped"));
+  }
+  w.encoding = *known;
+  const auto size = [&](const char* key, int64_t least, int64_t most) -> Result<size_t> {
+    DUNNOCK_TRY(const int64_t value, RequiredInt(json, key, least, most));
+    return static_cast<size_t>(value);
+  };
+  DUNNOCK_TRY(w.rows, size("rows", 1, kMostRowsOrCols));
+  DUNNOCK_TRY(w.cols, size("cols", 1, kMostRowsOrCols));
+  DUNNOCK_TRY(w.group, size("group", w.is_grouped() ? 16 : 0, w.is_grouped() ? 128 : 0));
+  DUNNOCK_TRY(w.rotation, size("rotation", 1, w.has_row_scales() ? kMostRotation : 1));
+  w.wide_scales = FindBool(json, "wide_scales").value_or(false);
+  w.has_minimums = FindBool(json, "has_minimums").value_or(false);
+  if (w.is_grouped() && (w.group % 8 != 0 || w.cols % w.group != 0)) {
+    return Invalid(Str("group is ", w.group, ": expected a multiple of 8 that divides the ", w.cols,
+                       " columns"));
+  }
+  if (!std::has_single_bit(w.rotation) || w.cols % w.rotation != 0) {
+    return Invalid(Str("rotation is ", w.rotation, ": expected a power of two that divides the ",
+                       w.cols, " columns"));
+  }
+  DUNNOCK_TRY(const int64_t panel_bytes, RequiredInt(json, "panel_bytes", 1, INT64_MAX));
+  w.panel_bytes = PanelBytesOf(w);
+  if (static_cast<uint64_t>(panel_bytes) != w.panel_bytes) {
+    return Invalid(Str("panel_bytes is ", panel_bytes, ": ", encoding, " of ", w.cols,
+                       " columns makes ", w.panel_bytes));
+  }
+  return w;
+}
+
+OrderedJson WeightJson(const Weight& w) {
+  return {{"encoding", NameOf(w.encoding)},
+          {"rows", w.rows},
+          {"cols", w.cols},
+          {"group", w.group},
+          {"rotation", w.rotation},
+          {"wide_scales", w.wide_scales},
+          {"has_minimums", w.has_minimums},
+          {"panel_bytes", w.panel_bytes}};
+}
+
+Result<BundleFile> ParseFile(const Json& json) {
+  BundleFile file;
+  DUNNOCK_TRY(file.name, RequiredString(json, "name"));
+  DUNNOCK_TRY(const int64_t size, RequiredInt(json, "size_bytes", 0, INT64_MAX));
+  file.size_bytes = static_cast<uint64_t>(size);
+  DUNNOCK_TRY(file.sha256, RequiredString(json, "sha256"));
+  return file;
+}
+
+Result<Manifest> Parse(std::string_view text) {
+  DUNNOCK_TRY(const Json json, ParseJson(text));
+  DUNNOCK_TRY(const std::string format, RequiredString(json, "format"));
+  if (format != "dunnock-bundle")
+    return Invalid(Str("format is \"", format, "\": expected \"dunnock-bundle\""));
+  DUNNOCK_TRY(const int64_t version, RequiredInt(json, "version", 1, INT64_MAX));
+  if (version != kVersion) {
+    return Unsupported(Str("version ", version,
+                           " of the bundle format: this program reads version ", kVersion,
+                           "; a newer one may read it"));
+  }
+  Manifest manifest;
+  manifest.source = FindString(json, "source").value_or("");
+  DUNNOCK_TRY(manifest.quantization, RequiredString(json, "quantization"));
+  const Json* weights = FindMember(json, "weights");
+  if (weights == nullptr || !weights->is_object())
+    return Invalid("\"weights\": expected an object by name");
+  for (const auto& [name, entry] : weights->items()) {
+    auto weight = ParseWeight(entry);
+    if (!weight) return In(Str("weight \"", name, "\""), std::move(weight).error());
+    manifest.weights.emplace(name, *std::move(weight));
+  }
+  const Json* files = FindMember(json, "files");
+  if (files == nullptr || !files->is_array()) return Invalid("\"files\": expected a list");
+  for (const Json& entry : *files) {
+    auto file = ParseFile(entry);
+    if (!file) return In("\"files\"", std::move(file).error());
+    manifest.files.push_back(*std::move(file));
+  }
+  return manifest;
+}
+
+}  // namespace
+
+Result<Manifest> ParseManifest(std::string_view text) {
+  auto manifest = Parse(text);
+  if (!manifest) return In("manifest.json", std::move(manifest).error());
+  return manifest;
+}
+
+std::string DumpManifest(const Manifest& manifest) {
+  OrderedJson weights = OrderedJson::object();
+  for (const auto& [name, weight] : manifest.weights) weights[name] = WeightJson(weight);
+  OrderedJson files = OrderedJson::array();
+  for (const BundleFile& f : manifest.files)
+    files.push_back({{"name", f.name}, {"size_bytes", f.size_bytes}, {"sha256", f.sha256}});
+  return DumpJsonPretty({{"format", "dunnock-bundle"},
+                         {"version", kVersion},
+                         {"source", manifest.source},
+                         {"quantization", manifest.quantization},
+                         {"weights", weights},
+                         {"files", files}}) +
+         "\n";
+}
+
+}  // namespace dunnock

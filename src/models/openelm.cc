@@ -1,0 +1,217 @@
+// OpenELMForCausalLM: Apple's OpenELM. A decoder like Llama whose layers differ in width: heads and
+// feed-forward grow with depth (Mehta et al. 2024, arXiv 2404.14619). Queries and keys get an
+// RMSNorm of their own, over each head, before the rotation. One tensor holds q, k and v, one the
+// gate above the up projection. The head is always the embedding. Reference: general_gpt in
+// apple/corenet; tools/openelm_reference.py.
+
+#include <cmath>
+
+#include "base/str.h"
+#include "kernels/attention.h"
+#include "kernels/matmul.h"
+#include "kernels/norm.h"
+#include "kernels/rope.h"
+#include "models/architectures.h"
+
+namespace dunnock {
+namespace {
+
+constexpr float kRmsEpsilon = 1e-6f;  // the reference's default: config.json has no key for it
+
+struct LayerShape {
+  size_t heads, kv_heads, ffn;
+};
+
+struct Config {
+  size_t hidden, head_dim, vocab, context;
+  double rope_theta;
+  std::vector<LayerShape> layers;
+};
+
+// The multiple of divisor that is nearest, at least one, and not below nine tenths of what was
+// asked for.
+size_t MakeDivisible(double value, size_t divisor) {
+  const double step = static_cast<double>(divisor);
+  double out = std::max(step, std::floor((value + step / 2) / step) * step);
+  if (out < 0.9 * value) out += step;
+  return static_cast<size_t>(out);
+}
+
+// A number for each layer: a list of them, one for all, or two to draw a line between.
+Result<std::vector<double>> Spread(const Json& json, std::string_view key, size_t layers) {
+  constexpr double kMost = 1 << 16;
+  const Json* value = FindMember(json, key);
+  std::vector<double> given;
+  if (value != nullptr && value->is_number()) given.push_back(value->get<double>());
+  if (value != nullptr && value->is_array()) {
+    for (const Json& v : *value) given.push_back(v.is_number() ? v.get<double>() : NAN);
+  }
+  for (const double v : given) {
+    if (!(v > 0 && v < kMost)) given.clear();
+  }
+  if (given.size() == 1) given.resize(layers, given[0]);
+  if (given.size() == layers) return given;
+  if (given.size() != 2) {
+    return Invalid(Str("config.json: ", key, ": expected a positive number, two, or ", layers,
+                       ", one a layer"));
+  }
+  std::vector<double> out(layers);
+  for (size_t i = 0; i < layers; ++i) {
+    const double at = static_cast<double>(i) / static_cast<double>(layers - 1);
+    out[i] = std::nearbyint((given[0] + (given[1] - given[0]) * at) * 100) / 100;
+  }
+  return out;
+}
+
+Result<Config> ParseConfig(const Json& json) {
+  constexpr std::string_view kActivations[] = {"swish", "silu"};
+  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
+  for (const char* key :
+       {"ffn_with_glu", "normalize_qk_projections", "share_input_output_layers"}) {
+    if (!FindBool(json, key).value_or(true))
+      return Unsupported(Str("config.json: ", key, " is false: expected true"));
+  }
+  Config c{};
+  DUNNOCK_TRY(c.hidden, ConfigSize(json, "model_dim"));
+  DUNNOCK_TRY(c.head_dim, ConfigSize(json, "head_dim"));
+  DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
+  DUNNOCK_TRY(c.context, ConfigSize(json, "max_context_length", 2048));
+  DUNNOCK_TRY(const size_t layers, ConfigSize(json, "num_transformer_layers"));
+  DUNNOCK_TRY(const size_t groups, ConfigSize(json, "num_gqa_groups", 1));
+  DUNNOCK_TRY(const size_t divisor, ConfigSize(json, "ffn_dim_divisor", 256));
+  c.rope_theta = FindNumber(json, "rope_freq_constant").value_or(10000.0);
+  const bool listed = FindMember(json, "num_query_heads") != nullptr;
+  DUNNOCK_TRY(const auto widths,
+              Spread(json, listed ? "num_query_heads" : "qkv_multipliers", layers));
+  DUNNOCK_TRY(const auto ffn, Spread(json, "ffn_multipliers", layers));
+  std::vector<double> kv_heads;
+  if (FindMember(json, "num_kv_heads") != nullptr) {
+    DUNNOCK_TRY(kv_heads, Spread(json, "num_kv_heads", layers));
+  }
+  const double hidden = static_cast<double>(c.hidden);
+  for (size_t i = 0; i < layers; ++i) {
+    LayerShape shape{};
+    shape.heads = listed ? static_cast<size_t>(widths[i])
+                         : MakeDivisible(hidden * widths[i], c.head_dim * groups) / c.head_dim;
+    shape.kv_heads = kv_heads.empty() ? shape.heads / groups : static_cast<size_t>(kv_heads[i]);
+    shape.ffn = MakeDivisible(hidden * ffn[i], divisor);
+    if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0 || c.head_dim % 2 != 0) {
+      return Invalid(Str("config.json: layer ", i, " has ", shape.heads, " heads over ",
+                         shape.kv_heads, " kv heads of ", c.head_dim,
+                         " dimensions: expected a whole number of heads a kv head"));
+    }
+    c.layers.push_back(shape);
+  }
+  return c;
+}
+
+struct Layer {
+  std::vector<float> attention_norm, mlp_norm;  // (hidden)
+  std::vector<float> q_norm, k_norm;            // (head_dim)
+  Weight q;                                     // (heads * head_dim, hidden)
+  Weight k, v;                                  // (kv_heads * head_dim, hidden)
+  Weight o;                                     // (hidden, heads * head_dim)
+  Weight gate, up;                              // (ffn, hidden)
+  Weight down;                                  // (hidden, ffn)
+};
+
+class OpenElm final : public Model {
+ public:
+  explicit OpenElm(const Config& config)
+      : c_(config), layers_(c_.layers.size()), rope_(c_.rope_theta, c_.head_dim, c_.context) {
+    info_.model_type = "openelm";
+    info_.vocab_size = c_.vocab;
+    info_.hidden_size = c_.hidden;
+    info_.context_length = c_.context;
+    info_.causal = true;
+    info_.kv.head_dim = c_.head_dim;
+    for (const LayerShape& shape : c_.layers)
+      info_.kv.kv_heads.push_back(static_cast<uint32_t>(shape.kv_heads));
+  }
+
+  void VisitWeights(WeightVisitor& visit) override {
+    const size_t hidden = c_.hidden, head_dim = c_.head_dim;
+    visit.Embedding("transformer.token_embeddings", &embedding_, c_.vocab, hidden);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      Layer& l = layers_[i];
+      const auto [heads, kv_heads, ffn] = c_.layers[i];
+      const size_t q = heads * head_dim, kv = kv_heads * head_dim, qkv = q + 2 * kv;
+      const std::string at = Str("transformer.layers.", i, ".");
+      visit.Vector(at + "attn_norm.weight", &l.attention_norm, hidden);
+      visit.Linear(at + "attn.qkv_proj", &l.q, q, hidden, Bias::kNone, {0, qkv});
+      visit.Linear(at + "attn.qkv_proj", &l.k, kv, hidden, Bias::kNone, {q, qkv});
+      visit.Linear(at + "attn.qkv_proj", &l.v, kv, hidden, Bias::kNone, {q + kv, qkv});
+      visit.Vector(at + "attn.q_norm.weight", &l.q_norm, head_dim);
+      visit.Vector(at + "attn.k_norm.weight", &l.k_norm, head_dim);
+      visit.Linear(at + "attn.out_proj", &l.o, hidden, q);
+      visit.Vector(at + "ffn_norm.weight", &l.mlp_norm, hidden);
+      visit.Linear(at + "ffn.proj_1", &l.gate, ffn, hidden, Bias::kNone, {0, 2 * ffn});
+      visit.Linear(at + "ffn.proj_1", &l.up, ffn, hidden, Bias::kNone, {ffn, 2 * ffn});
+      visit.Linear(at + "ffn.proj_2", &l.down, hidden, ffn);
+    }
+    visit.Vector("transformer.norm.weight", &norm_, hidden);
+    visit.Linear("transformer.token_embeddings", &head_, c_.vocab, hidden);
+  }
+
+  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
+    const size_t n = batch.ids.size(), head_dim = c_.head_dim;
+    LayerShape widest{};
+    for (const LayerShape& shape : c_.layers) {
+      widest.heads = std::max(widest.heads, shape.heads);
+      widest.kv_heads = std::max(widest.kv_heads, shape.kv_heads);
+      widest.ffn = std::max(widest.ffn, shape.ffn);
+    }
+    scratch.Reset();
+    const Rows h = scratch.Get(n, c_.hidden);
+    float* const q_memory = scratch.Get(n, widest.heads * head_dim).data;
+    float* const k_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
+    float* const v_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
+    float* const attended_memory = scratch.Get(n, widest.heads * head_dim).data;
+    float* const gate_memory = scratch.Get(n, widest.ffn).data;
+
+    embedding_.Lookup(x, batch.ids);  // (n, hidden)
+    batch.Probe(0, x);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& l = layers_[i];
+      const auto [heads, kv_heads, ffn] = c_.layers[i];
+      const Rows q{q_memory, n, heads * head_dim}, attended{attended_memory, n, heads * head_dim};
+      const Rows k{k_memory, n, kv_heads * head_dim}, v{v_memory, n, kv_heads * head_dim};
+      const Rows q_heads{q_memory, n * heads, head_dim}, k_heads{k_memory, n * kv_heads, head_dim};
+      const Rows gate{gate_memory, n, ffn};
+
+      RmsNorm(h, x, l.attention_norm, kRmsEpsilon);
+      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, h);
+      RmsNorm(q_heads, q_heads, l.q_norm, kRmsEpsilon);
+      RmsNorm(k_heads, k_heads, l.k_norm, kRmsEpsilon);
+      Rope(q, batch.positions, rope_);
+      Rope(k, batch.positions, rope_);
+      Attention(attended, q, k, v, batch.sequences, i, {heads, kv_heads, head_dim, Mask::kCausal});
+      MatMulAdd(x, attended, l.o);  // residual
+
+      RmsNorm(h, x, l.mlp_norm, kRmsEpsilon);
+      SwiGluMatMul(gate, h, l.gate, l.up);
+      MatMulAdd(x, gate, l.down);
+      batch.Probe(i + 1, x);
+    }
+    RmsNorm(x, x, norm_, kRmsEpsilon);
+  }
+
+  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, hidden, head_); }
+
+ private:
+  const Config c_;
+  Table embedding_;  // (vocab, hidden)
+  std::vector<Layer> layers_;
+  std::vector<float> norm_;  // (hidden)
+  Weight head_;              // (vocab, hidden)
+  RopeTable rope_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> MakeOpenElm(const Json& config) {
+  DUNNOCK_TRY(const Config c, ParseConfig(config));
+  return std::make_unique<OpenElm>(c);
+}
+
+}  // namespace dunnock
