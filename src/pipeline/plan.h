@@ -1,0 +1,30 @@
+#pragma once
+// What a bundle of a model will hold, in the order in which the model uses it: made before anything
+// is written, so that all faults of a checkpoint come first and in one error.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+#include "pipeline/quantize.h"
+
+namespace dunnock {
+
+struct PlannedTensor {
+  enum Kind { kMatrix, kTable, kVector };
+  Kind kind;
+  std::string name;           // in the bundle; matrices and tables without ".weight"
+  const Tensor* source;       // the tensor it is made from
+  size_t first_row = 0;       // of the source
+  size_t rows = 1, cols = 0;  // of this part
+  const Tensor* bias = nullptr;
+  WeightEncoding encoding{};  // of a matrix
+};
+
+// The tensors point into the checkpoint. A table that is also the head is only planned as that.
+Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format);
+
+inline constexpr size_t kInt4Group = 32;
+
+}  // namespace dunnock
