@@ -109,6 +109,7 @@ class Chat {
   }
 
   int Run() {
+    const CancelScope interrupts(false);
     const Colours& c = StdoutColours();
     if (StdinIsTerminal()) {
       Print(Str(c.bold, flags_.model, c.reset, c.dim, "  context ", session_.context_length(),
@@ -155,7 +156,7 @@ class Chat {
     };
     const auto prompt = engine_.EncodeChat(messages_);
     if (!prompt) return failed(prompt.error());
-    const CancelScope cancel;
+    CancelScope::flag() = false;
     GenerateOptions options;
     options.sampling = sampling_;
     options.max_tokens = max_tokens_;

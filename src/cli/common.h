@@ -70,10 +70,11 @@ void Note(const Common& common, std::string_view text);  // to stderr, unless --
 // line); the error names the line.
 Status EachJsonLine(const std::function<Status(const Json& object)>& each);
 
-// While a CancelScope lives Ctrl-C only sets the flag; a second one ends the program.
+// While a CancelScope lives Ctrl-C only sets the flag; a second one ends the program, unless the
+// scope's owner goes on after an interrupt.
 class CancelScope {
  public:
-  CancelScope();
+  explicit CancelScope(bool second_ends = true);
   ~CancelScope();
   static std::atomic<bool>& flag();
 
