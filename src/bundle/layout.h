@@ -20,9 +20,8 @@ class BundleLayout {
   uint64_t Add(std::string name, DType dtype, std::vector<uint64_t> shape, uint64_t size_bytes);
 
   uint64_t data_bytes() const { return end_; }
-  // Length and JSON of the header, with spaces up to a multiple of 64 and at least `size_bytes`
-  // long in all: the data begins where it ends.
-  std::string Header(size_t size_bytes = 0) const;
+  // Length and JSON of the header, spaces up to a multiple of 64: the data begins where it ends.
+  std::string Header() const;
 
  private:
   struct Entry {

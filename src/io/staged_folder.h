@@ -10,7 +10,7 @@
 
 namespace dunnock {
 
-// A file written front to back, but for what WriteAt mends.
+// A file written front to back.
 class FileWriter {
  public:
   static Result<FileWriter> Create(const std::string& path);
@@ -19,7 +19,6 @@ class FileWriter {
   ~FileWriter();
 
   Status Append(ByteSpan bytes);
-  Status WriteAt(uint64_t offset, ByteSpan bytes);
   uint64_t size() const { return size_; }  // what was appended
   Status Close();                          // to the disk (fsync)
 

@@ -54,18 +54,12 @@ FileWriter::~FileWriter() {
 }
 
 Status FileWriter::Append(ByteSpan bytes) {
-  DUNNOCK_TRY_STATUS(WriteAt(size_, bytes));
-  size_ += bytes.size();
-  return {};
-}
-
-Status FileWriter::WriteAt(uint64_t offset, ByteSpan bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t n = write(descriptor_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return OsError("write", path_, errno);
     bytes = bytes.subspan(static_cast<size_t>(n));
-    offset += static_cast<uint64_t>(n);
+    size_ += static_cast<uint64_t>(n);
   }
   return {};
 }

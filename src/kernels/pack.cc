@@ -220,7 +220,7 @@ Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowRead
 }
 
 Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
-                   const GroupedRowReader& read) {
+                   const GroupedRowReader& read, bool keep_minimums) {
   DUNNOCK_CHECK(encoding == WeightEncoding::kInt4Grouped ||
                 encoding == WeightEncoding::kInt8Grouped);
   DUNNOCK_CHECK(rows > 0 && cols > 0 && group % 8 == 0 && cols % group == 0);
@@ -238,7 +238,7 @@ Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t gro
   // First everything as it comes, then the narrowest form of the scales that holds it.
   std::vector<uint8_t> codes(rows * cols);
   std::vector<float> scales(rows * groups), minimums(rows * groups);
-  std::atomic<bool> wide = false, has_minimums = false;
+  std::atomic<bool> wide = false, has_minimums = keep_minimums;
   ForRows(rows, [&](size_t row) {
     const std::span<float> row_scales(scales.data() + row * groups, groups);
     const std::span<float> row_minimums(minimums.data() + row * groups, groups);
@@ -280,16 +280,16 @@ Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t gro
 }
 
 Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read) {
-  return PackGrouped(WeightEncoding::kInt4Grouped, rows, cols, group,
-                     [&](size_t row, const GroupedRow& out) {
-                       thread_local std::vector<float> values;
-                       values.resize(cols);
-                       read(row, values);
-                       for (size_t g = 0; g < cols / group; ++g) {
-                         RoundGroup(std::span(values).subspan(g * group, group),
-                                    out.codes.data() + g * group, &out.scales[g], &out.minimums[g]);
-                       }
-                     });
+  const auto round = [&](size_t row, const GroupedRow& out) {
+    thread_local std::vector<float> values;
+    values.resize(cols);
+    read(row, values);
+    for (size_t g = 0; g < cols / group; ++g) {
+      RoundGroup(std::span(values).subspan(g * group, group), out.codes.data() + g * group,
+                 &out.scales[g], &out.minimums[g]);
+    }
+  };
+  return PackGrouped(WeightEncoding::kInt4Grouped, rows, cols, group, round, true);
 }
 
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {

@@ -27,12 +27,13 @@ struct GroupedRow {
 using GroupedRowReader = std::function<void(size_t row, const GroupedRow& out)>;
 
 // kInt4Grouped or kInt8Grouped. Scales are kept as float16 where that loses nothing, else as
-// float32; minimums are dropped if all are zero. cols must be a multiple of group, group of 8.
+// float32; minimums are dropped if all are zero, unless they are to be kept. cols must be a
+// multiple of group, group of 8.
 Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
-                   const GroupedRowReader& read);
+                   const GroupedRowReader& read, bool keep_minimums = false);
 
 // Rounds rows of values to kInt4Grouped, each group's float16 scale and minimum searched for the
-// least squared error.
+// least squared error. The size does not depend on the values.
 Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read);
 
 // Row `row` of a weight as floats, rotation undone: for look-ups, tests and other formats.

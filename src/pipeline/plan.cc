@@ -1,11 +1,30 @@
 #include "pipeline/plan.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/check.h"
+#include "kernels/activations.h"
 #include "models/loader.h"
 
 namespace dunnock {
 namespace {
+
+constexpr size_t kInt4Group = 32;
+
+// 16 bits a value: as the source has them, or float16 where all of them fit.
+DType TableDType(const Tensor& source) {
+  if (source.dtype == DType::kBF16 || source.dtype == DType::kF16) return source.dtype;
+  constexpr float kMostFloat16 = 65504.0f;
+  std::vector<float> row(source.cols());
+  for (uint64_t r = 0; r < source.rows(); ++r) {
+    DUNNOCK_CHECK(DecodeRows(source, r, 1, row).has_value());
+    for (const float v : row) {
+      if (!(std::fabs(v) <= kMostFloat16)) return DType::kF32;
+    }
+  }
+  return DType::kF16;
+}
 
 class Planner final : public WeightVisitor {
  public:
@@ -25,17 +44,18 @@ class Planner final : public WeightVisitor {
     if (tied) plan_.erase(table);
     const bool head = tied || name == "lm_head" || name == "classifier";
     plan_.push_back({PlannedTensor::kMatrix, PackedName(name, rows, slice), source, slice.first,
-                     rows, cols, bias_source, EncodingFor(head, cols)});
+                     rows, cols, bias_source, FormFor(head, rows, cols)});
   }
 
   void Vector(const std::string& name, std::vector<float>*, size_t size) override {
     if (const Tensor* source = Find(name, {size}))
-      plan_.push_back({PlannedTensor::kVector, name, source, 0, 1, size, nullptr, {}});
+      plan_.push_back({PlannedTensor::kVector, name, source, 0, 1, size});
   }
 
   void Embedding(const std::string& name, Table*, size_t rows, size_t cols) override {
     if (const Tensor* source = Find(name + ".weight", {rows, cols}))
-      plan_.push_back({PlannedTensor::kTable, name, source, 0, rows, cols, nullptr, {}});
+      plan_.push_back(
+          {PlannedTensor::kTable, name, source, 0, rows, cols, nullptr, {}, TableDType(*source)});
   }
 
   Result<std::vector<PlannedTensor>> Finish() {
@@ -52,10 +72,25 @@ class Planner final : public WeightVisitor {
   }
 
   // A head decides between neighbours by small differences: 8 bits.
-  WeightEncoding EncodingFor(bool head, size_t cols) const {
-    if (head || format_ == QuantizeFormat::kInt8) return WeightEncoding::kInt8;
-    if (format_ == QuantizeFormat::kInt4) return WeightEncoding::kInt4;
-    return cols % kInt4Group == 0 ? WeightEncoding::kInt4Grouped : WeightEncoding::kInt8;
+  Weight FormFor(bool head, size_t rows, size_t cols) const {
+    Weight form;
+    form.rows = rows;
+    form.cols = cols;
+    form.rotation = 1;
+    if (head || format_ == QuantizeFormat::kInt8) {
+      form.encoding = WeightEncoding::kInt8;
+    } else if (format_ == QuantizeFormat::kInt4) {
+      form.encoding = WeightEncoding::kInt4;
+    } else if (cols % kInt4Group == 0) {
+      form.encoding = WeightEncoding::kInt4Grouped;
+      form.group = kInt4Group;
+      form.has_minimums = true;
+    } else {
+      form.encoding = WeightEncoding::kInt8;
+    }
+    if (form.has_row_scales()) form.rotation = RotationBlock(cols);
+    form.panel_bytes = PanelBytesOf(form);
+    return form;
   }
 
   const Checkpoint& checkpoint_;

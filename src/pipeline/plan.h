@@ -19,12 +19,13 @@ struct PlannedTensor {
   size_t first_row = 0;       // of the source
   size_t rows = 1, cols = 0;  // of this part
   const Tensor* bias = nullptr;
-  WeightEncoding encoding{};  // of a matrix
+  Weight form = {};           // of a matrix: all but the blobs
+  DType dtype = DType::kF32;  // of a table
+
+  uint64_t parameters() const { return uint64_t{rows} * cols + (bias != nullptr ? rows : 0); }
 };
 
 // The tensors point into the checkpoint. A table that is also the head is only planned as that.
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format);
-
-inline constexpr size_t kInt4Group = 32;
 
 }  // namespace dunnock

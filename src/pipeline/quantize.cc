@@ -41,19 +41,32 @@ Status CheckTarget(const std::string& folder, bool replace) {
               Str(folder, ": not a bundle, so --force does not replace it: name another folder"));
 }
 
-// Writes the tensors of a plan behind room for the header, and the header last: how a matrix is
-// encoded in detail is only known once it is packed.
+// Writes the tensors of a plan front to back: how long each will be is known beforehand.
 class ShardWriter {
  public:
-  ShardWriter(FileWriter& file, QuantizeReport& report) : file_(file), report_(report) {}
-
-  // An upper bound: an entry besides its name, and the padding before it.
-  Status Begin(const std::vector<PlannedTensor>& plan) {
-    size_t room = 256;
-    for (const PlannedTensor& t : plan) room += 3 * (t.name.size() + 240);
-    header_bytes_ = (room + kBundleAlignment - 1) / kBundleAlignment * kBundleAlignment;
-    return Pad(header_bytes_);
+  ShardWriter(FileWriter& file, const std::vector<PlannedTensor>& plan) : file_(file) {
+    for (const PlannedTensor& t : plan) {
+      const std::string weight = t.name + ".weight";
+      switch (t.kind) {
+        case PlannedTensor::kMatrix:
+          layout_.Add(weight, DType::kU8, {t.form.panel_count(), t.form.panel_bytes},
+                      t.form.panel_count() * t.form.panel_bytes);
+          if (t.form.has_row_scales()) AddFloats(t.name + ".scales", PaddedRows(t.form));
+          if (t.bias != nullptr) AddFloats(t.name + ".bias", t.rows);
+          break;
+        case PlannedTensor::kTable:
+          layout_.Add(weight, t.dtype, {t.rows, t.cols}, t.rows * t.cols * ElementBytes(t));
+          break;
+        case PlannedTensor::kVector:
+          AddFloats(t.name, t.cols);
+          break;
+      }
+    }
+    header_ = layout_.Header();
   }
+
+  uint64_t file_bytes() const { return header_.size() + layout_.data_bytes(); }
+  Status WriteHeader() { return file_.Append(AsBytes(header_)); }
 
   Status Write(const PlannedTensor& t) {
     switch (t.kind) {
@@ -62,37 +75,33 @@ class ShardWriter {
       case PlannedTensor::kTable:
         return WriteTable(t);
       case PlannedTensor::kVector:
-        return WriteFloats(t.name, *t.source);
+        return WriteFloats(*t.source);
     }
     return {};
   }
 
   Status Finish() {
-    const std::string header = layout_.Header(header_bytes_);
-    DUNNOCK_CHECK(header.size() == header_bytes_);
-    DUNNOCK_TRY_STATUS(file_.WriteAt(0, AsBytes(header)));
+    DUNNOCK_CHECK(file_.size() == file_bytes());
     return file_.Close();
   }
 
  private:
-  Status Pad(uint64_t bytes) {
-    return file_.Append(std::vector<uint8_t>(static_cast<size_t>(bytes), 0));
+  static size_t PaddedRows(const Weight& form) { return form.panel_count() * kPanelRows; }
+  static size_t ElementBytes(const PlannedTensor& t) { return InfoOf(t.dtype).block_bytes; }
+
+  void AddFloats(std::string name, size_t count) {
+    layout_.Add(std::move(name), DType::kF32, {count}, count * sizeof(float));
   }
 
-  // Where `size_bytes` bytes of the tensor are to be appended next.
-  Status Place(std::string name, DType dtype, std::vector<uint64_t> shape, uint64_t size_bytes) {
-    const uint64_t begin = layout_.Add(std::move(name), dtype, std::move(shape), size_bytes);
-    return Pad(header_bytes_ + begin - file_.size());
+  // The next tensor begins at a multiple of 64.
+  Status Align() {
+    const uint64_t past = file_.size() % kBundleAlignment;
+    return past == 0 ? Status{} : file_.Append(std::vector<uint8_t>(kBundleAlignment - past, 0));
   }
 
-  Status Append(std::string name, DType dtype, std::vector<uint64_t> shape, ByteSpan bytes) {
-    DUNNOCK_TRY_STATUS(Place(std::move(name), dtype, std::move(shape), bytes.size()));
+  Status Append(ByteSpan bytes) {
+    DUNNOCK_TRY_STATUS(Align());
     return file_.Append(bytes);
-  }
-
-  void Count(std::string_view encoding, uint64_t parameters) {
-    report_.parameters += parameters;
-    report_.parameters_by_encoding[std::string(encoding)] += parameters;
   }
 
   Status WriteMatrix(const PlannedTensor& t) {
@@ -103,59 +112,35 @@ class ShardWriter {
         if (!std::isfinite(v)) finite = false;
       }
     };
-    Weight packed = t.encoding == WeightEncoding::kInt4Grouped
-                        ? RoundToInt4Groups(t.rows, t.cols, kInt4Group, read)
-                        : PackRows(t.encoding, t.rows, t.cols, read);
+    const Weight packed = t.form.is_grouped()
+                              ? RoundToInt4Groups(t.rows, t.cols, t.form.group, read)
+                              : PackRows(t.form.encoding, t.rows, t.cols, read);
     if (!finite) return Invalid(Str(t.name, ".weight: a value that is not finite"));
-    Count(NameOf(t.encoding), t.rows * t.cols);
-    DUNNOCK_TRY_STATUS(Append(t.name + ".weight", DType::kU8,
-                              {packed.panel_count(), packed.panel_bytes}, packed.panels.bytes()));
-    if (packed.has_row_scales()) {
-      DUNNOCK_TRY_STATUS(Append(t.name + ".scales", DType::kF32,
-                                {packed.panel_count() * kPanelRows}, packed.scales.bytes()));
-    }
-    packed.panels = packed.scales = Blob();
-    report_.manifest.weights.emplace(t.name, std::move(packed));
-    return t.bias == nullptr ? Status{} : WriteFloats(t.name + ".bias", *t.bias);
+    DUNNOCK_TRY_STATUS(Append(packed.panels.bytes()));
+    if (packed.has_row_scales()) DUNNOCK_TRY_STATUS(Append(packed.scales.bytes()));
+    return t.bias == nullptr ? Status{} : WriteFloats(*t.bias);
   }
 
-  Status WriteFloats(const std::string& name, const Tensor& source) {
+  Status WriteFloats(const Tensor& source) {
     std::vector<float> values(source.cols());
     DUNNOCK_TRY_STATUS(DecodeRows(source, 0, 1, values));
-    Count("f32", values.size());
-    return Append(name, DType::kF32, {values.size()},
-                  {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
+    return Append({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
   }
 
-  // 16 bits a value: as the source has them, or rounded to float16 where all of them fit.
   Status WriteTable(const PlannedTensor& t) {
-    const Tensor& source = *t.source;
-    if (source.dtype == DType::kBF16 || source.dtype == DType::kF16) {
-      Count(source.dtype == DType::kBF16 ? "bf16" : "f16", t.rows * t.cols);
-      return Append(t.name + ".weight", source.dtype, {t.rows, t.cols}, source.bytes);
-    }
-    constexpr float kMostFloat16 = 65504.0f;
+    if (t.dtype == t.source->dtype) return Append(t.source->bytes);
+    DUNNOCK_TRY_STATUS(Align());
     std::vector<float> row(t.cols);
-    bool fits = true;
-    for (size_t r = 0; r < t.rows && fits; ++r) {
-      DUNNOCK_TRY_STATUS(DecodeRows(source, r, 1, row));
-      fits =
-          std::all_of(row.begin(), row.end(), [](float v) { return std::fabs(v) <= kMostFloat16; });
-    }
-    const size_t size = fits ? sizeof(uint16_t) : sizeof(float);
-    Count(fits ? "f16" : "f32", t.rows * t.cols);
-    DUNNOCK_TRY_STATUS(Place(t.name + ".weight", fits ? DType::kF16 : DType::kF32, {t.rows, t.cols},
-                             t.rows * t.cols * size));
-    constexpr size_t kRowsAtOnce = 256;
     std::vector<uint8_t> block;
     for (size_t r = 0; r < t.rows; ++r) {
-      DUNNOCK_TRY_STATUS(DecodeRows(source, r, 1, row));
+      DUNNOCK_TRY_STATUS(DecodeRows(*t.source, r, 1, row));
       for (const float v : row) {
         const uint16_t half = FloatToFloat16(v);
-        const auto* bytes =
-            fits ? reinterpret_cast<const uint8_t*>(&half) : reinterpret_cast<const uint8_t*>(&v);
-        block.insert(block.end(), bytes, bytes + size);
+        const auto* bytes = t.dtype == DType::kF16 ? reinterpret_cast<const uint8_t*>(&half)
+                                                   : reinterpret_cast<const uint8_t*>(&v);
+        block.insert(block.end(), bytes, bytes + ElementBytes(t));
       }
+      constexpr size_t kRowsAtOnce = 256;
       if ((r + 1) % kRowsAtOnce != 0 && r + 1 < t.rows) continue;
       DUNNOCK_TRY_STATUS(file_.Append(block));
       block.clear();
@@ -164,10 +149,27 @@ class ShardWriter {
   }
 
   FileWriter& file_;
-  QuantizeReport& report_;
   BundleLayout layout_;
-  uint64_t header_bytes_ = 0;
+  std::string header_;
 };
+
+// What the report says of a plan.
+void Account(const std::vector<PlannedTensor>& plan, QuantizeReport* report) {
+  const auto count = [&](std::string_view encoding, uint64_t parameters) {
+    std::string name(encoding);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    report->parameters_by_encoding[name] += parameters;
+    report->parameters += parameters;
+  };
+  for (const PlannedTensor& t : plan) {
+    report->source_bytes += SourceBytes(t);
+    const bool matrix = t.kind == PlannedTensor::kMatrix;
+    count(matrix ? NameOf(t.form.encoding) : InfoOf(t.dtype).name, uint64_t{t.rows} * t.cols);
+    if (t.bias != nullptr) count("f32", t.rows);
+    if (matrix) report->manifest.weights.emplace(t.name, t.form);
+  }
+}
 
 Status CheckDisk(const std::string& folder, uint64_t needed) {
   const std::string parent =
@@ -176,6 +178,11 @@ Status CheckDisk(const std::string& folder, uint64_t needed) {
   if (!free || *free > needed) return {};
   return Fail(ErrorCode::kIo, Str(folder, ": the bundle takes about ", needed / 1'000'000,
                                   " MB, the disk has ", *free / 1'000'000, " MB left"));
+}
+
+Status CheckCancel(const QuantizeOptions& options) {
+  if (options.cancel == nullptr || !options.cancel->load()) return {};
+  return Fail(ErrorCode::kCancelled, "interrupted: nothing was written");
 }
 
 }  // namespace
@@ -203,26 +210,22 @@ Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder
   report.notes = checkpoint.notes;
   report.manifest.source = options.source_name;
   report.manifest.quantization = NameOf(options.format);
-  uint64_t parameters = 0, done = 0;
-  for (const PlannedTensor& t : plan) {
-    report.source_bytes += SourceBytes(t);
-    parameters += uint64_t{t.rows} * t.cols;
-  }
-  DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
-  DUNNOCK_TRY_STATUS(CheckDisk(folder, parameters * 9 / 8));
+  Account(plan, &report);
 
+  DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
   DUNNOCK_TRY(const std::string shard, staged.PathFor(std::string(kShard)));
   DUNNOCK_TRY(FileWriter file, FileWriter::Create(shard));
-  ShardWriter writer(file, report);
-  DUNNOCK_TRY_STATUS(writer.Begin(plan));
+  ShardWriter writer(file, plan);
+  report.bundle_bytes = writer.file_bytes();
+  DUNNOCK_TRY_STATUS(CheckDisk(folder, report.bundle_bytes));
+  DUNNOCK_TRY_STATUS(writer.WriteHeader());
+  uint64_t done = 0;
   for (const PlannedTensor& t : plan) {
-    if (options.cancel != nullptr && options.cancel->load())
-      return Fail(ErrorCode::kCancelled, "interrupted: nothing was written");
-    if (options.progress) options.progress({"quantizing", done, parameters});
+    DUNNOCK_TRY_STATUS(CheckCancel(options));
+    if (options.progress) options.progress({"quantizing", done, report.parameters});
     DUNNOCK_TRY_STATUS(writer.Write(t));
-    done += uint64_t{t.rows} * t.cols;
+    done += t.parameters();
   }
-  report.bundle_bytes = file.size();
   DUNNOCK_TRY_STATUS(writer.Finish());
 
   FileSet side = SideFiles(source, checkpoint, options);
@@ -238,8 +241,7 @@ Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder
     report.manifest.files.push_back({name, FileSize(path).value_or(0), std::move(sha256)});
   }
   DUNNOCK_TRY_STATUS(staged.Write("manifest.json", AsBytes(DumpManifest(report.manifest))));
-  if (options.cancel != nullptr && options.cancel->load())
-    return Fail(ErrorCode::kCancelled, "interrupted: nothing was written");
+  DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
   return report;
 }
