@@ -56,9 +56,10 @@ int main(int argc, char** argv) {
       "One verb:    dunnock VERB --help");
   Common common;
   Action action;
-  for (const auto add : {AddRun, AddChat, AddEmbed, AddSearch, AddRerank, AddPull, AddList, AddShow,
-                         AddRm, AddCache, AddTokenize, AddDetokenize, AddTemplate, AddLogits,
-                         AddEval, AddQuantize, AddDoctor, AddVersion, AddCompletion}) {
+  for (const auto add :
+       {AddRun,  AddChat,     AddEmbed,   AddSearch,   AddRerank,     AddPull,     AddList,
+        AddShow, AddRm,       AddCache,   AddTokenize, AddDetokenize, AddTemplate, AddLogits,
+        AddEval, AddQuantize, AddInspect, AddBench,    AddDoctor,     AddVersion,  AddCompletion}) {
     add(program, common, &action);
   }
   try {

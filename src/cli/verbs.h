@@ -27,6 +27,8 @@ void AddTemplate(CLI::App& program, Common& common, Action* action);
 void AddLogits(CLI::App& program, Common& common, Action* action);
 void AddEval(CLI::App& program, Common& common, Action* action);
 void AddQuantize(CLI::App& program, Common& common, Action* action);
+void AddInspect(CLI::App& program, Common& common, Action* action);
+void AddBench(CLI::App& program, Common& common, Action* action);
 void AddDoctor(CLI::App& program, Common& common, Action* action);
 void AddVersion(CLI::App& program, Common& common, Action* action);
 void AddCompletion(CLI::App& program, Common& common, Action* action);

@@ -40,6 +40,7 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Load(FileSet files, const EngineOptions& options);
 
   const Model& model() const { return *model_; }
+  Model& model() { return *model_; }  // for visitors of its weights
   ThreadPool& pool() const { return *pool_; }
   KvEncoding kv_cache() const { return kv_cache_; }
   // The error explains why there is none.

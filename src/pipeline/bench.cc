@@ -1,0 +1,228 @@
+#include "pipeline/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "base/str.h"
+#include "kernels/limits.h"
+#include "runtime/ragged_encoder.h"
+#include "runtime/session.h"
+
+namespace dunnock {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double MsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// What one pass multiplies: the layers for every token, the head for the last one.
+struct Work final : WeightVisitor {
+  uint64_t layer_bytes = 0, layer_parameters = 0, head_bytes = 0, head_parameters = 0;
+
+  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias,
+              RowSlice) override {
+    const bool head = name == "lm_head" || tables.contains(name);
+    (head ? head_bytes : layer_bytes) += weight->size_bytes();
+    (head ? head_parameters : layer_parameters) += uint64_t{rows} * cols;
+  }
+  void Vector(const std::string&, std::vector<float>*, size_t) override {}
+  void Embedding(const std::string& name, Table*, size_t, size_t) override { tables.insert(name); }
+
+  std::set<std::string> tables;
+};
+
+// The same ids on every machine (Numerical Recipes' generator).
+std::vector<int32_t> SomeIds(size_t count, size_t vocab, uint32_t seed) {
+  std::vector<int32_t> ids(count);
+  uint32_t state = seed;
+  for (int32_t& id : ids) {
+    state = state * 1664525u + 1013904223u;
+    id = static_cast<int32_t>((uint64_t{state} * vocab) >> 32);
+  }
+  return ids;
+}
+
+class Runner {
+ public:
+  Runner(Engine& engine, const BenchOptions& options) : engine_(engine), options_(options) {
+    engine.model().VisitWeights(work_);
+    report_.weight_bytes = work_.layer_bytes + work_.head_bytes;
+    report_.layer_parameters = work_.layer_parameters;
+  }
+
+  Result<BenchReport> Run() {
+    if (engine_.model().info().causal) {
+      DUNNOCK_TRY_STATUS(RunDecoder());
+    } else {
+      RunEncoder();
+    }
+    return std::move(report_);
+  }
+
+ private:
+  Status RunDecoder() {
+    DUNNOCK_TRY(Session session, Session::Create(engine_));
+    const size_t vocab = engine_.model().info().vocab_size;
+    const auto generate = [&](const std::vector<int32_t>& prompt, size_t n) {
+      session.Clear();
+      GenerateOptions generate;
+      generate.max_tokens = n;
+      generate.ignore_stop_ids = true;
+      generate.decode_text = false;
+      return session.Generate(prompt, generate);
+    };
+    const std::vector<int32_t> prompt = SomeIds(options_.prompt_tokens, vocab, 1);
+    BenchRow prefill = Row("prefill_tok_s", "prompt tokens a second", prompt.size());
+    prefill.operations = 2.0 * static_cast<double>(work_.layer_parameters * prompt.size());
+    prefill.bytes = static_cast<double>(work_.layer_bytes);
+    DUNNOCK_TRY_STATUS(Repeat(prefill, [&]() -> Result<double> {
+      DUNNOCK_TRY(const Reply reply, generate(prompt, 1));
+      return 1000.0 * static_cast<double>(prompt.size()) / reply.prompt_ms;
+    }));
+
+    constexpr size_t kShortPrompt = 16;
+    const std::vector<int32_t> short_prompt = SomeIds(kShortPrompt, vocab, 2);
+    BenchRow first = Row("first_token_ms", "first token, prompt of 16", kShortPrompt, false);
+    first.operations =
+        2.0 * static_cast<double>(work_.layer_parameters * kShortPrompt + work_.head_parameters);
+    first.bytes = static_cast<double>(report_.weight_bytes);
+    DUNNOCK_TRY_STATUS(Repeat(first, [&]() -> Result<double> {
+      DUNNOCK_TRY(const Reply reply, generate(short_prompt, 1));
+      return reply.first_token_ms;
+    }));
+
+    BenchRow decode = Row("decode_tok_s", "generated tokens a second", options_.batch);
+    decode.texts = options_.batch;
+    decode.operations = 2.0 * static_cast<double>((work_.layer_parameters + work_.head_parameters) *
+                                                  options_.batch);
+    decode.bytes = static_cast<double>(report_.weight_bytes);
+    return Repeat(decode, [&]() -> Result<double> {
+      if (options_.batch > 1) return DecodeBatch(vocab);
+      // From the first token to the last: as many passes through layers and head.
+      DUNNOCK_TRY(const Reply reply, generate(short_prompt, options_.decode_tokens + 1));
+      const double ms = reply.decode_ms - (reply.first_token_ms - reply.prompt_ms);
+      return 1000.0 * static_cast<double>(options_.decode_tokens) / ms;
+    });
+  }
+
+  // Tokens a second of all sequences, each one token further a pass.
+  Result<double> DecodeBatch(size_t vocab) {
+    const ThreadPool::Use use(engine_.pool());
+    const Model& model = engine_.model();
+    const size_t n = options_.batch, hidden_size = model.info().hidden_size;
+    if (options_.decode_tokens > model.info().context_length)
+      return Fail(ErrorCode::kLimit, Str("--decode-tokens is ", options_.decode_tokens,
+                                         ", the context holds ", model.info().context_length));
+    std::vector<KvCache> caches;
+    std::vector<Sequence> sequences;
+    caches.reserve(n);
+    for (size_t i = 0; i < n; ++i) {
+      caches.emplace_back(model.info().kv, model.info().context_length, engine_.kv_cache());
+      sequences.push_back({i, 1, &caches[i]});
+    }
+    std::vector<int32_t> ids = SomeIds(n, vocab, 3);
+    std::vector<uint32_t> positions(n);
+    std::vector<float> hidden(n * hidden_size), logits(n * vocab);
+    Scratch scratch;
+    const Clock::time_point start = Clock::now();
+    for (size_t step = 0; step < options_.decode_tokens; ++step) {
+      for (KvCache& cache : caches) cache.Reserve(1);
+      std::fill(positions.begin(), positions.end(), static_cast<uint32_t>(step));
+      const Rows rows{hidden.data(), n, hidden_size};
+      model.Forward(rows, {ids, {}, positions, sequences, nullptr}, scratch);
+      for (KvCache& cache : caches) cache.Commit(1);
+      model.Logits({logits.data(), n, vocab}, rows);
+      for (size_t i = 0; i < n; ++i)
+        ids[i] = static_cast<int32_t>(ArgMax({logits.data() + i * vocab, vocab}));
+    }
+    return 1000.0 * static_cast<double>(n * options_.decode_tokens) / MsSince(start);
+  }
+
+  void RunEncoder() {
+    for (const size_t tokens : {8, 16, 32, 128}) Encode("text_ms", 1, tokens);
+    Encode("texts_per_s", 32, 128);
+  }
+
+  void Encode(const std::string& name, size_t texts, size_t tokens) {
+    const ModelInfo& info = engine_.model().info();
+    tokens = std::min(tokens, info.context_length);
+    RaggedEncoder encoder(engine_);
+    std::vector<EncoderInput> inputs(texts);
+    for (size_t i = 0; i < texts; ++i)
+      inputs[i].ids = SomeIds(tokens, info.vocab_size, static_cast<uint32_t>(i + 1));
+    const bool is_rate = texts > 1;
+    BenchRow row = Row(name,
+                       is_rate ? Str("texts of ", tokens, " tokens a second, ", texts, " at once")
+                               : Str("text of ", tokens, " tokens"),
+                       tokens, is_rate);
+    row.texts = texts;
+    row.operations = 2.0 * static_cast<double>(work_.layer_parameters * tokens * texts);
+    row.bytes = static_cast<double>(work_.layer_bytes);
+    (void)Repeat(row, [&]() -> Result<double> {
+      const Clock::time_point start = Clock::now();
+      encoder.Run(inputs, [](size_t, ConstRows, std::span<const Sequence>) {});
+      return is_rate ? 1000.0 * static_cast<double>(texts) / MsSince(start) : MsSince(start);
+    });
+  }
+
+  static BenchRow Row(std::string name, std::string what, size_t tokens, bool is_rate = true) {
+    BenchRow row;
+    row.name = std::move(name);
+    row.what = std::move(what);
+    row.tokens = tokens;
+    row.is_rate = is_rate;
+    return row;
+  }
+
+  template <typename Sample>
+  Status Repeat(BenchRow& row, const Sample& sample) {
+    for (size_t i = 0; i <= options_.repeat; ++i) {
+      if (options_.progress) options_.progress({row.what, i, options_.repeat + 1});
+      DUNNOCK_TRY(const double value, sample());
+      if (i > 0) row.samples.push_back(value);  // the first one warms up
+    }
+    std::sort(row.samples.begin(), row.samples.end());
+    report_.rows.push_back(std::move(row));
+    return {};
+  }
+
+  Engine& engine_;
+  const BenchOptions& options_;
+  Work work_;
+  BenchReport report_;
+};
+
+}  // namespace
+
+double BenchRow::median() const {
+  const size_t n = samples.size();
+  return (samples[(n - 1) / 2] + samples[n / 2]) / 2;
+}
+
+Result<BenchReport> Bench(Engine& engine, const BenchOptions& options) {
+  if (options.prompt_tokens == 0 || options.decode_tokens == 0 || options.batch == 0 ||
+      options.repeat == 0) {
+    return Invalid("prompt and decode tokens, batch and repeat: expected at least 1 of each");
+  }
+  return Runner(engine, options).Run();
+}
+
+void MeasureLimits(const Engine& engine, BenchReport* report) {
+  const ThreadPool::Use use(engine.pool());
+  report->int8_ops_s = MeasureInt8Rate();
+  // As much as the weights are: what fits in a cache is read from there.
+  report->read_bytes_s = MeasureReadRate(std::max<size_t>(report->weight_bytes, 1 << 20));
+  for (BenchRow& row : report->rows) {
+    const double compute = row.operations / report->int8_ops_s;
+    const double read = row.bytes / report->read_bytes_s;
+    row.limit = compute > read ? "int8" : "read";
+    // The time a pass would take at the limit over the time it took.
+    const double units = static_cast<double>(row.name == "texts_per_s" ? row.texts : row.tokens);
+    const double seconds = row.is_rate ? units / row.median() : row.median() / 1000.0;
+    row.fraction_of_limit = std::max(compute, read) / seconds;
+  }
+}
+
+}  // namespace dunnock
