@@ -73,21 +73,38 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
       options.compute == Compute::kF32 ? KvEncoding::kF32 : KvEncoding::kInt8);
   Bundle bundle;  // or a checkpoint, which is one without packed weights
   Checkpoint& checkpoint = bundle.checkpoint;
-  if (IsBundle(files)) {
+  const bool is_bundle = IsBundle(files);
+  if (is_bundle) {
     DUNNOCK_TRY(bundle, OpenBundle(files));
   } else {
     DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
   }
-  DUNNOCK_TRY(engine->model_,
-              LoadModel(checkpoint, {options.compute, options.progress, &bundle.weights}));
+  Result<std::unique_ptr<Model>> model;
+  const auto load_model = [&] {
+    model = LoadModel(checkpoint, {options.compute, options.progress, &bundle.weights});
+  };
+  const auto read_tokenizer = [&] {
+    if (auto tokenizer = Tokenizer::FromFiles(checkpoint.files)) {
+      engine->tokenizer_ = *std::move(tokenizer);
+    } else {
+      engine->no_tokenizer_ = tokenizer.error().message;
+    }
+  };
+  if (is_bundle && options.compute == Compute::kAuto) {
+    // Nothing is left to pack on all threads: one builds the model, another reads the tokenizer.
+    engine->pool_->ParallelFor(2, 1, [&](size_t begin, size_t end) {
+      if (begin == 0) load_model();
+      if (end == 2) read_tokenizer();
+    });
+  } else {
+    load_model();
+    read_tokenizer();
+  }
+  if (!model) return std::unexpected(std::move(model).error());
+  engine->model_ = *std::move(model);
   engine->files_ = std::move(checkpoint.files);
   engine->config_ = std::move(checkpoint.config);
 
-  if (auto tokenizer = Tokenizer::FromFiles(engine->files_)) {
-    engine->tokenizer_ = *std::move(tokenizer);
-  } else {
-    engine->no_tokenizer_ = tokenizer.error().message;
-  }
   engine->special_tokens_ = FindSpecialTokens(engine->files_);
   std::string source = FindChatTemplate(engine->files_);
   if (source.empty()) source = options.fallback_template;
