@@ -25,9 +25,18 @@ void Pause() {
 #endif
 }
 
+// A share's word: generation, then the first and the end of the granules that are left.
+constexpr int kRangeBits = 20;
+constexpr uint32_t kMostGranules = (1u << kRangeBits) - 1;
+constexpr uint32_t kGenerationMask = (1u << (64 - 2 * kRangeBits)) - 1;
+
+uint64_t Pack(uint32_t generation, uint64_t first, uint64_t end) {
+  return uint64_t{generation & kGenerationMask} << (2 * kRangeBits) | first << kRangeBits | end;
+}
+
 }  // namespace
 
-ThreadPool::ThreadPool(size_t threads) {
+ThreadPool::ThreadPool(size_t threads) : shares_(std::make_unique<Share[]>(threads)) {
   DUNNOCK_CHECK(threads >= 1 && threads <= 1024);
   workers_.reserve(threads - 1);
   for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
@@ -40,11 +49,32 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::RunShare(const Loop& loop, size_t index) const {
-  const size_t granules = (loop.count + loop.granule - 1) / loop.granule;
-  const size_t begin = granules * index / threads() * loop.granule;
-  const size_t end = std::min(loop.count, granules * (index + 1) / threads() * loop.granule);
-  if (begin < end) loop.call(loop.body, begin, end);
+// Claims a third of what is left of a share, and runs it. False if there was nothing.
+bool ThreadPool::RunPiece(Share& share, uint32_t generation) {
+  uint64_t word = share.word.load(std::memory_order_acquire);
+  uint64_t first, piece;
+  do {
+    if (word >> (2 * kRangeBits) != (generation & kGenerationMask)) return false;
+    first = word >> kRangeBits & kMostGranules;
+    const uint64_t end = word & kMostGranules;
+    if (first == end) return false;
+    piece = std::max<uint64_t>((end - first) / 3, 1);
+  } while (!share.word.compare_exchange_weak(word, word + (piece << kRangeBits),
+                                             std::memory_order_acq_rel));
+  const Loop& loop = loop_;
+  const uint32_t granules = loop.granules;
+  loop.call(loop.body, first * loop.granule, std::min(loop.count, (first + piece) * loop.granule));
+  const uint32_t n = static_cast<uint32_t>(piece);
+  if (done_.fetch_add(n, std::memory_order_acq_rel) + n == granules) done_.notify_one();
+  return true;
+}
+
+// A thread's own share first, then the others'.
+void ThreadPool::RunShares(size_t index, uint32_t generation) {
+  for (size_t i = 0; i < threads(); ++i) {
+    while (RunPiece(shares_[(index + i) % threads()], generation)) {
+    }
+  }
 }
 
 void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) {
@@ -54,18 +84,26 @@ void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) 
     return;
   }
   inside_loop = true;
-  loop_ = {call, body, count, granule};
-  pending_.store(static_cast<uint32_t>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  while ((count + granule - 1) / granule > kMostGranules) granule *= 2;
+  const size_t granules = (count + granule - 1) / granule;
+  loop_ = {call, body, count, granule, static_cast<uint32_t>(granules)};
+  done_.store(0, std::memory_order_relaxed);
+  const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  for (size_t i = 0; i < threads(); ++i) {
+    shares_[i].word.store(
+        Pack(generation, granules * i / threads(), granules * (i + 1) / threads()),
+        std::memory_order_release);
+  }
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
-  RunShare(loop_, 0);
+  RunShares(0, generation);
   for (int spins = 0;;) {
-    const uint32_t pending = pending_.load(std::memory_order_acquire);
-    if (pending == 0) break;
+    const uint32_t done = done_.load(std::memory_order_acquire);
+    if (done == granules) break;
     if (++spins < kSpins) {
       Pause();
     } else {
-      pending_.wait(pending, std::memory_order_acquire);
+      done_.wait(done, std::memory_order_acquire);
     }
   }
   inside_loop = false;
@@ -75,17 +113,17 @@ void ThreadPool::Work(size_t index) {
   inside_loop = true;
   uint32_t seen = 0;
   for (;;) {
-    for (int spins = 0; generation_.load(std::memory_order_acquire) == seen;) {
+    uint32_t generation;
+    for (int spins = 0; (generation = generation_.load(std::memory_order_acquire)) == seen;) {
       if (++spins < kSpins) {
         Pause();
       } else {
         generation_.wait(seen, std::memory_order_acquire);
       }
     }
-    ++seen;
+    seen = generation;
     if (stop_) return;
-    RunShare(loop_, index);
-    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pending_.notify_all();
+    RunShares(index, generation);
   }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // A pool of threads for loops whose result must not depend on the number of threads: every index is
-// computed alone, and each thread gets one contiguous range, always the same. A pool of one starts
-// no thread. Workers spin for a moment after a loop (the next one of a layer follows within
-// microseconds), then sleep.
+// computed alone. Each thread works through one contiguous range, in pieces that shrink towards its
+// end; who is done takes pieces of the others', so that a core that is slow or busy elsewhere does
+// not hold up the loop. A pool of one starts no thread. Workers spin for a moment after a loop (the
+// next one of a layer follows within microseconds), then sleep.
 
 #include <atomic>
 #include <cstddef>
@@ -23,9 +24,9 @@ class ThreadPool {
 
   size_t threads() const { return workers_.size() + 1; }
 
-  // Calls body(begin, end) once a thread, over a partition of [0, count) into contiguous ranges
-  // whose bounds are multiples of `granule` (but the last). Returns when all are done. Not
-  // reentrant: a loop inside a loop runs on the calling thread.
+  // Calls body(begin, end) for a partition of [0, count) into ranges whose bounds are multiples of
+  // `granule` (but the last). Returns when all are done. Not reentrant: a loop inside a loop runs
+  // on the calling thread.
   template <typename Body>
   void ParallelFor(size_t count, size_t granule, const Body& body) {
     Run(
@@ -52,19 +53,28 @@ class ThreadPool {
 
  private:
   using Call = void (*)(const void* body, size_t begin, size_t end);
+  // Read only by who has claimed a piece: while one is not done, the loop lives.
   struct Loop {
     Call call;
     const void* body;
     size_t count, granule;
+    uint32_t granules;
+  };
+  // What is left of a thread's range, in granules, and of which loop, in one word: a claim that
+  // comes late, after its loop, fails.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> word{0};
   };
   void Run(size_t count, size_t granule, Call call, const void* body);
-  void RunShare(const Loop& loop, size_t index) const;
+  bool RunPiece(Share& share, uint32_t generation);
+  void RunShares(size_t index, uint32_t generation);
   void Work(size_t index);
 
   std::vector<std::thread> workers_;
+  std::unique_ptr<Share[]> shares_;  // (threads)
   Loop loop_{};
-  std::atomic<uint32_t> generation_{0};  // odd bits are not used; a change starts a loop
-  std::atomic<uint32_t> pending_{0};     // workers that have not finished the loop
+  alignas(64) std::atomic<uint32_t> generation_{0};  // a change starts a loop
+  alignas(64) std::atomic<uint32_t> done_{0};        // granules of the loop
   std::atomic<bool> stop_{false};
 };
 

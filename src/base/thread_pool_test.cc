@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 namespace dunnock {
@@ -32,6 +33,23 @@ TEST(ThreadPool, ManyShortLoops) {
     pool.ParallelFor(3, 1, [&](size_t begin, size_t end) { sum += end - begin; });
   }
   EXPECT_EQ(sum, 60000u);
+}
+
+// A thread that is held up costs the loop its piece at hand, not its whole range.
+TEST(ThreadPool, OthersTakeWhatASlowThreadLeaves) {
+  ThreadPool pool(2);
+  std::vector<int> hits(100, 0);
+  std::atomic<bool> held = false, release = false;
+  std::atomic<size_t> others = 0;
+  pool.ParallelFor(hits.size(), 1, [&](size_t begin, size_t end) {
+    if (!held.exchange(true)) {
+      while (!release) std::this_thread::yield();
+    } else if ((others += end - begin) >= 83) {  // all but the first piece, a third of a half
+      release = true;
+    }
+    for (size_t i = begin; i < end; ++i) ++hits[i];
+  });
+  EXPECT_EQ(hits, std::vector<int>(hits.size(), 1));
 }
 
 TEST(ThreadPool, ALoopInsideALoopRunsOnItsThread) {

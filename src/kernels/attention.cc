@@ -369,27 +369,23 @@ void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const 
   };
   size_t tiles = 0;
   for (const Sequence& s : sequences) tiles += tiles_of(s);
-  const size_t shares = pool.threads();
-  if (shares > 1 && tiles < 4 * shares) {
+  if (pool.threads() > 1 && tiles < 4 * pool.threads()) {
     heads = tokens = 1;
     tiles = 0;
     for (const Sequence& s : sequences) tiles += tiles_of(s);
   }
   const Call call{out, q, sequences, layer, shape};
-  // The later tokens of a prompt are dearer, so shares interleave.
-  pool.ParallelFor(shares, 1, [&](size_t begin, size_t end) {
-    for (size_t share = begin; share < end; ++share) {
-      size_t first = 0;  // tile of the sequences before s
-      for (const Sequence& s : sequences) {
-        const size_t here = tiles_of(s), heads_tiles = shape.heads / heads;
-        for (size_t tile = (share + shares - first % shares) % shares; tile < here;
-             tile += shares) {
-          const size_t token = tile / heads_tiles * tokens;
-          AttendTile(call, s, token, std::min(s.count, token + tokens), tile % heads_tiles * heads,
-                     heads);
-        }
-        first += here;
+  pool.ParallelFor(tiles, 1, [&](size_t begin, size_t end) {
+    const size_t head_tiles = shape.heads / heads;
+    size_t before = 0;  // tiles of the sequences before s
+    for (const Sequence& s : sequences) {
+      const size_t here = tiles_of(s);
+      for (size_t tile = std::max(begin, before); tile < std::min(end, before + here); ++tile) {
+        const size_t at = tile - before, token = at / head_tiles * tokens;
+        AttendTile(call, s, token, std::min(s.count, token + tokens), at % head_tiles * heads,
+                   heads);
       }
+      before += here;
     }
   });
 }

@@ -339,6 +339,22 @@ TEST(Norm, L2AndLogSumExp) {
   EXPECT_NEAR(LogSumExp(Floats{1000.0f, 1000.0f}), 1000 + std::log(2.0), 1e-9);
 }
 
+TEST(Norm, ArgMaxIsTheFirstOfTheLargest) {
+  for (size_t n : {1, 5, 16, 17, 1024, 1025, 5000}) {
+    Floats x = Random(n, 3);
+    for (const size_t at : {size_t{0}, n / 2, n - 1}) {
+      Floats y = x;
+      y[at] = y[n - 1] = 7.0f;
+      SameBitsEverywhere([&] {
+        EXPECT_EQ(ArgMax(y), at) << n;
+        return Floats{1.0f};
+      });
+    }
+  }
+  EXPECT_EQ(ArgMax(Floats{NAN, NAN}), 0u);
+  EXPECT_EQ(ArgMax(Floats{NAN, -1.0f, NAN}), 1u);
+}
+
 TEST(Rope, TurnsPairsByPositionTimesFrequency) {
   const size_t head_dim = 20, heads = 2;
   const RopeTable table(10000.0, head_dim, 5000);

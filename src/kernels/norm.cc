@@ -65,6 +65,26 @@ void L2NormalizeRow(float* x, size_t n) {
     StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
 }
 
+// Blocks first: only the one with the largest value is searched.
+size_t ArgMaxOf(const float* x, size_t n) {
+  constexpr size_t kBlock = 1024;
+  float most = -INFINITY;
+  size_t best = 0;
+  for (size_t begin = 0; begin < n; begin += kBlock) {
+    const size_t end = std::min(n, begin + kBlock), whole = begin + (end - begin) / 16 * 16;
+    F16 largest = Set(-INFINITY);
+    for (size_t i = begin; i < whole; i += 16) largest = Max(largest, Load(x + i));
+    float here = MaxOf(largest);
+    for (size_t i = whole; i < end; ++i) here = here < x[i] ? x[i] : here;
+    if (here > most) {
+      most = here;
+      best = begin;
+    }
+  }
+  while (best < n && x[best] != most) ++best;
+  return best < n ? best : 0;
+}
+
 void SoftmaxRow(float* x, size_t n) {
   float most = x[0];
   for (size_t i = 1; i < n; ++i) most = most < x[i] ? x[i] : most;
@@ -86,6 +106,7 @@ namespace dunnock {
 HWY_EXPORT(RmsNormRow);
 HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(L2NormalizeRow);
+HWY_EXPORT(ArgMaxOf);
 HWY_EXPORT(SoftmaxRow);
 
 namespace {
@@ -117,6 +138,10 @@ void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<c
 
 void L2Normalize(Rows x) {
   for (size_t i = 0; i < x.count; ++i) HWY_DYNAMIC_DISPATCH(L2NormalizeRow)(x[i], x.cols);
+}
+
+size_t ArgMax(std::span<const float> values) {
+  return HWY_DYNAMIC_DISPATCH(ArgMaxOf)(values.data(), values.size());
 }
 
 void Softmax(std::span<float> values) {

@@ -18,6 +18,9 @@ void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<c
 void L2Normalize(Rows x);
 
 // Replaces values by exp(value) / sum of exp, the largest first subtracted.
+// Index of the largest value, the first of equal ones; 0 if none is a number.
+size_t ArgMax(std::span<const float> values);
+
 void Softmax(std::span<float> values);
 
 // Natural logarithm of the sum of exp over the values, in float64.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "io/file.h"
+#include "kernels/norm.h"
 #include "runtime/embedder.h"
 #include "runtime/session.h"
 
@@ -86,7 +87,7 @@ TEST(SmolLM2, LogitsEqualTransformersOver512Tokens) {
       session
           .EachLogits(ids, 0,
                       [&](size_t at, std::span<const float> found) {
-                        EXPECT_EQ(ArgMax(found), argmax[at]) << at;
+                        EXPECT_EQ(static_cast<int32_t>(ArgMax(found)), argmax[at]) << at;
                         const auto it = row_of.find(at);
                         if (it == row_of.end()) return;
                         for (size_t v = 0; v < vocab.size(); ++v, ++compared) {

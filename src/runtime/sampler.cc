@@ -24,10 +24,6 @@ Status CheckSampling(const SamplingOptions& o) {
   return check("presence penalty", o.presence_penalty, -100.0, 100.0);
 }
 
-int32_t ArgMax(std::span<const float> logits) {
-  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
 Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
 
 void Sampler::SeePrompt(std::span<const int32_t> ids) {
@@ -126,7 +122,7 @@ int32_t Sampler::Next(std::span<float> logits) {
   Penalize(logits);
   int32_t id = 0;
   if (options_.temperature == 0.0) {
-    id = ArgMax(logits);
+    id = static_cast<int32_t>(ArgMax(logits));
   } else {
     candidates_.clear();
     for (size_t i = 0; i < logits.size(); ++i)

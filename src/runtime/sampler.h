@@ -57,7 +57,4 @@ class Sampler {
   std::vector<Candidate> candidates_;
 };
 
-// The id of the largest logit, the lowest among equals.
-int32_t ArgMax(std::span<const float> logits);
-
 }  // namespace dunnock

@@ -35,8 +35,13 @@ uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits) {
     return (std::rotl(hash, 5) ^ bits) * 0x9E3779B97F4A7C15u;
   };
   uint64_t chain[kChains] = {};
-  for (size_t i = 0; i < logits.size(); ++i)
-    chain[i % kChains] = mix(chain[i % kChains], std::bit_cast<uint32_t>(logits[i]));
+  const auto bits = [&](size_t i) { return uint64_t{std::bit_cast<uint32_t>(logits[i])}; };
+  size_t i = 0;
+  for (; i + 2 * kChains <= logits.size(); i += 2 * kChains) {
+    for (size_t c = 0; c < kChains; ++c)
+      chain[c] = mix(chain[c], bits(i + 2 * c) | bits(i + 2 * c + 1) << 32);
+  }
+  for (; i < logits.size(); ++i) chain[i % kChains] = mix(chain[i % kChains], bits(i));
   for (const uint64_t hash : chain) checksum = mix(checksum, hash);
   return checksum;
 }
