@@ -141,8 +141,17 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
 }
 
 Result<FileSet> OpenFetched(const FetchedModel& model) {
-  if (IsFolder(model.path)) return MapFolder(model.path);
   FileSet files;
+  if (IsFolder(model.path)) {
+    DUNNOCK_TRY(files, MapFolder(model.path));
+    if (!files.contains("manifest.json")) return files;
+    // A bundle's weights are used as they lie: worth pages of their own.
+    for (auto& [name, blob] : files) {
+      if (!name.ends_with(".safetensors")) continue;
+      DUNNOCK_TRY(blob, ReadFileToMemory((fs::path(model.path) / name).string()));
+    }
+    return files;
+  }
   DUNNOCK_TRY(files[fs::path(model.path).filename().string()], MapFile(model.path));
   return files;
 }

@@ -16,6 +16,10 @@ namespace dunnock {
 // Maps a file read-only. An empty file gives an empty Blob.
 Result<Blob> MapFile(const std::string& path);
 
+// Reads a file into memory of our own, on huge pages: for weights that are used as they lie. Where
+// a file is only read once, mapping is cheaper.
+Result<Blob> ReadFileToMemory(const std::string& path);
+
 // Maps every regular file below a folder (symbolic links are followed), named relative to it with
 // forward slashes. Skips names that begin with a dot. At most 10,000 files.
 Result<FileSet> MapFolder(const std::string& path);

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 
+#include "base/huge_pages.h"
 #include "base/str.h"
 #include "io/file.h"
 
@@ -62,6 +64,30 @@ Result<Blob> MapFile(const std::string& path) {
   const std::shared_ptr<const void> owner(
       address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
   return Blob(ByteSpan(static_cast<const uint8_t*>(address), size), owner);
+}
+
+Result<Blob> ReadFileToMemory(const std::string& path) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.value < 0) return OsError("open", path, errno);
+  struct stat info;
+  if (fstat(fd.value, &info) != 0) return OsError("read", path, errno);
+  if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, Str(path, ": expected a regular file"));
+  const size_t size = static_cast<size_t>(info.st_size);
+  const size_t room = (size + kHugePage) / kHugePage * kHugePage;
+  auto* const memory = static_cast<uint8_t*>(std::aligned_alloc(kHugePage, room));
+  if (memory == nullptr)
+    return Fail(ErrorCode::kLimit, Str(path, ": no memory for its ", size, " bytes"));
+  const std::shared_ptr<const void> owner(memory,
+                                          [](const void* p) { std::free(const_cast<void*>(p)); });
+  PreferHugePages(memory, room);
+  for (size_t at = 0; at < size;) {
+    const ssize_t n = pread(fd.value, memory + at, size - at, static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return OsError("read", path, errno);
+    if (n == 0) return Fail(ErrorCode::kIo, Str(path, ": ended at byte ", at, " of ", size));
+    at += static_cast<size_t>(n);
+  }
+  return Blob(ByteSpan(memory, size), owner);
 }
 
 Result<FileSet> MapFolder(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/check.h"
@@ -16,16 +17,36 @@
 namespace dunnock {
 namespace {
 
-// Zeroed memory on a 64-byte boundary as a Blob that owns it.
+// Many weights lie in one block, so that they lie on huge pages. A block lives as long as one of
+// its weights; what nobody writes to takes no memory.
+struct Block {
+  static constexpr size_t kSize = size_t{64} << 20;
+  explicit Block(size_t size) : begin(static_cast<uint8_t*>(buffer.Reserve(size))), size(size) {}
+  AlignedBuffer buffer;
+  uint8_t* begin;
+  size_t size, used = 0;
+};
+
+// Zeroed memory on a 64-byte boundary as a Blob that keeps its block.
 struct Storage {
-  explicit Storage(size_t size) : size(size), buffer(std::make_shared<AlignedBuffer>()) {
-    bytes = static_cast<uint8_t*>(buffer->Reserve(std::max<size_t>(size, 1)));
+  explicit Storage(size_t wanted) : size(wanted) {
+    static std::mutex mutex;
+    static std::weak_ptr<Block> last;
+    const size_t room = std::max<size_t>((size + 63) / 64 * 64, 64);
+    const std::lock_guard lock(mutex);
+    block = last.lock();
+    if (block == nullptr || block->size - block->used < room) {
+      block = std::make_shared<Block>(std::max(room, Block::kSize));
+      last = block;
+    }
+    bytes = block->begin + block->used;
+    block->used += room;
     std::memset(bytes, 0, size);
   }
-  Blob ToBlob() const { return Blob(ByteSpan(bytes, size), buffer); }
+  Blob ToBlob() const { return Blob(ByteSpan(bytes, size), block); }
 
   size_t size;
-  std::shared_ptr<AlignedBuffer> buffer;
+  std::shared_ptr<Block> block;
   uint8_t* bytes;
 };
 

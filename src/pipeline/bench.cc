@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "kernels/limits.h"
+#include "kernels/norm.h"
 #include "runtime/ragged_encoder.h"
 #include "runtime/session.h"
 

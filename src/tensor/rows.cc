@@ -2,16 +2,20 @@
 
 #include <cstdlib>
 
+#include "base/huge_pages.h"
+
 namespace dunnock {
 
 void AlignedBuffer::Free::operator()(void* p) const { std::free(p); }
 
 void* AlignedBuffer::Reserve(size_t bytes) {
   if (bytes > size_) {
-    size_ = (bytes + 63) / 64 * 64;
+    const size_t alignment = bytes < 2 * kHugePage ? 64 : kHugePage;
+    size_ = (bytes + alignment - 1) / alignment * alignment;
     memory_.reset();
-    memory_.reset(std::aligned_alloc(64, size_));
+    memory_.reset(std::aligned_alloc(alignment, size_));
     DUNNOCK_CHECK(memory_ != nullptr);
+    if (alignment == kHugePage) PreferHugePages(memory_.get(), size_);
   }
   return memory_.get();
 }
