@@ -136,6 +136,7 @@ void FloatPass(const KvHead& kv, const Query* queries, size_t head_dim, size_t c
 // Weights of a block share a scale; 512 products of 15 and 7 bits fit 32.
 constexpr size_t kValueBlock = 512;
 constexpr float kMostWeight = 32767.0f;
+constexpr float kLog2E = 1.44269504f;
 
 template <size_t kQueries>
 HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_dim, size_t panels,
@@ -158,7 +159,7 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
       for (size_t t = 0; t < kQueries; ++t)
         sum[t] = DotCodes8(sum[t], k, LoadFour(codes[t] + c * 4));
     }
-    const F16 key_scales = Mul(Load(kv.key_scales + p * 16), Set(scale));
+    const F16 key_scales = Mul(Load(kv.key_scales + p * 16), Set(scale * kLog2E));
     for (size_t t = 0; t < kQueries; ++t) {
       Store(Mul(Mul(ToFloat(sum[t]), key_scales), Set(q[t].scale)),
             scratch.scores + t * scratch.stride + p * 16);
@@ -166,22 +167,40 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   }
 }
 
-// The weights of a block times the scales of its values, as 16-bit codes; returns a code's worth.
-HWY_INLINE float QuantizeWeights(int16_t* codes, float* weights, const float* value_scales,
-                                 size_t count) {
-  F16 largest = Set(0.0f);
-  for (size_t i = 0; i < count; i += 16) {
-    const F16 w = Mul(Load(weights + i), Load(value_scales + i));
-    largest = Max(largest, w);
-    Store(w, weights + i);
+// Scores, in units of log 2, become 16-bit codes of weight times the value's scale, a step a block;
+// returns the sum of the weights. Codes behind the last are 0 to the next multiple of 16.
+HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, size_t count,
+                                 const float* value_scales) {
+  const size_t whole = count / 16 * 16;
+  F16 most = Set(-INFINITY);
+  for (size_t i = 0; i < whole; i += 16) most = Max(most, Load(scores + i));
+  if (whole < count) {
+    std::fill(scores + count, scores + whole + 16, -INFINITY);
+    most = Max(most, Load(scores + whole));
   }
-  const float most = MaxOf(largest);
-  const F16 inverse = Set(most > 0.0f ? kMostWeight / most : 0.0f);
-  for (size_t i = 0; i < count; i += 16) {
-    const F16 code = Min(Set(kMostWeight), Max(Set(0.0f), Mul(Load(weights + i), inverse)));
-    StoreNarrow(RoundToInt(code), codes + i);
+  const F16 shift = Set(MaxOf(most));
+  F16 sum = Set(0.0f);
+  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
+    const size_t end = std::min(count, begin + kValueBlock);
+    F16 largest = Set(0.0f);
+    for (size_t i = begin; i < end; i += 16) {
+      F16 weight = Exp2NonPositive(Sub(Load(scores + i), shift));
+      if (end - i < 16) {
+        Store(weight, scores + i);
+        weight = LoadFirst(scores + i, end - i);
+      }
+      sum = Add(sum, weight);
+      weight = Mul(weight, Load(value_scales + i));
+      largest = Max(largest, weight);
+      Store(weight, scores + i);
+    }
+    const float top = MaxOf(largest);
+    const F16 inverse = Set(top > 0.0f ? kMostWeight / top : 0.0f);
+    for (size_t i = begin; i < end; i += 16)
+      StoreNarrow(RoundToInt(Mul(Load(scores + i), inverse)), codes + i);
+    *steps = top / kMostWeight;
   }
-  return most / kMostWeight;
+  return Sum(sum);
 }
 
 // kSlices x 16 dimensions from d on.
@@ -248,16 +267,10 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   steps.assign(kQueries * blocks, 0.0f);
   float inverse[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
-    float* const scores = scratch.scores + t * scratch.stride;
     int16_t* const weights = scratch.weights + t * scratch.stride;
     const size_t seen = queries[t].count;
-    inverse[t] = 1.0f / Exponentiate(scores, seen);
-    for (size_t b = 0; b * kValueBlock < seen; ++b) {
-      const size_t begin = b * kValueBlock;
-      steps[t * blocks + b] =
-          QuantizeWeights(weights + begin, scores + begin, kv.value_scales + begin,
-                          std::min(seen - begin, kValueBlock));
-    }
+    inverse[t] = 1.0f / QuantizeWeights(weights, steps.data() + t * blocks,
+                                        scratch.scores + t * scratch.stride, seen, kv.value_scales);
     const size_t written = (seen + 15) / 16 * 16;
     if (written < scratch.stride)
       std::fill(weights + written, weights + scratch.stride, int16_t{0});

@@ -24,7 +24,7 @@ constexpr size_t kGemmTokens = kParts == 1 ? 12 : kParts == 2 ? 5 : 2;
 // Unpacking pays from about one tile on; its cost vanishes over a block, and a block's activations
 // stay in the second cache.
 constexpr size_t kFewestGemmTokens = 6;
-constexpr size_t kGemmBlock = 240;
+constexpr size_t kGemmBlockBytes = size_t{800} << 10;
 
 // The 4-bit codes of a panel as bytes, in the layout of an 8-bit panel: 16 rows x 4 k a unit.
 HWY_INLINE void UnpackPanel(uint8_t* out, const uint8_t* panel, size_t cols) {
@@ -125,8 +125,10 @@ template <typename PairAt, typename Emit>
 HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
                      const Emit& emit) {
   thread_local AlignedBuffer memory;
-  for (size_t begin = 0; begin < tokens; begin += kGemmBlock) {
-    const size_t end = tokens - begin < kGemmBlock ? tokens : begin + kGemmBlock;
+  const size_t blocks = 1 + tokens * x.stride() / kGemmBlockBytes;
+  const size_t tiles_a_block = (tokens / kGemmTokens + blocks) / blocks;
+  for (size_t begin = 0, end; begin < tokens; begin = end) {
+    end = std::min(tokens, begin + tiles_a_block * kGemmTokens);
     for (size_t i = 0; i < count; ++i) {
       const PanelPair pair = pair_at(i);
       const size_t panel_bytes = (pair.first.weight->cols + 7) / 8 * 128;

