@@ -1,53 +1,56 @@
 #!/usr/bin/env python3
-"""Fits the two polynomials of kernels/math-inl.h's erf and prints them as C++ with the errors reached.
+"""Fits the rational function of kernels/math-inl.h's erf and prints it as C++ with the error reached.
 
-erf(z) = z * P(z^2) for |z| < 1; 1 - exp(-z^2) * t * Q(t), t = 1 / (1 + |z| / 2), above.
-Chebyshev interpolation in float64 (standard library only).
+erf(z) = z * P(z^2) / Q(z^2) for |z| <= 4, behind which erf rounds to 1 in float32. Least squares on
+the linearized problem z * (P - g Q) = 0, g = erf(z) / z, with weights that grow where the error is
+large (Lawson 1961; Sanathanan and Koerner 1963). Needs numpy.
 """
-import math
+from math import erf
+
+import numpy as np
+
+P_DEGREE, Q_DEGREE, END = 6, 4, 4.0
 
 
-def fit(f, lo, hi, degree):
-    n = degree + 1
-    nodes = [math.cos(math.pi * (i + 0.5) / n) for i in range(n)]
-    values = [f(lo + (hi - lo) * (x + 1) / 2) for x in nodes]
-    # Chebyshev coefficients, then the monomial basis of the unit variable, then of the real one.
-    cheb = [2 / n * sum(v * math.cos(math.pi * k * (i + 0.5) / n) for i, v in enumerate(values)) for k in range(n)]
-    cheb[0] /= 2
-    basis = [[1.0], [0.0, 1.0]]
-    for k in range(2, n):
-        a = [0.0] + [2 * c for c in basis[-1]]
-        for i, c in enumerate(basis[-2]):
-            a[i] -= c
-        basis.append(a)
-    unit = [sum(cheb[k] * basis[k][i] for k in range(n) if i < len(basis[k])) for i in range(n)]
-    scale, shift = 2 / (hi - lo), -(hi + lo) / (hi - lo)
-    out = [0.0] * n
-    power = [1.0]
-    for i in range(n):
-        for j, c in enumerate(power):
-            out[j] += unit[i] * c
-        power = [a + b for a, b in zip([c * shift for c in power] + [0.0], [0.0] + [c * scale for c in power])]
-    return out
+def fit(rounds=400):
+    z = END * (1 - np.cos(np.pi * (np.arange(3000) + .5) / 3000)) / 2
+    z = z[z > 1e-6]
+    y, u = np.array([erf(v) for v in z]), z * z
+    p_powers = np.vander(u, P_DEGREE + 1, increasing=True)
+    q_powers = np.vander(u, Q_DEGREE + 1, increasing=True)
+    weight, q_last, best = np.ones_like(z), np.ones_like(z), (np.inf, None, None)
+    for _ in range(rounds):
+        k = z * weight / np.abs(q_last)
+        matrix = np.hstack([p_powers * k[:, None], -q_powers[:, 1:] * (y / z * k)[:, None]])
+        scale = np.abs(matrix).max(0)
+        c = np.linalg.lstsq(matrix / scale, y / z * k, rcond=None)[0] / scale
+        p, q = c[:P_DEGREE + 1], np.concatenate([[1.0], c[P_DEGREE + 1:]])
+        q_last = q_powers @ q
+        error = np.abs(z * (p_powers @ p) / q_last - y)
+        if error.max() < best[0]:
+            best = (error.max(), p, q)
+        weight *= (error / error.max() + 1e-3) ** .2
+        weight /= weight.max()
+    return best
 
 
-def horner(c, x):
-    y = 0.0
-    for a in reversed(c):
-        y = y * x + a
-    return y
+def float32_error(p, q):
+    """The largest error with coefficients and arithmetic in float32."""
+    def horner(c, u):
+        out = np.full_like(u, np.float32(c[-1]))
+        for k in c[-2::-1]:
+            out = out * u + np.float32(k)
+        return out
+    z = np.linspace(0, END, 400001).astype(np.float32)
+    found = z * horner(p, z * z) / horner(q, z * z)
+    return np.abs(found - np.array([erf(float(v)) for v in z])).max()
 
 
 def main():
-    p = fit(lambda s: math.erf(math.sqrt(s)) / math.sqrt(s) if s > 0 else 2 / math.sqrt(math.pi), 0.0, 1.0, 7)
-    tail = lambda t: math.erfc(2 / t - 2) * math.exp((2 / t - 2) ** 2) / t
-    q = fit(tail, 1 / (1 + 4.2 / 2), 1 / (1 + 0.5), 9)
-    worst_p = max(abs(z * horner(p, z * z) - math.erf(z)) for z in [i / 10000 for i in range(10001)])
-    worst_q = max(abs(math.exp(-z * z) * (1 / (1 + z / 2)) * horner(q, 1 / (1 + z / 2)) - math.erfc(z))
-                  for z in [1 + i / 1000 for i in range(3201)])
-    for name, c, worst in (("kErfNear", p, worst_p), ("kErfFar", q, worst_q)):
-        print(f"// error {worst:.1e}")
-        print(f"constexpr float {name}[] = {{" + ", ".join(f"{a:.9g}f" for a in c) + "};")
+    error, p, q = fit()
+    print(f"// error {error:.1e}, in float32 {float32_error(p, q):.1e}")
+    for name, c in (("kP", p), ("kQ", q)):
+        print(f"constexpr float {name}[] = {{" + ", ".join(f"{np.float32(a):.9g}f" for a in c) + "};")
 
 
 if __name__ == "__main__":
