@@ -1,12 +1,13 @@
 # make demo    install what is missing, build, fetch the default models, chat, embed and search
 # make test    install what is missing, build, run every test (fetches the real weights once)
+# make bench   measure the kernels and the default models beside the machine's limits
 # make build   leaves the program at build/release/dunnock
 
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test asan tsan lint format fuzz setup clean
+.PHONY: demo build test bench asan tsan lint format fuzz setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
@@ -21,6 +22,9 @@ demo: build
 
 test: build
 	@scripts/run_tests $(PRESET)
+
+bench: build
+	@scripts/bench build/$(PRESET)
 
 asan:
 	@$(MAKE) --no-print-directory test PRESET=asan
