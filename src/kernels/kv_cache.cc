@@ -12,12 +12,42 @@
 #include "kernels/quantize-inl.h"
 #include "tensor/float16.h"
 
+#ifndef DUNNOCK_KV_CACHE_ONCE
+#define DUNNOCK_KV_CACHE_ONCE
+namespace dunnock {
+
+constexpr size_t kMostHeadDim = 1024;
+
+// From one head to the next: bytes of keys and values, floats of scales.
+struct Int8Strides {
+  size_t keys, values, scales;
+};
+
+}  // namespace dunnock
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// One vector in int8: codes (size) and their scale.
-float QuantizeVector(int8_t* codes, const float* x, size_t size) {
-  return QuantizeGroup(codes, x, size).scale;
+// One token's keys and values in int8, a head after the other.
+void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t lane,
+               size_t odd, const float* k, const float* v) {
+  int8_t codes[kMostHeadDim + 3] = {};
+  for (size_t h = 0; h < heads; ++h, k += size, v += size) {
+    *at.key_scales = QuantizeGroup(codes, k, size).scale;
+    for (size_t d = 0; d < size; d += 4) {
+      uint32_t four;
+      std::memcpy(&four, codes + d, 4);
+      four ^= 0x80808080;  // around 128
+      std::memcpy(at.keys + d * 16 + lane * 4, &four, 4);
+    }
+    *at.value_scales = QuantizeGroup(codes, v, size).scale;
+    for (size_t d = 0; d < size; ++d) at.values[2 * d + odd] = static_cast<uint8_t>(codes[d]);
+    at.keys += to_next.keys;
+    at.values += to_next.values;
+    at.key_scales += to_next.scales;
+    at.value_scales += to_next.scales;
+  }
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
@@ -26,11 +56,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dunnock {
 
-HWY_EXPORT(QuantizeVector);
+HWY_EXPORT(StoreInt8);
 
 namespace {
-
-constexpr size_t kMostHeadDim = 1024;
 
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
@@ -102,27 +130,31 @@ KvHead KvCache::head(size_t layer, size_t head) {
 void KvCache::Store(size_t layer, size_t position, const float* k, const float* v) {
   DUNNOCK_CHECK(position < allocated_);
   const size_t panel = position / 16, lane = position % 16, size = head_dim_;
-  const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeVector);
-  for (size_t i = 0; i < layers_[layer].heads; ++i, k += size, v += size) {
+  const size_t heads = layers_[layer].heads;
+  if (encoding_ == KvEncoding::kInt8) {
+    KvHead at = head(layer, 0);
+    at.keys += panel * 16 * sizes_.key;
+    at.values += position / 2 * 2 * sizes_.value;
+    at.key_scales += position;
+    at.value_scales += position;
+    HWY_DYNAMIC_DISPATCH(StoreInt8)
+    (at, {allocated_ * sizes_.key, allocated_ * sizes_.value, 2 * allocated_}, heads, size, lane,
+     position % 2, k, v);
+    return;
+  }
+  for (size_t i = 0; i < heads; ++i, k += size, v += size) {
     const KvHead to = head(layer, i);
     uint8_t* const keys = to.keys + panel * 16 * sizes_.key;
+    uint8_t* const values = to.values + position * sizes_.value;
     if (encoding_ == KvEncoding::kF32) {
       auto* const at = reinterpret_cast<float*>(keys) + lane;
       for (size_t d = 0; d < size; ++d) at[d * 16] = k[d];
-      std::memcpy(to.values + position * sizes_.value, v, sizes_.value);
-    } else if (encoding_ == KvEncoding::kF16) {
+      std::memcpy(values, v, sizes_.value);
+    } else {
       auto* const at = reinterpret_cast<uint16_t*>(keys) + lane;
-      auto* const row = reinterpret_cast<uint16_t*>(to.values + position * sizes_.value);
+      auto* const row = reinterpret_cast<uint16_t*>(values);
       for (size_t d = 0; d < size; ++d) at[d * 16] = FloatToFloat16(k[d]);
       for (size_t d = 0; d < size; ++d) row[d] = FloatToFloat16(v[d]);
-    } else {
-      int8_t codes[kMostHeadDim];
-      to.key_scales[position] = quantize(codes, k, size);
-      for (size_t d = 0; d < size; ++d)
-        keys[d / 4 * 64 + lane * 4 + d % 4] = static_cast<uint8_t>(codes[d] + 128);
-      to.value_scales[position] = quantize(codes, v, size);
-      uint8_t* const pair = to.values + position / 2 * 2 * sizes_.value + position % 2;
-      for (size_t d = 0; d < size; ++d) pair[2 * d] = static_cast<uint8_t>(codes[d]);
     }
   }
 }

@@ -7,7 +7,7 @@ namespace {
 
 // One pass holds about this many tokens: enough to keep every core busy, little enough for the
 // cache.
-constexpr size_t kBatchTokens = 1024;
+constexpr size_t kBatchTokens = 512;
 
 }  // namespace
 
