@@ -6,12 +6,11 @@ usage: make_template_corpus.py [--templates FOLDER] [--lists N] [--seed N] [--ou
        (needs transformers and jinja2, tools/requirements.txt)
 
 A list is an object of variables: messages, tools, add_generation_prompt, and what else templates look for. A row of
-results is {"template", "results", "texts"}: results has for each list, in order, 16 hex digits of the text's SHA-256,
-or "!" where jinja2 raises; texts maps the number of a list to its whole text, for a few.
+results is {"template", "results", "texts"}: results has for each list, in order, the text's FNV-1a hash in
+16 hex digits, or "!" where jinja2 raises; texts maps the number of a list to its whole text, for a few.
 """
 import argparse
 import datetime
-import hashlib
 import json
 import os
 import random
@@ -163,6 +162,13 @@ class Maker:
         return out
 
 
+def fnv1a(text):
+    hashed = 0xCBF29CE484222325
+    for byte in text.encode():
+        hashed = (hashed ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return "%016x" % hashed
+
+
 def strftime_now(format):
     return NOW.strftime(format)
 
@@ -197,7 +203,7 @@ def main():
             for i, variables in enumerate(lists):
                 try:
                     text = render(template, json.loads(lines[i]))
-                    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+                    digest = fnv1a(text)
                 except Exception:  # whatever jinja2 raises: we have to refuse too
                     results.append("!")
                     continue

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
+#include "text/unicode.h"
 
 namespace dunnock::jinja {
 namespace {
@@ -13,7 +14,32 @@ bool IsNameStart(char c) {
          static_cast<uint8_t>(c) >= 0x80;
 }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// How many bytes of white space stand at text[at] (jinja2's \s is Unicode's).
+size_t SpaceAt(std::string_view text, size_t at) {
+  if (at >= text.size()) return 0;
+  const DecodedChar c = DecodeUtf8(text, at);
+  const bool space = IsWhiteSpace(c.code_point) || (c.code_point >= 0x1C && c.code_point <= 0x1F);
+  return space ? c.size : 0;
+}
+
+void TrimLeft(std::string& text) {
+  size_t at = 0;
+  while (const size_t n = SpaceAt(text, at)) at += n;
+  text.erase(0, at);
+}
+
+// Where the white space at the end of text begins.
+size_t TrailingSpace(const std::string& text) {
+  size_t end = text.size();
+  while (end > 0) {
+    size_t at = end - 1;
+    while (at > 0 && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) --at;
+    if (SpaceAt(text, at) != end - at) break;
+    end = at;
+  }
+  return end;
+}
 
 class Lexer {
  public:
@@ -25,7 +51,7 @@ class Lexer {
     while (at_ < source_.size()) {
       const size_t tag = NextTag();
       std::string piece = source_.substr(at_, tag - at_);
-      if (trim_left) piece.erase(0, std::min(piece.find_first_not_of(" \t\n\r\v\f"), piece.size()));
+      if (trim_left) TrimLeft(piece);
       const Position begin = PositionOf(at_);
       at_ = tag;
       if (tag == source_.size()) {
@@ -35,13 +61,12 @@ class Lexer {
       const char kind = source_[tag + 1];
       const char sign = tag + 2 < source_.size() ? source_[tag + 2] : 0;
       if (sign == '-') {
-        piece.erase(piece.find_last_not_of(" \t\n\r\v\f") + 1);
+        piece.erase(TrailingSpace(piece));
       } else if (sign != '+' && kind != '{') {  // lstrip_blocks
         const size_t line = piece.rfind('\n');
         const size_t start = line == std::string::npos ? 0 : line + 1;
         const bool at_line_start = line != std::string::npos || AtLineStart(tag - piece.size());
-        if (at_line_start && piece.find_first_not_of(" \t\v\f", start) == std::string::npos)
-          piece.erase(start);
+        if (at_line_start && TrailingSpace(piece) <= start) piece.erase(start);
       }
       AddText(piece, begin);
       at_ += 2 + (sign == '-' || sign == '+' ? 1 : 0);
@@ -107,7 +132,7 @@ class Lexer {
   }
 
   size_t SkipSpace(size_t at) const {
-    while (at < source_.size() && IsSpace(source_[at])) ++at;
+    while (const size_t n = SpaceAt(source_, at)) at += n;
     return at;
   }
 
@@ -123,8 +148,7 @@ class Lexer {
     const Position begin = PositionOf(at_);
     const size_t open = source_.find("%}", at_);
     bool trim = source_[open - 1] == '-';
-    at_ = open + 2;
-    if (!trim) SkipNewline();
+    at_ = open + 2;  // trim_blocks does not count here
     for (size_t i = at_; (i = source_.find("{%", i)) != std::string::npos; i += 2) {
       size_t word = i + 2;
       const char sign = word < source_.size() ? source_[word] : 0;
@@ -136,14 +160,12 @@ class Lexer {
       if (close == '-' || close == '+') ++end;
       if (source_.compare(end, 2, "%}") != 0) continue;
       std::string text = source_.substr(at_, i - at_);
-      if (trim) text.erase(0, std::min(text.find_first_not_of(" \t\n\r\v\f"), text.size()));
+      if (trim) TrimLeft(text);
       if (sign == '-') {
-        text.erase(text.find_last_not_of(" \t\n\r\v\f") + 1);
+        text.erase(TrailingSpace(text));
       } else if (sign != '+') {
         const size_t line = text.rfind('\n');
-        if (line != std::string::npos &&
-            text.find_first_not_of(" \t", line + 1) == std::string::npos)
-          text.erase(line + 1);
+        if (line != std::string::npos && TrailingSpace(text) <= line + 1) text.erase(line + 1);
       }
       AddText(text, begin);
       at_ = end + 2;
@@ -163,8 +185,8 @@ class Lexer {
         return FailAt(tag, Str("a tag that begins here is not closed: expected \"", end, "\""));
       const std::string_view rest = std::string_view(source_).substr(at_);
       const Position here = PositionOf(at_);
-      if (open.empty() && (rest.starts_with(end) || ((rest[0] == '-' || rest[0] == '+') &&
-                                                     rest.substr(1).starts_with(end)))) {
+      const bool signs = rest[0] == '-' || (rest[0] == '+' && end == "%}");
+      if (open.empty() && (rest.starts_with(end) || (signs && rest.substr(1).starts_with(end)))) {
         const char sign = rest.starts_with(end) ? 0 : rest[0];
         at_ += (sign != 0 ? 1 : 0) + 2;
         tokens_.push_back(
@@ -206,21 +228,41 @@ class Lexer {
   void Number(std::string_view rest, Position here) {
     size_t n = 0;
     bool is_float = false;
-    const auto digits = [&] {
-      while (n < rest.size() && (IsDigit(rest[n]) || rest[n] == '_')) ++n;
+    const auto digits = [&](std::string_view allowed) {
+      while (n < rest.size() && (allowed.find(rest[n]) != std::string_view::npos ||
+                                 (rest[n] == '_' && n + 1 < rest.size() &&
+                                  allowed.find(rest[n + 1]) != std::string_view::npos)))
+        ++n;
     };
-    digits();
+    constexpr std::string_view kDecimal = "0123456789";
+    if (rest[0] == '0' && rest.size() > 2) {
+      const char c = rest[1];
+      const std::string_view allowed = c == 'x' || c == 'X'   ? "0123456789abcdefABCDEF"
+                                       : c == 'o' || c == 'O' ? "01234567"
+                                       : c == 'b' || c == 'B' ? "01"
+                                                              : "";
+      if (allowed.find(rest[rest[2] == '_' && rest.size() > 3 ? 3 : 2]) != std::string_view::npos) {
+        n = 2;
+        digits(allowed);
+        std::string text(rest.substr(0, n));
+        std::erase(text, '_');
+        tokens_.push_back({Token::Kind::kInt, text, here});
+        at_ += n;
+        return;
+      }
+    }
+    digits(kDecimal);
     if (n + 1 < rest.size() && rest[n] == '.' && IsDigit(rest[n + 1])) {
       is_float = true;
       ++n;
-      digits();
+      digits(kDecimal);
     }
     if (n < rest.size() && (rest[n] == 'e' || rest[n] == 'E')) {
       const size_t sign = n + 1 < rest.size() && (rest[n + 1] == '+' || rest[n + 1] == '-') ? 1 : 0;
       if (n + 1 + sign < rest.size() && IsDigit(rest[n + 1 + sign])) {
         is_float = true;
         n += 1 + sign;
-        digits();
+        digits(kDecimal);
       }
     }
     std::string text(rest.substr(0, n));

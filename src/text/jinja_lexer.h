@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "text/jinja_parser.h"
+#include "text/jinja_tree.h"
 
 namespace dunnock::jinja {
 

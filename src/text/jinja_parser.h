@@ -2,81 +2,13 @@
 // The template language's grammar: source to a tree. Blocks, expressions and white space are as
 // jinja2 has them with trim_blocks and lstrip_blocks on (docs/formats/chat-template.md).
 
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
-#include "text/jinja_value.h"
+#include "text/jinja_tree.h"
 
 namespace dunnock::jinja {
 
-struct Position {
-  uint32_t line = 1, column = 1;
-};
-
-struct Expression;
-using ExpressionPtr = std::unique_ptr<Expression>;
-using Named = std::pair<std::string, ExpressionPtr>;
-
-struct Expression {
-  enum class Kind {
-    kLiteral,    // value
-    kName,       // text
-    kList,       // items
-    kTuple,      // items
-    kDict,       // items: key, value, key, value
-    kAttribute,  // items[0].text
-    kItem,       // items[0][items[1]]
-    kSlice,      // items[0][items[1]:items[2]:items[3]], parts may be null
-    kCall,       // items[0](items[1..], named)
-    kFilter,     // items[0] | text(items[1..], named)
-    kTest,       // items[0] is text(items[1..])
-    kUnary,      // text items[0]: not - +
-    kBinary,     // items[0] text items[1]: + - * / // % ** ~ and or
-    kCompare,    // items[0] operators[0] items[1] operators[1] items[2] ...
-    kIfElse,     // items[0] if items[1] else items[2] (may be null)
-  } kind;
-  Position at;
-  std::string text;
-  Value value;
-  std::vector<ExpressionPtr> items;
-  std::vector<Named> named;
-  std::vector<std::string> operators;
-};
-
-struct Statement;
-using Block = std::vector<Statement>;
-
-struct Statement {
-  enum class Kind {
-    kText,       // text
-    kPrint,      // value
-    kIf,         // branches of (condition or null, body)
-    kFor,        // targets in value if condition: body, otherwise; recursive
-    kSet,        // targets = value
-    kSetBlock,   // targets[0] = body, through filters in value (null: none)
-    kMacro,      // text(parameters, defaults): body
-    kCallBlock,  // call(parameters) value: body
-    kFilterBlock,
-    kWith,   // named values: body
-    kScope,  // generation: body
-    kBreak,
-    kContinue,
-  } kind;
-  Position at;
-  std::string text = {};
-  ExpressionPtr value = {}, condition = {};
-  std::vector<std::string> targets = {};  // names; "ns.attribute" in a set
-  std::vector<Named> parameters = {};     // default may be null
-  Block body = {}, otherwise = {};
-  std::vector<std::pair<ExpressionPtr, Block>> branches = {};
-  bool recursive = false;
-};
-
 Result<Block> ParseTemplate(const std::string& source);
-
-// "chat template, line 3, column 7: ..."
-std::unexpected<Error> FailAt(Position at, const std::string& message);
 
 }  // namespace dunnock::jinja

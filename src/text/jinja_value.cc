@@ -1,11 +1,11 @@
 #include "text/jinja_value.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/str.h"
 #include "base/utf8.h"
+#include "text/jinja_print.h"
 
 namespace dunnock::jinja {
 
@@ -27,14 +27,75 @@ void Text::Append(const Text& other) {
 
 Text Text::Slice(size_t begin, size_t end) const {
   Text out;
+  end = std::min(end, text_.size());
   if (begin >= end) return out;
   out.text_ = text_.substr(begin, end - begin);
-  for (const Run& run : runs_) {
-    if (run.end <= begin) continue;
-    out.runs_.push_back({std::min(run.end, end) - begin, run.trusted});
-    if (run.end >= end) break;
+  auto run = std::upper_bound(runs_.begin(), runs_.end(), begin,
+                              [](size_t at, const Run& r) { return at < r.end; });
+  for (; run != runs_.end(); ++run) {
+    out.runs_.push_back({std::min(run->end, end) - begin, run->trusted});
+    if (run->end >= end) break;
   }
   return out;
+}
+
+const Value* Arguments::Find(size_t position, std::string_view name) const {
+  if (position < positional.size()) return &positional[position];
+  for (const auto& [key, value] : named) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+Result<Value> Object::Call(Arguments&) { return Invalid(Str(Shown(), " cannot be called")); }
+
+Value Value::Missing(std::string name) {
+  Value v;
+  v.data_ = Undefined{std::move(name)};
+  return v;
+}
+Value Value::Markup(Text text) {
+  Value v(std::move(text));
+  v.markup_ = true;
+  return v;
+}
+Value Value::OfBody(Body body, Kind kind) {
+  const auto add = [&](const Value& v) {
+    body.weight += v.weight();
+    body.weight = std::min<size_t>(body.weight, 1 << 30);
+    body.depth = std::max(body.depth, v.depth() + 1);
+    body.trusted = body.trusted && v.Trusted() && !v.Is(Kind::kNamespace);
+    body.constant = body.constant && v.constant();
+  };
+  for (const Value& v : body.list) add(v);
+  for (const auto& [key, value] : body.dict) {
+    add(key);
+    add(value);
+  }
+  Value v;
+  v.data_ = std::make_shared<Body>(std::move(body));
+  v.shape_ = kind;
+  return v;
+}
+Value Value::OfList(List items, Kind kind) {
+  Body body;
+  body.list = std::move(items);
+  return OfBody(std::move(body), kind);
+}
+Value Value::OfDict(Dict items, Kind kind) {
+  Body body;
+  body.dict = std::move(items);
+  return OfBody(std::move(body), kind);
+}
+Value Value::OfFunction(Function f) {
+  Value v;
+  v.data_ = std::make_shared<Function>(std::move(f));
+  return v;
+}
+Value Value::OfObject(std::shared_ptr<Object> object) {
+  Value v;
+  v.data_ = std::move(object);
+  return v;
 }
 
 Value Value::FromJson(const OrderedJson& json, bool trusted) {
@@ -59,22 +120,15 @@ Value Value::FromJson(const OrderedJson& json, bool trusted) {
 }
 
 Kind Value::kind() const {
-  switch (data_.index()) {
-    case 0:
-      return Kind::kUndefined;
-    case 1:
-      return Kind::kNone;
-    case 2:
-      return Kind::kBool;
-    case 3:
-      return Kind::kInt;
-    case 4:
-      return Kind::kFloat;
-    case 5:
-      return Kind::kString;
-    default:
-      return shape_;
-  }
+  static constexpr Kind kKinds[] = {Kind::kUndefined, Kind::kNone,     Kind::kBool,
+                                    Kind::kInt,       Kind::kFloat,    Kind::kString,
+                                    Kind::kUndefined, Kind::kFunction, Kind::kObject};
+  return std::holds_alternative<BodyPtr>(data_) ? shape_ : kKinds[data_.index()];
+}
+
+bool Value::IsCallable() const {
+  return Is(Kind::kFunction) || Is(Kind::kUndefined) ||
+         (Is(Kind::kObject) && AsObject().callable());
 }
 
 int64_t Value::AsInt() const {
@@ -87,6 +141,17 @@ int64_t Value::AsInt() const {
 double Value::AsFloat() const {
   if (const double* d = std::get_if<double>(&data_)) return *d;
   return static_cast<double>(AsInt());
+}
+
+List Value::TakeList() const {
+  const BodyPtr& body = std::get<BodyPtr>(data_);
+  return shape_ == Kind::kGenerator ? std::exchange(body->list, {}) : body->list;
+}
+
+bool Value::SetAttribute(const std::string& name, const Value& value) const {
+  if (!value.constant()) return false;
+  SetItem(std::get<BodyPtr>(data_)->dict, Value::Trusted(name), value);
+  return true;
 }
 
 bool Value::Truth() const {
@@ -103,6 +168,10 @@ bool Value::Truth() const {
       return AsText().size() > 0;
     case Kind::kList:
     case Kind::kTuple:
+    case Kind::kRange:
+    case Kind::kDictItems:
+    case Kind::kDictKeys:
+    case Kind::kDictValues:
       return !AsList().empty();
     case Kind::kDict:
       return !AsDict().empty();
@@ -111,115 +180,44 @@ bool Value::Truth() const {
   }
 }
 
-std::string FloatRepr(double v) {
-  if (std::isnan(v)) return "nan";
-  if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
-  char digits[32];
-  const auto end =
-      std::to_chars(digits, digits + sizeof digits, v, std::chars_format::scientific).ptr;
-  std::string mantissa(digits, static_cast<size_t>(end - digits));
-  const size_t e = mantissa.find('e');
-  const int exponent = std::atoi(mantissa.c_str() + e + 1);
-  if (exponent >= -4 && exponent < 16) {
-    const auto fixed =
-        std::to_chars(digits, digits + sizeof digits, v, std::chars_format::fixed).ptr;
-    std::string out(digits, static_cast<size_t>(fixed - digits));
-    if (out.find('.') == std::string::npos) out += ".0";
-    return out;
-  }
-  return mantissa;
+bool Value::Trusted() const {
+  if (Is(Kind::kString)) return AsText().trusted();
+  if (Is(Kind::kNamespace))
+    return std::all_of(AsDict().begin(), AsDict().end(),
+                       [](const auto& item) { return item.second.Trusted(); });
+  const auto* body = std::get_if<BodyPtr>(&data_);
+  return body == nullptr || (*body)->trusted;
 }
 
-namespace {
-
-std::string QuotedRepr(const std::string& text) {
-  const bool has_single = text.find('\'') != std::string::npos,
-             has_double = text.find('"') != std::string::npos;
-  const char quote = has_single && !has_double ? '"' : '\'';
-  std::string out(1, quote);
-  for (const char c : text) {
-    if (c == '\n')
-      out += "\\n";
-    else if (c == '\r')
-      out += "\\r";
-    else if (c == '\t')
-      out += "\\t";
-    else if (c == '\\')
-      out += "\\\\";
-    else if (c == quote)
-      out += Str('\\', c);
-    else if (static_cast<uint8_t>(c) < 32 || c == 127) {
-      char hex[8];
-      std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<uint8_t>(c));
-      out += hex;
-    } else
-      out += c;
-  }
-  return out + quote;
+size_t Value::weight() const {
+  if (Is(Kind::kString)) return 1 + AsText().size() / 64;
+  if (Is(Kind::kNamespace)) return 1;
+  const auto* body = std::get_if<BodyPtr>(&data_);
+  return body == nullptr ? 1 : (*body)->weight;
 }
 
-// Values nest as deep as JSON may; what a template builds is limited by its steps.
-constexpr int kMostNesting = 256;
-
-std::string ReprOf(const Value& v, int depth) {
-  if (depth > kMostNesting) return "...";
-  std::string out;
-  switch (v.kind()) {
-    case Kind::kUndefined:
-      return "Undefined";
-    case Kind::kNone:
-      return "None";
-    case Kind::kBool:
-      return v.AsInt() != 0 ? "True" : "False";
-    case Kind::kInt:
-      return std::to_string(v.AsInt());
-    case Kind::kFloat:
-      return FloatRepr(v.AsFloat());
-    case Kind::kString:
-      return QuotedRepr(v.AsText().str());
-    case Kind::kList:
-    case Kind::kTuple: {
-      const bool tuple = v.Is(Kind::kTuple);
-      for (const Value& item : v.AsList())
-        out += (out.empty() ? "" : ", ") + ReprOf(item, depth + 1);
-      if (tuple) return "(" + out + (v.AsList().size() == 1 ? ",)" : ")");
-      return "[" + out + "]";
-    }
-    case Kind::kDict:
-      for (const auto& [key, value] : v.AsDict())
-        out += (out.empty() ? "" : ", ") + ReprOf(key, depth + 1) + ": " + ReprOf(value, depth + 1);
-      return "{" + out + "}";
-    case Kind::kNamespace:
-      return "<Namespace>";
-    case Kind::kFunction:
-      return "<function>";
-  }
-  return out;
+bool Value::constant() const {
+  const auto* body = std::get_if<BodyPtr>(&data_);
+  return !Is(Kind::kNamespace) && !Is(Kind::kFunction) && !Is(Kind::kObject) &&
+         (body == nullptr || (*body)->constant);
 }
 
-bool TrustedAll(const Value& v, int depth) {
-  if (depth > kMostNesting) return false;
-  if (v.Is(Kind::kString)) return v.AsText().trusted();
-  if (v.IsSequence())
-    return std::all_of(v.AsList().begin(), v.AsList().end(),
-                       [&](const Value& i) { return TrustedAll(i, depth + 1); });
-  if (v.IsMapping()) {
-    return std::all_of(v.AsDict().begin(), v.AsDict().end(), [&](const auto& i) {
-      return TrustedAll(i.first, depth + 1) && TrustedAll(i.second, depth + 1);
-    });
-  }
-  return true;
+int Value::depth() const {
+  const auto* body = std::get_if<BodyPtr>(&data_);
+  return body == nullptr ? 0 : (*body)->depth;
 }
 
-}  // namespace
-
-std::string Value::Repr() const { return ReprOf(*this, 0); }
-bool Value::Trusted() const { return TrustedAll(*this, 0); }
+bool Value::SameAs(const Value& other) const {
+  if (kind() != other.kind()) return false;
+  if (const auto* body = std::get_if<BodyPtr>(&data_))
+    return *body == std::get<BodyPtr>(other.data_);
+  return !Is(Kind::kFunction) && !Is(Kind::kObject) && Equal(*this, other);
+}
 
 Text Value::Printed() const {
   if (Is(Kind::kString)) return AsText();
   if (Is(Kind::kUndefined)) return Text();
-  return Text(Repr(), Trusted());
+  return Text(Repr(*this), Trusted());
 }
 
 const Value* Value::Find(std::string_view key) const {
@@ -230,9 +228,10 @@ const Value* Value::Find(std::string_view key) const {
 }
 
 std::string Value::TypeName() const {
-  static constexpr const char* kNames[] = {"undefined", "None",        "a boolean", "an integer",
-                                           "a float",   "a string",    "a list",    "a tuple",
-                                           "a dict",    "a namespace", "a function"};
+  static constexpr const char* kNames[] = {
+      "undefined",   "None",    "a boolean",   "an integer", "a float",   "a string",
+      "a list",      "a tuple", "a range",     "dict items", "dict keys", "dict values",
+      "a generator", "a dict",  "a namespace", "a function", "an object"};
   return kNames[static_cast<int>(kind())];
 }
 
@@ -241,93 +240,83 @@ bool Equal(const Value& a, const Value& b) {
     return a.Is(Kind::kFloat) || b.Is(Kind::kFloat) ? a.AsFloat() == b.AsFloat()
                                                     : a.AsInt() == b.AsInt();
   if (a.kind() != b.kind()) return false;
-  if (a.Is(Kind::kString)) return a.AsText().str() == b.AsText().str();
-  if (a.IsSequence())
-    return std::equal(a.AsList().begin(), a.AsList().end(), b.AsList().begin(), b.AsList().end(),
-                      Equal);
-  if (a.Is(Kind::kDict)) {
-    if (a.AsDict().size() != b.AsDict().size()) return false;
-    return std::all_of(a.AsDict().begin(), a.AsDict().end(), [&](const auto& item) {
-      return std::any_of(b.AsDict().begin(), b.AsDict().end(), [&](const auto& other) {
-        return Equal(item.first, other.first) && Equal(item.second, other.second);
-      });
-    });
+  switch (a.kind()) {
+    case Kind::kUndefined:
+    case Kind::kNone:
+      return true;
+    case Kind::kString:
+      return a.AsText().str() == b.AsText().str();
+    case Kind::kList:
+    case Kind::kTuple:
+    case Kind::kRange:
+    case Kind::kDictItems:
+    case Kind::kDictKeys:
+      return a.SameAs(b) || std::equal(a.AsList().begin(), a.AsList().end(), b.AsList().begin(),
+                                       b.AsList().end(), Equal);
+    case Kind::kDict:
+      if (a.SameAs(b)) return true;
+      return a.AsDict().size() == b.AsDict().size() &&
+             std::all_of(a.AsDict().begin(), a.AsDict().end(), [&](const auto& item) {
+               return std::any_of(b.AsDict().begin(), b.AsDict().end(), [&](const auto& other) {
+                 return Equal(item.first, other.first) && Equal(item.second, other.second);
+               });
+             });
+    case Kind::kGenerator:
+    case Kind::kDictValues:
+    case Kind::kNamespace:
+      return a.SameAs(b);
+    default:
+      return false;
   }
-  return a.Is(Kind::kNone) || a.Is(Kind::kUndefined);
 }
 
 Result<int> Compare(const Value& a, const Value& b) {
+  const auto order = [](const auto& x, const auto& y) { return x < y ? -1 : x > y ? 1 : 0; };
   if (a.IsNumber() && b.IsNumber()) {
-    if (!a.Is(Kind::kFloat) && !b.Is(Kind::kFloat))
-      return a.AsInt() < b.AsInt() ? -1 : a.AsInt() > b.AsInt() ? 1 : 0;
-    return a.AsFloat() < b.AsFloat() ? -1 : a.AsFloat() > b.AsFloat() ? 1 : 0;
+    if (a.Is(Kind::kFloat) || b.Is(Kind::kFloat)) return order(a.AsFloat(), b.AsFloat());
+    return order(a.AsInt(), b.AsInt());
   }
-  if (a.Is(Kind::kString) && b.Is(Kind::kString)) return a.AsText().str().compare(b.AsText().str());
-  if (a.IsSequence() && a.kind() == b.kind()) {
-    for (size_t i = 0; i < std::min(a.AsList().size(), b.AsList().size()); ++i) {
-      DUNNOCK_TRY(const int order, Compare(a.AsList()[i], b.AsList()[i]));
-      if (order != 0) return order;
+  if (a.Is(Kind::kString) && b.Is(Kind::kString)) return order(a.AsText().str(), b.AsText().str());
+  if (a.kind() == b.kind() && (a.Is(Kind::kList) || a.Is(Kind::kTuple))) {
+    const List &x = a.AsList(), &y = b.AsList();
+    for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+      if (!Equal(x[i], y[i])) return Compare(x[i], y[i]);
     }
-    return a.AsList().size() < b.AsList().size()   ? -1
-           : a.AsList().size() > b.AsList().size() ? 1
-                                                   : 0;
+    return order(x.size(), y.size());
   }
   return Invalid(Str("cannot order ", a.TypeName(), " and ", b.TypeName()));
 }
 
-Result<std::string> ToJson(const Value& v, const JsonStyle& style, int depth) {
-  if (depth > kMostNesting) return Fail(ErrorCode::kLimit, "tojson: nested too deeply");
-  const bool lines = style.indent >= 0;
-  const auto newline = [&](int level) {
-    return lines ? "\n" + std::string(static_cast<size_t>(style.indent * level), ' ')
-                 : std::string();
-  };
-  // Python drops the space behind a comma when it breaks the line there.
-  const std::string item_end = lines && style.item == ", " ? "," : style.item;
-  std::string out;
-  switch (v.kind()) {
-    case Kind::kNone:
-      return "null";
-    case Kind::kBool:
-      return v.AsInt() != 0 ? "true" : "false";
-    case Kind::kInt:
-      return std::to_string(v.AsInt());
-    case Kind::kFloat: {
-      const std::string text = FloatRepr(v.AsFloat());
-      return text == "nan"    ? "NaN"
-             : text == "inf"  ? "Infinity"
-             : text == "-inf" ? "-Infinity"
-                              : text;
+// A merge sort: it stays within its bounds whatever the comparison says (NaN has no place).
+Result<std::vector<size_t>> SortedOrder(const List& keys, bool descending) {
+  std::vector<size_t> order(keys.size()), merged(keys.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  for (size_t run = 1; run < order.size(); run *= 2) {
+    for (size_t begin = 0; begin < order.size(); begin += 2 * run) {
+      const size_t middle = std::min(begin + run, order.size()),
+                   end = std::min(begin + 2 * run, order.size());
+      size_t left = begin, right = middle;
+      for (size_t out = begin; out < end; ++out) {
+        bool take_right = left == middle;
+        if (left < middle && right < end) {
+          DUNNOCK_TRY(const int c, Compare(keys[order[right]], keys[order[left]]));
+          take_right = descending ? c > 0 : c < 0;
+        }
+        merged[out] = order[take_right ? right++ : left++];
+      }
     }
-    case Kind::kString:
-      return DumpJson(Json(v.AsText().str()));
-    case Kind::kList:
-    case Kind::kTuple:
-      if (v.AsList().empty()) return "[]";
-      for (const Value& item : v.AsList()) {
-        DUNNOCK_TRY(const std::string text, ToJson(item, style, depth + 1));
-        out += (out.empty() ? "" : item_end) + newline(depth + 1) + text;
-      }
-      return "[" + out + newline(depth) + "]";
-    case Kind::kDict: {
-      if (v.AsDict().empty()) return "{}";
-      Dict items = v.AsDict();
-      if (style.sort_keys) {
-        std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) {
-          return a.first.Printed().str() < b.first.Printed().str();
-        });
-      }
-      for (const auto& [key, value] : items) {
-        DUNNOCK_TRY(const std::string name, ToJson(key, style, depth + 1));
-        DUNNOCK_TRY(const std::string text, ToJson(value, style, depth + 1));
-        out += (out.empty() ? "" : item_end) + newline(depth + 1) +
-               (key.Is(Kind::kString) ? name : "\"" + name + "\"") + style.key + text;
-      }
-      return "{" + out + newline(depth) + "}";
-    }
-    default:
-      return Invalid(Str("tojson: ", v.TypeName(), " is not JSON"));
+    order.swap(merged);
   }
+  return order;
+}
+
+void SetItem(Dict& dict, Value key, Value value) {
+  for (auto& [k, v] : dict) {
+    if (!Equal(k, key)) continue;
+    v = std::move(value);
+    return;
+  }
+  dict.emplace_back(std::move(key), std::move(value));
 }
 
 }  // namespace dunnock::jinja
