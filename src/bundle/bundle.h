@@ -1,7 +1,7 @@
 #pragma once
 // A bundle: a folder in Hugging Face's layout whose matrices are stored in the form in which they
 // are multiplied (docs/formats/bundle.md). Opening one converts nothing: weights point into the
-// mapped file.
+// file.
 
 #include <map>
 #include <string>
