@@ -18,7 +18,7 @@ namespace dunnock::HWY_NAMESPACE {
 constexpr size_t kSums = kParts == 1 ? 12 : kParts == 2 ? 4 : 2;
 
 // `rounds` x kSums dots of 16 rows x 4 k. Returns something of all sums.
-int32_t SpinDots(size_t rounds) {
+uint32_t SpinDots(size_t rounds) {
   uint8_t bytes[64];
   for (size_t i = 0; i < 64; ++i) bytes[i] = static_cast<uint8_t>(i % 16);
   const Codes codes = LoadCodes(bytes);
@@ -31,12 +31,12 @@ int32_t SpinDots(size_t rounds) {
   for (const I16& s : sum) total = AddI(total, s);
   int32_t lanes[16];
   for (size_t p = 0; p < kParts; ++p) hn::StoreU(total.part[p], TagI(), lanes + p * kWidth);
-  return lanes[0] + lanes[15];
+  return static_cast<uint32_t>(lanes[0]) + static_cast<uint32_t>(lanes[15]);
 }
 
 size_t OperationsARound() { return kSums * 16 * 4 * 2; }
 
-int32_t ReadAll(const uint8_t* bytes, size_t size) {
+uint32_t ReadAll(const uint8_t* bytes, size_t size) {
   I16 sum[4] = {SetI(0), SetI(0), SetI(0), SetI(0)};
   for (size_t i = 0; i + 256 <= size; i += 256) {
     for (size_t j = 0; j < 4; ++j) {
@@ -50,7 +50,7 @@ int32_t ReadAll(const uint8_t* bytes, size_t size) {
   int32_t lanes[16];
   const I16 total = AddI(AddI(sum[0], sum[1]), AddI(sum[2], sum[3]));
   for (size_t p = 0; p < kParts; ++p) hn::StoreU(total.part[p], TagI(), lanes + p * kWidth);
-  return lanes[0] + lanes[15];
+  return static_cast<uint32_t>(lanes[0]) + static_cast<uint32_t>(lanes[15]);
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
@@ -88,7 +88,7 @@ double Rate(double work, double seconds, const Body& body) {
 
 double MeasureInt8Rate() {
   constexpr size_t kRounds = 1'000'000;
-  std::atomic<int32_t> sink{0};
+  std::atomic<uint32_t> sink{0};
   const double threads = static_cast<double>(ThreadPool::Current().threads());
   return Rate(threads * kRounds * static_cast<double>(HWY_DYNAMIC_DISPATCH(OperationsARound)()),
               0.2, [&](size_t) { sink += HWY_DYNAMIC_DISPATCH(SpinDots)(kRounds); });
@@ -100,7 +100,7 @@ double MeasureReadRate(size_t bytes) {
   AlignedBuffer memory;
   auto* const begin = static_cast<uint8_t*>(memory.Reserve(share * threads));
   for (size_t i = 0; i < share * threads; i += 64) begin[i] = static_cast<uint8_t>(i);
-  std::atomic<int32_t> sink{0};
+  std::atomic<uint32_t> sink{0};
   return Rate(static_cast<double>(share * threads), 0.3, [&](size_t thread) {
     sink += HWY_DYNAMIC_DISPATCH(ReadAll)(begin + thread * share, share);
   });
