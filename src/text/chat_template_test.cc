@@ -2,31 +2,43 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "io/file.h"
 
 namespace dunnock {
 namespace {
 
-// tools/make_jinja_cases.py: what jinja2 makes of each snippet.
+// tools/make_jinja_cases.py: what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names another
+// file of such cases, like thousands of random ones.
 TEST(ChatTemplate, EqualsJinja2) {
+  const char* other = std::getenv("DUNNOCK_JINJA_CASES");
   const std::string text =
-      ReadTextFile(DUNNOCK_SOURCE_DIR "/tests/cases/jinja_cases.jsonl").value();
+      ReadTextFile(other != nullptr ? other : DUNNOCK_SOURCE_DIR "/tests/cases/jinja_cases.jsonl")
+          .value();
+  OrderedJson variables;
   size_t cases = 0;
-  for (size_t at = 0; at < text.size(); ++cases) {
+  for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const OrderedJson row = ParseOrderedJson(std::string_view(text).substr(at, end - at)).value();
     at = end + 1;
-    const auto parsed = ChatTemplate::Parse(row["template"].get<std::string>());
-    const auto rendered =
-        parsed ? parsed->Render(row["variables"]) : std::unexpected(parsed.error());
-    if (row.contains("error")) {
-      EXPECT_FALSE(rendered.has_value()) << row["template"];
+    if (row.contains("variables")) {
+      variables = row["variables"];
       continue;
     }
-    ASSERT_TRUE(rendered.has_value()) << row["template"] << ": " << rendered.error().message;
-    EXPECT_EQ(rendered->Text(), row["output"].get<std::string>()) << row["template"];
+    ++cases;
+    const auto parsed = ChatTemplate::Parse(row["template"].get<std::string>());
+    const auto rendered = parsed ? parsed->Render(variables) : std::unexpected(parsed.error());
+    if (row.contains("error")) {
+      EXPECT_FALSE(rendered.has_value()) << row["template"] << ": " << row["error"];
+      continue;
+    }
+    EXPECT_TRUE(rendered.has_value()) << row["template"] << ": " << rendered.error().message;
+    if (rendered) {
+      EXPECT_EQ(rendered->Text(), row["output"].get<std::string>()) << row["template"];
+    }
   }
-  EXPECT_GE(cases, 48u);
+  EXPECT_GE(cases, 900u);
 }
 
 TEST(ChatTemplate, WhatTheUserWroteIsNotTrusted) {
