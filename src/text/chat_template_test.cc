@@ -74,7 +74,8 @@ TEST(ChatTemplate, ErrorsSayWhere) {
             std::string::npos);
   EXPECT_NE(ErrorOf("{{ a.b }}").find("\"a\" is undefined"), std::string::npos);
   EXPECT_NE(ErrorOf("{% include 'x' %}").find("not supported"), std::string::npos);
-  EXPECT_NE(ErrorOf("{{ 1 | nosuch }}").find("nosuch"), std::string::npos);
+  EXPECT_EQ(ErrorOf("x\n{{ 1 | pprint }}"),
+            "chat template, line 2, column 8: the filter \"pprint\" is not known here");
 }
 
 TEST(ChatTemplate, Limits) {
@@ -88,6 +89,40 @@ TEST(ChatTemplate, Limits) {
   EXPECT_NE(ErrorOf("{{ 'x' * 1000000 * 1000000 }}").find("more than"), std::string::npos);
   EXPECT_NE(ErrorOf("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("deep"),
             std::string::npos);
+}
+
+// Values that are small in memory and large when gone through.
+TEST(ChatTemplate, SharedPartsAreWeighed) {
+  const std::string doubled =
+      "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}"
+      "{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
+  EXPECT_NE(ErrorOf(doubled + "{{ ns.x }}").find("steps"), std::string::npos);
+  EXPECT_NE(ErrorOf(doubled + "{{ ns.x|tojson }}").find("steps"), std::string::npos);
+  EXPECT_NE(ErrorOf(doubled + "{{ ns.x == [ns.x, ns.x] }}").find("steps"), std::string::npos);
+  EXPECT_EQ(ErrorOf(doubled + "{{ ns.x|length }}"), "rendered");
+  EXPECT_NE(ErrorOf("{% set ns = namespace(x=1) %}{% for i in range(9999) %}"
+                    "{% set ns.x = [ns.x] %}{% endfor %}")
+                .find("values nest"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf("{% set ns = namespace() %}{% set ns.x = [ns] %}").find("namespaces"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf("{{ ('x' * 100000)|replace('', 'y' * 1000) }}").find("more than"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf("{{ '%999999999d' % 1 }}").find("above"), std::string::npos);
+}
+
+TEST(ChatTemplate, TrustGoesThroughFilters) {
+  const auto parsed = ChatTemplate::Parse(
+      "{{ '[%s]' % m }}{{ '<{}>'.format(m) }}{{ m|upper }}{{ {'a': m}|tojson }}{{ m|indent(2) }}"
+      "{{ m|replace('b', '*') }}{% set s %}({{ m }}){% endset %}{{ s }}{{ m ~ '!' }}");
+  ASSERT_TRUE(parsed.has_value());
+  const RenderedPrompt prompt = parsed->Render({{"m", "ab"}}).value();
+  std::string trusted;
+  for (const PromptPiece& piece : prompt.pieces) {
+    if (piece.trusted) trusted += piece.text;
+  }
+  EXPECT_EQ(prompt.Text(), "[ab]<ab>AB{\"a\": \"ab\"}aba*(ab)ab!");
+  EXPECT_EQ(trusted, "[]<>*()!");
 }
 
 TEST(ChatTemplate, TheClockCanBeSet) {

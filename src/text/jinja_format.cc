@@ -311,7 +311,8 @@ Result<Value> FormatPercent(Limits& limits, const Text& format, const Value& val
     DUNNOCK_TRY_STATUS(limits.CheckSize(out));
   }
   if (many ? used < values.AsList().size()
-           : used == 0 && !named && !values.Is(Kind::kDict) && !values.IsSequence())
+           : used == 0 && !named && !values.Is(Kind::kDict) && !values.IsSequence() &&
+                 !values.Is(Kind::kUndefined))
     return Invalid("%: not all values were used");
   DUNNOCK_TRY_STATUS(limits.CheckSize(out));
   return Value(out);

@@ -36,6 +36,7 @@ Result<bool> In(const Value& v, const Value& in) {
     if (!v.Is(Kind::kString)) return WrongType("\"in\" a string", v, "a string");
     return in.AsText().str().find(v.AsText().str()) != std::string::npos;
   }
+  if (in.Is(Kind::kDict) && !IsHashable(v)) return WrongType("\"in\" a dict", v, "a key");
   if (in.Is(Kind::kDict))
     return std::any_of(in.AsDict().begin(), in.AsDict().end(),
                        [&](const auto& item) { return Equal(item.first, v); });
@@ -44,8 +45,9 @@ Result<bool> In(const Value& v, const Value& in) {
 }
 
 Result<bool> Divisible(const Value& v, const Value& by) {
-  if (!v.IsInteger() || !by.IsInteger() || by.AsInt() == 0)
-    return Invalid("divisibleby: expected integers, and not zero to divide by");
+  if (!v.IsNumber() || !by.IsNumber() || by.AsFloat() == 0.0)
+    return Invalid("divisibleby: expected numbers, and not zero to divide by");
+  if (v.Is(Kind::kFloat) || by.Is(Kind::kFloat)) return std::fmod(v.AsFloat(), by.AsFloat()) == 0.0;
   return by.AsInt() == -1 || v.AsInt() % by.AsInt() == 0;
 }
 

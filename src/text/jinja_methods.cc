@@ -318,6 +318,14 @@ constexpr NamedMethod kTextMethods[] = {
     {"zfill", 1, ZeroFill},
 };
 
+Value AsMarkup(const Value& v) {
+  if (v.Is(Kind::kString)) return Value::Markup(v.AsText());
+  if (!v.IsSequence()) return v;
+  List out;
+  for (const Value& item : v.AsList()) out.push_back(AsMarkup(item));
+  return Value::OfList(std::move(out), v.kind());
+}
+
 Value TextMethodOf(Limits& limits, const Value& object, const std::string& name) {
   for (const NamedMethod& m : kTextMethods) {
     if (m.name != name) continue;
@@ -327,8 +335,7 @@ Value TextMethodOf(Limits& limits, const Value& object, const std::string& name)
       DUNNOCK_TRY_STATUS(limits.Charge(1 + object.AsText().size() / 16));
       DUNNOCK_TRY(Value out, m.call(limits, object.AsText(), a));
       DUNNOCK_TRY_STATUS(limits.Charge(out.weight()));
-      if (object.markup() && out.Is(Kind::kString)) return Value::Markup(out.AsText());
-      return out;
+      return object.markup() ? AsMarkup(out) : out;
     });
   }
   return Value();

@@ -151,11 +151,12 @@ Result<bool> Holds(Limits& limits, const Value& a, const std::string& op, const 
 Result<Value> Slice(Limits& limits, const Value& object, const Value* const (&parts)[3]) {
   if (object.Is(Kind::kUndefined))
     return Invalid(Str("\"", object.Name(), "\" is undefined and has no items"));
-  if (!object.IsSequence() && !object.Is(Kind::kString)) return Value::Missing("the slice");
+  if (!object.IsSequence() && !object.Is(Kind::kString))
+    return WrongType("[:]", object, "a list or a string");
   std::optional<int64_t> part[3];
   for (size_t i = 0; i < 3; ++i) {
     if (parts[i] == nullptr || parts[i]->Is(Kind::kNone)) continue;
-    if (!parts[i]->IsInteger()) return Value::Missing("the slice");
+    if (!parts[i]->IsInteger()) return WrongType("[:]", *parts[i], "integers");
     part[i] = parts[i]->AsInt();
   }
   DUNNOCK_TRY(const List items, Elements(object));

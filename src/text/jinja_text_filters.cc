@@ -132,9 +132,8 @@ Result<Value> Format(Limits& limits, const Arguments& a) {
   return FormatPercent(limits, text, Value::OfDict(std::move(named)));
 }
 
-Result<Value> Truncate(Limits&, const Arguments& a) {
+Result<Value> Truncate(Limits& limits, const Arguments& a) {
   const Value& v = a.positional[0];
-  if (!v.Is(Kind::kString)) return WrongType("truncate", v, "a string");
   DUNNOCK_TRY(const int64_t length, IntegerArgument("truncate", a.Find(1, "length"), 255));
   const Value *given = a.Find(3, "end"), *slack = a.Find(4, "leeway");
   if (given != nullptr && !given->Is(Kind::kString))
@@ -145,7 +144,9 @@ Result<Value> Truncate(Limits&, const Arguments& a) {
   const auto end_size = static_cast<int64_t>(CountCharacters(end.str()));
   if (length < end_size || leeway < 0)
     return Invalid("truncate: the length is less than that of the end, or the leeway below 0");
-  if (static_cast<int64_t>(CountCharacters(v.AsText().str())) - leeway <= length) return v;
+  DUNNOCK_TRY(const Value size, ApplyFilter(limits, "length", {{v}, {}}));
+  if (size.AsInt() - leeway <= length) return v;
+  if (!v.Is(Kind::kString)) return WrongType("truncate", v, "a string");
   Text out = TextSlice(v.AsText(), 0, static_cast<size_t>(length - end_size));
   const size_t space = out.str().rfind(' ');
   if (!FlagArgument(a.Find(2, "killwords"), false) && space != std::string::npos)
