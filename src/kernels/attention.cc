@@ -10,9 +10,11 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "kernels/activations.h"
 #include "kernels/dot-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/quantize-inl.h"
+#include "kernels/rotate-inl.h"
 
 #ifndef DUNNOCK_ATTENTION_ONCE
 #define DUNNOCK_ATTENTION_ONCE
@@ -144,11 +146,16 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   constexpr size_t kMostChunks = 256;
   const size_t chunks = (head_dim + 3) / 4;
   DUNNOCK_CHECK(chunks <= kMostChunks);
+  // Keys lie rotated: products of rotated vectors are those of the vectors, times the block.
+  const size_t block = RotationBlock(head_dim);
+  scale = scale * kLog2E / static_cast<float>(block);
+  float rotated[kMostChunks * 4];
   int8_t codes[kQueries][kMostChunks * 4];
   Quantized q[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
     std::memset(codes[t] + chunks * 4 - 4, 0, 4);
-    q[t] = QuantizeGroup(codes[t], queries[t].q, head_dim);
+    RotateBlocks(rotated, queries[t].q, head_dim, block);
+    q[t] = QuantizeGroup(codes[t], rotated, head_dim);
   }
   for (size_t p = 0; p < panels; ++p) {
     const uint8_t* const keys = kv.keys + p * chunks * 64;
@@ -159,7 +166,7 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
       for (size_t t = 0; t < kQueries; ++t)
         sum[t] = DotCodes8(sum[t], k, LoadFour(codes[t] + c * 4));
     }
-    const F16 key_scales = Mul(Load(kv.key_scales + p * 16), Set(scale * kLog2E));
+    const F16 key_scales = Mul(Load(kv.key_scales + p * 16), Set(scale));
     for (size_t t = 0; t < kQueries; ++t) {
       Store(Mul(Mul(ToFloat(sum[t]), key_scales), Set(q[t].scale)),
             scratch.scores + t * scratch.stride + p * 16);

@@ -9,7 +9,9 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "kernels/activations.h"
 #include "kernels/quantize-inl.h"
+#include "kernels/rotate-inl.h"
 #include "tensor/float16.h"
 
 #ifndef DUNNOCK_KV_CACHE_ONCE
@@ -33,8 +35,11 @@ namespace dunnock::HWY_NAMESPACE {
 void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t lane,
                size_t odd, const float* k, const float* v) {
   int8_t codes[kMostHeadDim + 3] = {};
+  float rotated[kMostHeadDim];
+  const size_t block = RotationBlock(size);
   for (size_t h = 0; h < heads; ++h, k += size, v += size) {
-    *at.key_scales = QuantizeGroup(codes, k, size).scale;
+    RotateBlocks(rotated, k, size, block);
+    *at.key_scales = QuantizeGroup(codes, rotated, size).scale;
     for (size_t d = 0; d < size; d += 4) {
       uint32_t four;
       std::memcpy(&four, codes + d, 4);

@@ -24,7 +24,9 @@ struct KvShape {
 // stored ones is finite.
 //   floats  keys: panels of 16 positions, each (head_dim, 16); values: (positions, head_dim)
 //   int8    keys: panels in the layout of 8-bit weights, 16 positions x 4 dimensions a unit, codes
-//           around 128, K padded to 4; values: pairs of positions, (head_dim padded to 16, 2)
+//           around 128, dimensions padded to 4, rotated by a Hadamard matrix of RotationBlock(
+//           head_dim) so that no dimension stands out; values: pairs of positions, (head_dim padded
+//           to 16, 2)
 struct KvHead {
   uint8_t *keys, *values;
   float *key_scales, *value_scales;  // (positions), int8 only
