@@ -19,12 +19,13 @@ import harness
 from harness import MODELS, TOKENIZERS, environment, make_chat_model
 from terminal import CTRL_C, CTRL_D, UP, Terminal
 
-VERBS = ("pull list show rm cache tokenize detokenize template logits run chat embed search eval "
+VERBS = ("pull list show rm cache tokenize detokenize template logits run chat embed rerank search eval "
          "quantize inspect bench doctor version completion").split()
 LLAMA = MODELS / "llama-gqa-tied/safetensors"  # no tokenizer
 LLAMA_SMOL = MODELS / "llama-smol/gguf/model.gguf"
 BERT = MODELS / "bert-tiny/safetensors"  # no tokenizer
 EMBEDDER = MODELS / "st-tiny"
+RERANKER = MODELS / "ms-marco-minilm-l6-v2/safetensors"
 IDS = "5,9,0,3,3,17,2"
 
 
@@ -576,6 +577,46 @@ class Embed(CliTest):
         out = self.good("search", EMBEDDER, "--query", "x", "-", "--json", text=paragraphs).json
         self.assertEqual(sorted((h["line"], h["text"]) for h in out["hits"]),
                          [(1, "one paragraph"), (5, "two")])
+
+
+class Rerank(CliTest):
+    """Against the scores of sentence-transformers for the same tiny model."""
+
+    def test_Forms(self):
+        pairs = [json.loads(line) for line in (RERANKER.parent / "pairs.jsonl").read_text().split("\n") if line]
+        lines = "".join(json.dumps({"query": p["query"], "passage": p["text"]}) + "\n" for p in pairs)
+        scores = self.good("rerank", RERANKER, "--jsonl", text=lines).lines
+        self.assertEqual([list(s) for s in scores], [["score", "logit"]] * len(pairs))
+        query = pairs[0]["query"]
+        passages = [p["text"] for p in pairs]
+        ranked = self.good("rerank", RERANKER, "--query", query, *passages, "--json").json["results"]
+        logits = [r["logit"] for r in ranked]
+        self.assertEqual(logits, sorted(logits, reverse=True))
+        self.assertEqual(sorted(r["index"] for r in ranked), list(range(len(passages))))
+        first = next(r for r in ranked if r["index"] == 0)
+        self.assertEqual(first["logit"], scores[0]["logit"])  # neighbours do not count
+        plain = self.good("rerank", RERANKER, "--query", query, "--top", "2",
+                          text="\n".join(passages) + "\n").out.splitlines()
+        self.assertEqual(len(plain), 2)
+        self.assertTrue(plain[0].endswith(ranked[0]["passage"]))
+        self.bad(1, "query", "rerank", RERANKER, "a")
+        self.bad(1, "cross-encoder", "rerank", BERT, "--query", "a", "b")
+
+    def test_Ids(self):
+        pair = json.loads((RERANKER.parent / "pairs.jsonl").read_text().split("\n")[0])
+        ids, types = (",".join(map(str, pair[k])) for k in ("ids", "type_ids"))
+        out = self.good("rerank", RERANKER, "--ids", ids, "--type-ids", types, "--json").json
+        self.assertEqual(out, self.good("rerank", RERANKER, "--query", pair["query"], pair["text"],
+                                        "--jsonl", text=json.dumps({"query": pair["query"], "passage": pair["text"]})).json)
+        self.bad(1, "type id 9", "rerank", RERANKER, "--ids", "1,2", "--type-ids", "0,9")
+
+    def test_SameBitsEverywhere(self):
+        def logit(*flags):
+            return self.good("rerank", RERANKER, "--ids", "2,3,4,5,6", "--type-ids", "0,0,1,1,1", "--json", *flags).json
+        first = logit()
+        for flags in (["--threads", "1"], ["--threads", "3"], ["--cpu", "scalar"]):
+            self.assertEqual(logit(*flags), first, flags)
+        self.assertNotEqual(logit("--compute", "f32"), first)
 
 
 class Eval(CliTest):
