@@ -1,0 +1,20 @@
+#pragma once
+// What suits a model by its size alone: whether it fits a browser, and which format to quantize it
+// to. Recommendations; every one can be overridden.
+
+#include <cstdint>
+#include <string_view>
+
+namespace dunnock {
+
+enum class Target { kNative, kWasm };
+
+// "optimal" below 200 million parameters, "good" below 500, "requires streaming" below 1.5 billion,
+// "limited" below 3 billion, else "not recommended".
+std::string_view WasmFeasibility(uint64_t parameters);
+
+// WebAssembly: "int4-extreme" above 1 billion parameters, "int4-grouped" above 500 million, else
+// "int4". Native: "int8" above 3 billion, else "fp16".
+std::string_view RecommendedFormat(uint64_t parameters, Target target);
+
+}  // namespace dunnock
