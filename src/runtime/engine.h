@@ -35,8 +35,8 @@ struct ChatMessage {
 
 class Engine {
  public:
-  // The files of a bundle or of a checkpoint folder, or one GGUF file. A checkpoint without a tokenizer still loads;
-  // what needs one then says so.
+  // The files of a bundle or of a checkpoint folder, or one GGUF file. A checkpoint without a
+  // tokenizer still loads; what needs one then says so.
   static Result<std::unique_ptr<Engine>> Load(FileSet files, const EngineOptions& options);
 
   const Model& model() const { return *model_; }
