@@ -96,9 +96,10 @@ Result<std::string> FloatDigits(double v, char type, int64_t precision, bool alt
 std::string IntDigits(int64_t v, char type) {
   uint64_t rest = v < 0 ? 0 - static_cast<uint64_t>(v) : static_cast<uint64_t>(v);
   const unsigned base = type == 'x' || type == 'X' ? 16 : type == 'o' ? 8 : type == 'b' ? 2 : 10;
+  const char* const digits = type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string out;
   do {
-    out += (type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[rest % base];
+    out += digits[rest % base];
     rest /= base;
   } while (rest != 0);
   std::reverse(out.begin(), out.end());
