@@ -50,8 +50,9 @@ class LineReader {
     el_set(edit_, EL_SIGNAL, 1);
     // While a line is edited Ctrl-C is a key: it drops the line.
     el_set(edit_, EL_SETTY, "-d", "-isig", nullptr);
-    el_set(
-        edit_, EL_ADDFN, "drop-line", "Drop the line", +[](EditLine* edit, int) -> unsigned char {
+    // The wide form: el_set would copy both names and never free them.
+    el_wset(
+        edit_, EL_ADDFN, L"drop-line", L"Drop the line", +[](EditLine* edit, int) -> unsigned char {
           const LineInfo* line = el_line(edit);
           dropped_ = true;
           was_empty_ = line->lastchar == line->buffer;
@@ -79,6 +80,7 @@ class LineReader {
     std::snprintf(prompt_, sizeof prompt_, "%s", prompt);
     int count = 0;
     dropped_ = false;
+    el_set(edit_, EL_PREP_TERM, 1);  // before the prompt shows: Ctrl-C is a key from there on
     const char* text = el_gets(edit_, &count);
     if (dropped_) {
       Print(was_empty_ ? "\nCtrl-D or /exit leaves\n" : "\n");
