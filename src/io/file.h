@@ -27,6 +27,9 @@ Result<FileSet> MapFolder(const std::string& path);
 // Writes the whole file atomically; creates the folders above it.
 Status WriteFileAtomically(const std::string& path, ByteSpan bytes);
 
+// Renames a file that is already synced, over what is there, and syncs the folder.
+Status RenameDurably(const std::string& from, const std::string& to);
+
 Result<std::string> ReadTextFile(const std::string& path);
 Result<std::string> ReadStdin();
 

@@ -141,6 +141,11 @@ Status WriteFileAtomically(const std::string& path, ByteSpan bytes) {
   return SyncFolder(folder);
 }
 
+Status RenameDurably(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) != 0) return OsError("rename", from, errno);
+  return SyncFolder(fs::path(to).parent_path().string());
+}
+
 Result<std::string> ReadTextFile(const std::string& path) {
   DUNNOCK_TRY(const Blob blob, MapFile(path));
   return std::string(blob.text());
