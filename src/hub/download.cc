@@ -170,7 +170,7 @@ class Download {
       SetFatal({ErrorCode::kNetwork, Str(file_.name, kChanged)});
       return false;
     }
-    if (whole_only_ || (span.begin == 0 && span.end == file_.size)) return true;
+    if (span.whole || (span.begin == 0 && span.end == file_.size)) return true;
     whole_only_ = true;  // this server knows no ranges: all of it, once
     return false;
   }
