@@ -23,7 +23,7 @@ TEST(Digest, OnlyHashesAreEtags) {
   EXPECT_TRUE(IsEtag(std::string(40, 'a')));
   EXPECT_TRUE(IsEtag(std::string(64, '0')));
   for (const std::string& bad : {std::string(41, 'a'), std::string(40, 'A'), std::string(64, '/'),
-                                std::string(), std::string("../../etc/passwd")}) {
+                                 std::string(), std::string("../../etc/passwd")}) {
     EXPECT_FALSE(IsEtag(bad)) << bad;
   }
 }

@@ -84,7 +84,8 @@ class Download {
   }
 
   std::optional<HttpRequest> NextRequest() {
-    if (fatal_ || failure_ || (whole_only_ && !running_.empty())) return std::nullopt;
+    if (fatal_ || failure_ || journal_.complete()) return std::nullopt;
+    if (whole_only_ && !running_.empty()) return std::nullopt;
     auto span = std::make_shared<Span>();
     span->whole = whole_only_;
     if (whole_only_) {
