@@ -1,10 +1,10 @@
 #include "hub/answers.h"
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <thread>
 
 #include "base/str.h"
 
@@ -70,7 +70,9 @@ void WaitToRetry(double seconds, const std::string& why, const HubOptions& optio
   if (options.progress)
     options.progress(
         {Str(why, ": trying again in ", std::llround(std::ceil(seconds)), " s"), 0, 0});
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const timespec time = {static_cast<time_t>(seconds),
+                         static_cast<long>((seconds - std::floor(seconds)) * 1e9)};
+  nanosleep(&time, nullptr);
 }
 
 Result<HttpResponse> SendPatiently(HttpClient* client, const HttpRequest& request,
