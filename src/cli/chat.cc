@@ -162,6 +162,7 @@ class Chat {
     GenerateOptions options;
     options.sampling = sampling_;
     options.max_tokens = max_tokens_;
+    options.stop = engine_.stop_texts();
     options.cancel = &CancelScope::flag();
     options.on_prefill = ProgressLine(common_);
     bool first = true;
@@ -318,6 +319,7 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   flags->sampling.Add(*verb);
+  AddChatTemplateFlag(*verb, common);
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

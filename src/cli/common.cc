@@ -53,6 +53,7 @@ void AddCommonFlags(CLI::App& verb, Common& common) {
 }
 
 void AddComputeFlags(CLI::App& verb, Common& common) {
+  AddTokenizerFlag(verb, common);
   verb.add_option("--compute", common.compute,
                   "auto: integer matrix products; f32: everything in float32")
       ->check(CLI::IsMember({"auto", "f32"}))
@@ -64,12 +65,43 @@ void AddComputeFlags(CLI::App& verb, Common& common) {
       ->check(CLI::IsMember({"f32", "f16", "int8"}));
 }
 
+void AddTokenizerFlag(CLI::App& verb, Common& common) {
+  verb.add_option("--tokenizer", common.tokenizer,
+                  "Take the tokenizer of this model or folder (default: the model's own)")
+      ->type_name("MODEL");
+}
+
+void AddChatTemplateFlag(CLI::App& verb, Common& common) {
+  std::string names;
+  for (const std::string& name : TemplateNames()) names += (names.empty() ? "" : ", ") + name;
+  verb.add_option("--chat-template", common.chat_template,
+                  Str("Use this chat template: ", names, ", or a file (default: the model's own)"))
+      ->type_name("NAME|FILE");
+}
+
+Result<std::string> ReadChatTemplate(const std::string& name_or_file) {
+  if (const auto named = NamedTemplate(name_or_file)) return *named;
+  if (FileExists(name_or_file)) return ReadTextFile(name_or_file);
+  std::string names;
+  for (const std::string& name : TemplateNames()) names += (names.empty() ? "" : ", ") + name;
+  return Fail(ErrorCode::kNotFound,
+              Str(name_or_file, ": neither a template file nor one of ", names));
+}
+
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          std::string* template_fallback) {
-  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, common.hub()));
+                          const CatalogueEntry** entry) {
+  const HubOptions options = common.hub();
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
+  DUNNOCK_TRY(FileSet files, OpenFetched(model));
+  const Status completed = CompleteFiles(model, common.tokenizer, options, &files);
   ClearProgressLine(common);
-  if (template_fallback != nullptr) *template_fallback = model.template_fallback;
-  return OpenFetched(model);
+  if (!completed) {
+    // Without a tokenizer a model still works on ids; one that was asked for has to come.
+    if (!common.tokenizer.empty()) return In("--tokenizer", completed.error());
+    Note(common, completed.error().message + "\n");
+  }
+  if (entry != nullptr) *entry = model.entry;
+  return files;
 }
 
 Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name) {
@@ -77,7 +109,17 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
     if (const Status forced = ForceTarget(common.cpu); !forced) return In("--cpu", forced.error());
   }
   EngineOptions options;
-  DUNNOCK_TRY(FileSet files, OpenModel(common, name, &options.fallback_template));
+  const CatalogueEntry* entry = nullptr;
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, &entry));
+  if (entry != nullptr) {
+    options.fallback_template = entry->template_fallback;
+    options.fallback_stop_texts = entry->stop_texts;
+  }
+  if (!common.chat_template.empty()) {
+    auto source = ReadChatTemplate(common.chat_template);
+    if (!source) return In("--chat-template", std::move(source).error());
+    options.chat_template = *std::move(source);
+  }
   options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
   if (!common.kv_cache.empty()) {
     options.kv_cache = common.kv_cache == "f32"   ? KvEncoding::kF32
@@ -93,8 +135,8 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
 }
 
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
-                              std::string* template_fallback) {
-  DUNNOCK_TRY(FileSet files, OpenModel(common, name, template_fallback));
+                              const CatalogueEntry** entry) {
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, entry));
   for (const auto& [file, blob] : files) {
     if (!file.ends_with(".gguf")) continue;
     DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));

@@ -25,6 +25,8 @@ struct Common {
   std::string compute = "auto";
   std::string cpu;
   std::string kv_cache;
+  std::string tokenizer;      // the model to take the tokenizer from
+  std::string chat_template;  // a name or a file
 
   // DUNNOCK_THREADS and DUNNOCK_CACHE, where no flag was given; throws CLI::ValidationError.
   void ReadEnvironment();
@@ -36,14 +38,20 @@ void AddCommonFlags(CLI::App& verb, Common& common);
 // --compute and --cpu; on verbs that run a model.
 void AddComputeFlags(CLI::App& verb, Common& common);
 
-// The files of a model named as in docs/cli.md, fetched if need be. *template_fallback gets the
-// template that the catalogue names for a model without one of its own.
+// --tokenizer and --chat-template.
+void AddTokenizerFlag(CLI::App& verb, Common& common);
+void AddChatTemplateFlag(CLI::App& verb, Common& common);
+
+// The files of a model named as in docs/cli.md, fetched if need be, with what the catalogue knows
+// and they lack. *entry gets what the catalogue knows, null if nothing.
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          std::string* template_fallback = nullptr);
+                          const CatalogueEntry** entry = nullptr);
+// The source of a template by name ("zephyr") or file.
+Result<std::string> ReadChatTemplate(const std::string& name_or_file);
 Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name);
 // Only the tokenizer and the template: no weights are read but a GGUF's own.
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
-                              std::string* template_fallback = nullptr);
+                              const CatalogueEntry** entry = nullptr);
 
 // "1,2,3" or "1 2 3".
 Result<std::vector<int32_t>> ParseIds(const std::string& text);

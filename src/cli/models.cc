@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/verbs.h"
+#include "hub/strategy.h"
 #include "io/file.h"
 
 namespace dunnock::cli {
@@ -13,6 +14,13 @@ std::string Padded(std::string text, size_t width) {
   if (text.size() < width) text.resize(width, ' ');
   return text + "  ";
 }
+
+std::string PaddedLeft(std::string text, size_t width) {
+  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  return text + "  ";
+}
+
+constexpr size_t kIdWidth = 41;  // of the longest id in the catalogue
 
 std::string Parameters(size_t count) {
   if (count == 0) return "";
@@ -29,7 +37,13 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
   HubOptions options = common.hub();
   options.revision = revision;
   options.refresh = true;  // a branch may have moved on
+  const CatalogueEntry* entry = FindInCatalogue(name.substr(0, name.find('@')));
+  const std::string notice = entry == nullptr ? "" : LicenceNotice(*entry);
+  if (!notice.empty()) Note(common, notice + "\n");
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
+  if (entry != nullptr && !entry->tokenizer_from.empty()) {
+    DUNNOCK_TRY_STATUS(FetchModel(entry->tokenizer_from, options, ModelPart::kTokenizer));
+  }
   DUNNOCK_TRY(const auto files, ListFiles(model.path));
   OrderedJson list = OrderedJson::array();
   uint64_t total = 0;
@@ -40,7 +54,9 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
   }
   ClearProgressLine(common);
   if (common.json) {
-    PrintJson({{"model", model.name}, {"path", model.path}, {"files", list}});
+    OrderedJson out = {{"model", model.name}, {"path", model.path}, {"files", list}};
+    if (!notice.empty()) out["licence_notice"] = notice;
+    PrintJson(out);
     return 0;
   }
   const Colours& c = StdoutColours();
@@ -59,29 +75,39 @@ Result<int> List(const Common& common, bool only_cached) {
     return nullptr;
   };
   OrderedJson list = OrderedJson::array();
-  std::string table;
+  std::string table, family;
+  bool restricted = false;
   const Colours& c = StdoutColours();
   const auto row = [&](const std::string& id, const CatalogueEntry* entry,
                        const CachedModel* on_disk) {
-    OrderedJson item = {{"id", id}, {"cached", on_disk != nullptr}};
+    OrderedJson item = {{"id", id}, {"cached", on_disk != nullptr && on_disk->missing.empty()}};
     if (entry != nullptr) {
       item.update(OrderedJson{{"name", entry->name},
+                              {"family", entry->family},
                               {"task", entry->task},
                               {"parameters", entry->parameters},
                               {"context", entry->context},
                               {"licence", entry->licence},
+                              {"open_source", entry->open_source},
                               {"repo", entry->repo}});
     }
     if (on_disk != nullptr)
       item.update(OrderedJson{{"size_bytes", on_disk->size_bytes}, {"path", on_disk->path}});
     list.push_back(item);
-    table += Padded(id, 28) + Padded(entry != nullptr ? entry->task : "", 6) +
-             Padded(entry != nullptr ? Parameters(entry->parameters) : "", 6) +
-             Padded(entry != nullptr ? std::to_string(entry->context) : "", 7) +
-             Padded(entry != nullptr ? entry->licence : "", 11) +
-             (on_disk != nullptr ? Str(c.green, HumanBytes(on_disk->size_bytes), c.reset)
-                                 : Str(c.dim, "not fetched", c.reset)) +
-             "\n";
+    const std::string now = entry != nullptr ? entry->family : "Others on this disk";
+    if (now != family) table += Str("\n", c.bold, now, c.reset, "\n");
+    family = now;
+    table += "  " + Padded(id, kIdWidth);
+    if (entry != nullptr) {
+      restricted = restricted || !entry->open_source;
+      table += Padded(entry->task, 8) + PaddedLeft(Parameters(entry->parameters), 5) +
+               PaddedLeft(std::to_string(entry->context), 6) +
+               Padded(entry->licence + (entry->open_source ? "" : " *"), 12);
+    }
+    table += on_disk == nullptr          ? Str(c.dim, "-", c.reset)
+             : !on_disk->missing.empty() ? Str(c.cyan, "not complete", c.reset)
+                                         : Str(c.green, HumanBytes(on_disk->size_bytes), c.reset);
+    table += "\n";
   };
   for (const CatalogueEntry& entry : Catalogue()) {
     const CachedModel* on_disk = find(entry.id);
@@ -98,8 +124,11 @@ Result<int> List(const Common& common, bool only_cached) {
     Print("no models on this disk: `dunnock pull smollm2-135m-instruct` fetches one\n");
     return 0;
   }
-  Print(Str(c.bold, Padded("MODEL", 28), Padded("TASK", 6), Padded("SIZE", 6), Padded("CONTEXT", 7),
-            Padded("LICENCE", 11), "ON DISK", c.reset, "\n", table));
+  Print(Str("  ", c.dim, Padded("model", kIdWidth), Padded("task", 8), PaddedLeft("size", 5),
+            PaddedLeft("ctx", 6), Padded("licence", 12), "on disk", c.reset, "\n", table));
+  if (restricted) Print(Str(c.dim, "\n* not open source: for research\n", c.reset));
+  Print(Str(c.dim, "\n`dunnock show MODEL` says everything, `dunnock pull MODEL` fetches it\n",
+            c.reset));
   return 0;
 }
 
@@ -116,69 +145,96 @@ Result<int> ShowFile(const Common& common, const std::string& name, const std::s
   return 0;
 }
 
+// What the disk has of it: where, which files, and what is in the weights.
+Result<OrderedJson> OnDisk(const FetchedModel& model) {
+  OrderedJson out = {{"path", model.path}};
+  DUNNOCK_TRY(const auto files, ListFiles(model.path));
+  out["files"] = OrderedJson::array();
+  for (const CachedFile& f : files)
+    out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
+  DUNNOCK_TRY(const FileSet set, OpenFetched(model));
+  const auto checkpoint = OpenCheckpoint(set);
+  if (!checkpoint) return out;
+  out["format"] = checkpoint->format;
+  out["tensors"] = checkpoint->tensors.size();
+  uint64_t elements = 0;
+  std::map<std::string, uint64_t> dtypes;
+  for (const auto& [tensor_name, tensor] : checkpoint->tensors) {
+    elements += tensor.rows() * tensor.cols();
+    ++dtypes[std::string(InfoOf(tensor.dtype).name)];
+  }
+  out["tensor_elements"] = elements;
+  out["dtypes"] = dtypes;
+  out["config"] = OrderedJson::parse(DumpJson(checkpoint->config));
+  return out;
+}
+
+// The catalogue's entry, and what follows from it.
+OrderedJson InCatalogue(const CatalogueEntry& entry) {
+  OrderedJson out = {{"id", entry.id}, {"name", entry.name}, {"aliases", entry.aliases}};
+  for (const char* key :
+       {"family", "task", "parameters", "context", "vocabulary", "repo", "revision"}) {
+    if (const Json* value = FindMember(entry.data, key)) out[key] = OrderedJson(*value);
+  }
+  if (entry.package) out["package"] = Str(entry.package->package, " ", entry.package->version);
+  out["licence"] = entry.licence;
+  out["open_source"] = entry.open_source;
+  if (const std::string notice = LicenceNotice(entry); !notice.empty())
+    out["licence_notice"] = notice;
+  for (const auto& [key, value] : entry.data.items()) {
+    if (!out.contains(key) && key != "files" && key != "package") out[key] = OrderedJson(value);
+  }
+  if (const Json* files = FindMember(entry.data, "files"))
+    out["expected_files"] = OrderedJson(*files);
+  out["wasm"] = {{"feasibility", WasmFeasibility(entry.parameters)},
+                 {"format", RecommendedFormat(entry.parameters, Target::kWasm)}};
+  out["native"] = {{"format", RecommendedFormat(entry.parameters, Target::kNative)}};
+  return out;
+}
+
+// "key  value" lines; an object's members follow it, indented.
+void PrintFields(const OrderedJson& fields, size_t indent) {
+  const Colours& c = StdoutColours();
+  for (const auto& [key, value] : fields.items()) {
+    const std::string label = std::string(indent, ' ') + key;
+    if (value.is_object()) {
+      Print(Str(indent == 0 ? "\n" : "", c.bold, label, c.reset, "\n"));
+      PrintFields(value, indent + 2);
+    } else if (value.is_array() && !value.empty() && value[0].is_object()) {  // files
+      Print(Str("\n", c.bold, label, c.reset, "\n"));
+      for (const OrderedJson& file : value)
+        Print(Str("  ", Padded(file["name"].get<std::string>(), 40),
+                  HumanBytes(file["size_bytes"].get<uint64_t>()), "\n"));
+    } else {
+      std::string text = value.is_string() ? value.get<std::string>() : DumpJson(value);
+      if (value.is_array() && !value.empty() && value[0].is_string()) {
+        text.clear();
+        for (const OrderedJson& one : value)
+          text += (text.empty() ? "" : ", ") + one.get<std::string>();
+      }
+      if (!text.empty() && text != "[]") Print(Str(c.dim, Padded(label, 24), c.reset, text, "\n"));
+    }
+  }
+}
+
 Result<int> Show(const Common& common, const std::string& name) {
   const CatalogueEntry* entry = FindInCatalogue(name);
   HubOptions offline = common.hub();
   offline.offline = true;
   const auto model = FetchModel(name, offline);  // only looks
   if (!model && entry == nullptr) return std::unexpected(model.error());
-  OrderedJson out = OrderedJson::object();
-  if (entry != nullptr) {
-    out.update(OrderedJson{{"id", entry->id},
-                           {"name", entry->name},
-                           {"aliases", entry->aliases},
-                           {"family", entry->family},
-                           {"task", entry->task},
-                           {"parameters", entry->parameters},
-                           {"context", entry->context},
-                           {"licence", entry->licence},
-                           {"repo", entry->repo}});
-    if (entry->package) out["package"] = Str(entry->package->package, " ", entry->package->version);
-  }
+  OrderedJson out = entry != nullptr ? InCatalogue(*entry) : OrderedJson::object();
   out["cached"] = model.has_value();
   if (model) {
-    out["path"] = model->path;
-    DUNNOCK_TRY(const auto files, ListFiles(model->path));
-    out["files"] = OrderedJson::array();
-    for (const CachedFile& f : files)
-      out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
-    DUNNOCK_TRY(const FileSet set, OpenFetched(*model));
-    if (const auto checkpoint = OpenCheckpoint(set)) {
-      out["format"] = checkpoint->format;
-      out["tensors"] = checkpoint->tensors.size();
-      uint64_t elements = 0;
-      std::map<std::string, uint64_t> dtypes;
-      for (const auto& [tensor_name, tensor] : checkpoint->tensors) {
-        elements += tensor.rows() * tensor.cols();
-        ++dtypes[std::string(InfoOf(tensor.dtype).name)];
-      }
-      out["tensor_elements"] = elements;
-      out["dtypes"] = dtypes;
-      out["config"] = OrderedJson::parse(DumpJson(checkpoint->config));
-    }
+    DUNNOCK_TRY(const OrderedJson disk, OnDisk(*model));
+    out.update(disk);
   }
   if (common.json) {
     PrintJson(out);
     return 0;
   }
-  const Colours& c = StdoutColours();
-  for (const auto& [key, value] : out.items()) {
-    if (key == "files" || key == "config") continue;
-    Print(Str(c.bold, Padded(key, 16), c.reset,
-              value.is_string() ? value.get<std::string>() : DumpJson(value), "\n"));
-  }
-  for (const char* key : {"files", "config"}) {
-    if (!out.contains(key)) continue;
-    Print(Str(c.bold, key, c.reset, "\n"));
-    for (const auto& [name_or_index, value] : out[key].items()) {
-      if (value.is_object() && value.contains("size_bytes")) {
-        Print(Str("  ", Padded(value["name"].get<std::string>(), 34),
-                  HumanBytes(value["size_bytes"].get<uint64_t>()), "\n"));
-      } else {
-        Print(Str("  ", Padded(name_or_index, 34), DumpJson(value), "\n"));
-      }
-    }
-  }
+  PrintFields(out, 0);
+  if (!model) Print(Str("\n`dunnock pull ", name, "` fetches it\n"));
   return 0;
 }
 

@@ -40,7 +40,9 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
 Result<int> Run(const Common& common, const Flags& flags) {
   const auto start = std::chrono::steady_clock::now();
   QuantizeOptions options;
-  DUNNOCK_TRY(const FileSet files, OpenModel(common, flags.model, &options.fallback_template));
+  const CatalogueEntry* entry = nullptr;
+  DUNNOCK_TRY(const FileSet files, OpenModel(common, flags.model, &entry));
+  if (entry != nullptr) options.fallback_template = entry->template_fallback;
   ThreadPool pool(common.threads == 0 ? ThreadPool::DefaultThreads() : common.threads);
   const ThreadPool::Use use(pool);
   const CancelScope cancel;

@@ -64,6 +64,9 @@ Result<int> Run(const Common& common, const Flags& flags) {
   options.sampling = flags.sampling.Over(engine->sampling());
   options.max_tokens = MostTokens(flags.max_tokens);
   options.stop = flags.stop;
+  if (!flags.raw && flags.ids.empty())
+    options.stop.insert(options.stop.end(), engine->stop_texts().begin(),
+                        engine->stop_texts().end());
   options.ignore_stop_ids = flags.ignore_eos;
   options.cancel = &CancelScope::flag();
   options.decode_text = engine->tokenizer().has_value();
@@ -128,6 +131,7 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
   verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
   flags->sampling.Add(*verb);
+  AddChatTemplateFlag(*verb, common);
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {

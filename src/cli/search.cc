@@ -58,8 +58,12 @@ Result<int> Run(const Common& common, const Flags& flags) {
   if (passages.empty()) return Invalid("no passages: the files are empty");
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
-  const bool has_prompts =
-      embedder.config().prompts.contains("query") || flags.model.find("e5") != std::string::npos;
+  const auto prompt = [&](std::initializer_list<const char*> names) -> std::string {
+    for (const char* name : names) {
+      if (embedder.config().prompts.contains(name)) return name;
+    }
+    return "";
+  };
   const ProgressFn progress = ProgressLine(common);
   SearchSet set(embedder.dimensions());
   constexpr size_t kBatch = 64;
@@ -69,12 +73,11 @@ Result<int> Run(const Common& common, const Flags& flags) {
     for (size_t i = at; i < std::min(at + kBatch, passages.size()); ++i)
       texts.push_back(passages[i].text);
     DUNNOCK_TRY(const auto embeddings,
-                embedder.Embed(texts, {has_prompts ? "passage" : "", true, true}));
+                embedder.Embed(texts, {prompt({"passage", "document"}), true, true}));
     for (const Embedding& e : embeddings) set.Add(e.values);
   }
   ClearProgressLine(common);
-  DUNNOCK_TRY(const auto query,
-              embedder.Embed({{flags.query}}, {has_prompts ? "query" : "", true, true}));
+  DUNNOCK_TRY(const auto query, embedder.Embed({{flags.query}}, {prompt({"query"}), true, true}));
   const std::vector<Hit> hits = set.Nearest(query[0].values, flags.top);
   if (common.json) {
     OrderedJson list = OrderedJson::array();

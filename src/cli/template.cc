@@ -22,15 +22,15 @@ Result<int> Run(const Common& common, const Flags& flags) {
   std::string source;
   OrderedJson variables = OrderedJson::object();
   if (!flags.file.empty()) {
-    DUNNOCK_TRY(source, ReadTextFile(flags.file));
+    DUNNOCK_TRY(source, ReadChatTemplate(flags.file));
   } else {
-    std::string fallback;
-    DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model, &fallback));
+    const CatalogueEntry* entry = nullptr;
+    DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model, &entry));
     source = FindChatTemplate(files);
-    if (source.empty()) source = fallback;
+    if (source.empty() && entry != nullptr) source = entry->template_fallback;
     if (source.empty())
       return Fail(ErrorCode::kNotFound,
-                  Str(flags.model, " has no chat template: give one with --template FILE"));
+                  Str(flags.model, " has no chat template: give one with --template NAME or FILE"));
     variables = FindSpecialTokens(files);
   }
   if (!flags.vars.empty()) {
@@ -68,13 +68,15 @@ void AddTemplate(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("template", "Render a chat template, byte for byte");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model whose template to use");
-  verb->add_option("--template", flags->file, "A template file instead");
+  verb->add_option("--template", flags->file,
+                   "A template file instead, or a name: zephyr, chatml, ...");
   verb->add_option("--messages", flags->messages,
                    "JSON list of messages (default: standard input)");
   verb->add_option("--tools", flags->tools, "JSON list of tools");
   verb->add_option("--vars", flags->vars, "JSON object of further variables");
   verb->add_flag("--no-generation-prompt", flags->no_generation_prompt,
                  "Do not begin the assistant's answer");
+  AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     if (flags->model.empty() == flags->file.empty())

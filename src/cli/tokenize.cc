@@ -68,6 +68,7 @@ void AddTokenize(CLI::App& program, Common& common, Action* action) {
                  "The text of a special token becomes the token");
   verb->add_flag("--jsonl", common.jsonl,
                  "Read {\"text\": ...} a line, print {\"ids\", \"tokens\"} a line");
+  AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     flags->text_given = text->count() > 0;
@@ -81,6 +82,7 @@ void AddDetokenize(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--ids", flags->ids, "Token ids: 1,2,3")->required();
   verb->add_flag("--keep-special", flags->keep_special, "Show special tokens as well");
+  AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Detokenize(common, *flags); }; });
 }

@@ -19,8 +19,10 @@ std::string ListPath(const std::string& repo, const std::string& commit,
   return Str(RepoFolder(repo, options), "/dunnock/", commit, ".json");
 }
 
-constexpr const char* kVocabularies[] = {"tokenizer.json", "tokenizer.model", "vocab.txt",
-                                         "sentencepiece.bpe.model"};
+constexpr std::string_view kVocabularies[] = {"tokenizer.json", "tokenizer.model", "vocab.txt",
+                                              "sentencepiece.bpe.model"};
+constexpr std::string_view kSettings[] = {"tokenizer_config.json", "special_tokens_map.json",
+                                          "added_tokens.json", "chat_template.jinja"};
 
 bool IsWeights(const std::string& file) {
   return file.ends_with(".safetensors") || file.ends_with(".bin") || file.ends_with(".gguf");
@@ -70,6 +72,16 @@ bool IsRepoName(std::string_view name) {
 }
 
 bool IsCommit(std::string_view revision) { return revision.size() == 40 && IsEtag(revision); }
+
+bool IsVocabulary(std::string_view file) {
+  return std::find(std::begin(kVocabularies), std::end(kVocabularies), file) !=
+         std::end(kVocabularies);
+}
+
+bool IsTokenizerFile(std::string_view file) {
+  return IsVocabulary(file) ||
+         std::find(std::begin(kSettings), std::end(kSettings), file) != std::end(kSettings);
+}
 
 std::string RepoFolder(const std::string& repo, const HubOptions& options) {
   std::string name = repo;
@@ -132,7 +144,7 @@ Snapshot FindSnapshot(const std::string& repo, const std::string& revision, Mode
   if (part == ModelPart::kTokenizer) {
     const bool any =
         std::any_of(std::begin(kVocabularies), std::end(kVocabularies),
-                    [&](const char* file) { return FileExists(Str(out.path, "/", file)); });
+                    [&](std::string_view file) { return FileExists(Str(out.path, "/", file)); });
     if (!any) out.missing.push_back("the tokenizer");
     return out;
   }

@@ -24,6 +24,11 @@ bool IsRepoName(std::string_view name);
 bool IsSafePath(std::string_view name);
 bool IsCommit(std::string_view revision);
 
+// tokenizer.json, vocab.txt, ...: a file that makes a tokenizer by itself.
+bool IsVocabulary(std::string_view file);
+// Those, and the files of settings beside them.
+bool IsTokenizerFile(std::string_view file);
+
 // The files that make the model at a commit, as once listed; empty if never listed by us.
 std::vector<std::string> ReadFileList(const std::string& repo, const std::string& commit,
                                       const HubOptions& options);

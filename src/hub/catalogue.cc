@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/closest.h"
-#include "base/json.h"
+#include "base/str.h"
 
 namespace dunnock {
 namespace {
@@ -15,40 +15,57 @@ std::string Lower(std::string_view text) {
   return out;
 }
 
-std::vector<CatalogueEntry> Parse() {
-  const auto json = ParseJson(CatalogueText());
-  DUNNOCK_CHECK(json.has_value() && json->contains("models"));
-  const Json& templates = json->at("templates");
-  std::vector<CatalogueEntry> out;
-  for (const Json& m : json->at("models")) {
-    CatalogueEntry e;
-    const auto text = [&](const char* key) { return FindString(m, key).value_or(""); };
-    e.id = text("id");
-    e.name = text("name");
-    e.family = text("family");
-    e.task = text("task");
-    e.licence = text("licence");
-    e.repo = text("repo");
-    e.revision = text("revision");
-    if (const Json* aliases = FindMember(m, "aliases"))
-      e.aliases = aliases->get<std::vector<std::string>>();
-    if (const Json* package = FindMember(m, "package")) {
-      const auto part = [&](const char* key) { return FindString(*package, key).value_or(""); };
-      e.package = {part("name"), part("version"), part("sha256"), part("folder")};
-    }
-    e.parameters = static_cast<size_t>(FindInt(m, "parameters").value_or(0));
-    e.context = static_cast<size_t>(FindInt(m, "context").value_or(0));
-    e.template_fallback = FindString(templates, text("template_fallback")).value_or("");
-    DUNNOCK_CHECK(!e.id.empty() && !e.repo.empty());
-    out.push_back(std::move(e));
+const Json& Root() {
+  static const Json root = [] {
+    auto json = ParseJson(CatalogueText());
+    DUNNOCK_CHECK(json.has_value() && json->contains("models") && json->contains("templates"));
+    return *std::move(json);
+  }();
+  return root;
+}
+
+template <typename T>
+T Get(const Json& object, const char* key) {
+  const Json* value = FindMember(object, key);
+  return value == nullptr ? T{} : value->get<T>();
+}
+
+CatalogueEntry ParseEntry(const Json& m) {
+  CatalogueEntry e;
+  const auto text = [&](const char* key) { return FindString(m, key).value_or(""); };
+  e.id = text("id");
+  e.name = text("name");
+  e.family = text("family");
+  e.task = text("task");
+  e.licence = text("licence");
+  e.open_source = FindBool(m, "open_source").value_or(true);
+  e.aliases = Get<std::vector<std::string>>(m, "aliases");
+  e.repo = text("repo");
+  e.revision = text("revision");
+  if (const Json* package = FindMember(m, "package")) {
+    const auto part = [&](const char* key) { return FindString(*package, key).value_or(""); };
+    e.package = {part("name"), part("version"), part("sha256"), part("folder")};
   }
-  return out;
+  e.parameters = Get<size_t>(m, "parameters");
+  e.context = Get<size_t>(m, "context");
+  e.vocabulary = Get<size_t>(m, "vocabulary");
+  e.template_fallback = NamedTemplate(text("template_fallback")).value_or("");
+  e.stop_texts = Get<std::vector<std::string>>(m, "stop_texts");
+  e.tokenizer_from = text("tokenizer_from");
+  e.prompts = Get<std::map<std::string, std::string>>(m, "prompts");
+  e.data = m;
+  DUNNOCK_CHECK(!e.id.empty() && !e.repo.empty());
+  return e;
 }
 
 }  // namespace
 
 const std::vector<CatalogueEntry>& Catalogue() {
-  static const std::vector<CatalogueEntry> entries = Parse();
+  static const std::vector<CatalogueEntry> entries = [] {
+    std::vector<CatalogueEntry> out;
+    for (const Json& m : Root().at("models")) out.push_back(ParseEntry(m));
+    return out;
+  }();
   return entries;
 }
 
@@ -70,6 +87,22 @@ std::optional<std::string> ClosestInCatalogue(std::string_view name) {
     names.insert(names.end(), e.aliases.begin(), e.aliases.end());
   }
   return ClosestWord(Lower(name), names);
+}
+
+std::optional<std::string> NamedTemplate(std::string_view name) {
+  return FindString(Root().at("templates"), name);
+}
+
+std::vector<std::string> TemplateNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, source] : Root().at("templates").items()) names.push_back(name);
+  return names;
+}
+
+std::string LicenceNotice(const CatalogueEntry& entry) {
+  if (entry.open_source) return "";
+  return Str(entry.id, " is not open source: its licence is ", entry.licence,
+             ", for research; read it on the page of ", entry.repo, " before you use the model");
 }
 
 }  // namespace dunnock

@@ -1,5 +1,6 @@
 #include "hub/hub.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -77,7 +78,7 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
     const CatalogueEntry* like = nullptr;  // a folder named as a catalogue entry gets its fallbacks
     const std::string base = fs::path(name).lexically_normal().filename().string();
     if (IsFolder(name)) like = FindInCatalogue(base);
-    return FetchedModel{name, name, "local", like == nullptr ? "" : like->template_fallback};
+    return FetchedModel{name, name, "local", like};
   }
   if (name.starts_with('/') || name.starts_with('.') || name.ends_with(".gguf")) {
     return Fail(ErrorCode::kNotFound, Str(name, ": no such file or folder"));
@@ -98,8 +99,7 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   if (revision.empty() && entry != nullptr) revision = entry->revision;
   if (!revision.empty() && !IsSafePath(revision))
     return Invalid(Str(name, ": \"", revision, "\" cannot be a revision"));
-  FetchedModel model{entry != nullptr ? entry->id : plain, "", "",
-                     entry != nullptr ? entry->template_fallback : ""};
+  FetchedModel model{entry != nullptr ? entry->id : plain, "", "", entry};
   const auto found = [&](const std::string& path, const char* source) {
     model.path = path;
     model.source = source;
@@ -153,6 +153,31 @@ Result<FileSet> OpenFetched(const FetchedModel& model) {
   }
   DUNNOCK_TRY(files[fs::path(model.path).filename().string()], MapFile(model.path));
   return files;
+}
+
+Status CompleteFiles(const FetchedModel& model, const std::string& tokenizer,
+                     const HubOptions& options, FileSet* files) {
+  constexpr const char* kPrompts = "config_sentence_transformers.json";
+  if (model.entry != nullptr && !model.entry->prompts.empty() && !files->contains(kPrompts))
+    (*files)[kPrompts] = Blob::FromString(DumpJson(Json{{"prompts", model.entry->prompts}}));
+
+  const bool has_own = std::any_of(files->begin(), files->end(), [](const auto& file) {
+    return IsVocabulary(file.first) || file.first.ends_with(".gguf");
+  });
+  const std::string other = !tokenizer.empty()                  ? tokenizer
+                            : has_own || model.entry == nullptr ? ""
+                                                                : model.entry->tokenizer_from;
+  if (other.empty()) return {};
+  auto source = FetchModel(other, options, ModelPart::kTokenizer);
+  if (!source) {
+    return In(Str(model.name, has_own ? "" : " has no tokenizer of its own", ", that of ", other),
+              std::move(source).error());
+  }
+  DUNNOCK_TRY(const FileSet theirs, OpenFetched(*source));
+  for (const auto& [name, blob] : theirs) {
+    if (IsTokenizerFile(name)) (*files)[name] = blob;
+  }
+  return {};
 }
 
 }  // namespace dunnock

@@ -37,9 +37,9 @@ struct HubOptions {
 
 struct FetchedModel {
   std::string name;
-  std::string path;    // the folder (or file) that holds the model
-  std::string source;  // "local", "cache", "hub", "package"
-  std::string template_fallback;
+  std::string path;                       // the folder (or file) that holds the model
+  std::string source;                     // "local", "cache", "hub", "package"
+  const CatalogueEntry* entry = nullptr;  // null: the catalogue does not know it
 };
 
 enum class ModelPart { kAll, kTokenizer };
@@ -51,6 +51,11 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
 
 // The model's files, mapped.
 Result<FileSet> OpenFetched(const FetchedModel& model);
+
+// Adds what the model's files lack and the catalogue knows: the prompts of an embedder, and the
+// tokenizer, from the model `tokenizer` names, or else from the entry that the catalogue names.
+Status CompleteFiles(const FetchedModel& model, const std::string& tokenizer,
+                     const HubOptions& options, FileSet* files);
 
 struct CachedFile {
   std::string name, path;

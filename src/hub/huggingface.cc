@@ -34,19 +34,12 @@ std::string ChooseGguf(const std::vector<std::string>& files) {
   return first;
 }
 
-constexpr std::string_view kTokenizerFiles[] = {
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt",      "tokenizer.model",       "sentencepiece.bpe.model", "chat_template.jinja"};
 constexpr std::string_view kConfigFiles[] = {"config.json",
                                              "generation_config.json",
                                              "modules.json",
                                              "sentence_bert_config.json",
                                              "config_sentence_transformers.json",
                                              "1_Pooling/config.json"};
-
-bool IsOneOf(std::string_view file, std::span<const std::string_view> names) {
-  return std::find(names.begin(), names.end(), file) != names.end();
-}
 
 // The small files by name, and one set of weights. Configurations come first: a wrong one shows
 // before the long download.
@@ -60,14 +53,15 @@ std::vector<std::string> ChooseFiles(const std::vector<std::string>& all, ModelP
   const std::string gguf = safetensors || pytorch ? "" : ChooseGguf(all);
   std::vector<std::string> out;
   for (const std::string& file : all) {
-    const bool tokenizer = IsOneOf(file, kTokenizerFiles);
+    const bool tokenizer = IsTokenizerFile(file);
     const bool weights =
         (safetensors &&
          (IsWeights(file, "model", ".safetensors") || file == "model.safetensors.index.json")) ||
         (pytorch &&
          (IsWeights(file, "pytorch_model", ".bin") || file == "pytorch_model.bin.index.json")) ||
         (!gguf.empty() && file == gguf);
-    const bool config = IsOneOf(file, kConfigFiles);
+    const bool config =
+        std::find(std::begin(kConfigFiles), std::end(kConfigFiles), file) != std::end(kConfigFiles);
     if (tokenizer || (part == ModelPart::kAll && (weights || config))) out.push_back(file);
   }
   std::stable_sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {

@@ -106,8 +106,12 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   engine->config_ = std::move(checkpoint.config);
 
   engine->special_tokens_ = FindSpecialTokens(engine->files_);
-  std::string source = FindChatTemplate(engine->files_);
-  if (source.empty()) source = options.fallback_template;
+  std::string source = options.chat_template;
+  if (source.empty()) source = FindChatTemplate(engine->files_);
+  if (source.empty()) {
+    source = options.fallback_template;
+    engine->stop_texts_ = options.fallback_stop_texts;
+  }
   if (source.empty()) {
     engine->no_template_ = "the model has no chat template: use --raw to complete plain text";
   } else if (auto parsed = ChatTemplate::Parse(std::move(source))) {

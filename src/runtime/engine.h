@@ -24,8 +24,10 @@ struct EngineOptions {
   // Default: float32 with Compute::kF32, else int8 (its cost: docs/architecture.md).
   std::optional<KvEncoding> kv_cache = {};
   ProgressFn progress = {};
-  // Used when the checkpoint has no chat template of its own.
+  std::string chat_template = {};  // instead of the checkpoint's own
+  // Used when the checkpoint has none: a template, and texts that end a turn under it.
   std::string fallback_template = {};
+  std::vector<std::string> fallback_stop_texts = {};
 };
 
 struct ChatMessage {
@@ -55,6 +57,8 @@ class Engine {
   const SamplingOptions& sampling() const { return sampling_; }
   // Ids that end a reply: the union of config, generation config and the template's turn end.
   const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
+  // Texts that end a reply of a conversation, under a template whose turns no token ends.
+  const std::vector<std::string>& stop_texts() const { return stop_texts_; }
 
   // The ids of a conversation, ready for the assistant's answer. Text of the messages is never
   // parsed for special tokens.
@@ -80,6 +84,7 @@ class Engine {
   OrderedJson special_tokens_;  // bos_token, eos_token, ... as the template wants them
   SamplingOptions sampling_;
   std::vector<int32_t> stop_ids_;
+  std::vector<std::string> stop_texts_;
 };
 
 // Template source and special tokens as a folder's tokenizer_config.json, chat_template.jinja and
