@@ -20,7 +20,7 @@ std::string PaddedLeft(std::string text, size_t width) {
   return text + "  ";
 }
 
-constexpr size_t kIdWidth = 41;  // of the longest id in the catalogue
+constexpr size_t kIdWidth = 28;  // a longer id has a line of its own: the table fits 80 columns
 
 std::string Parameters(size_t count) {
   if (count == 0) return "";
@@ -97,7 +97,8 @@ Result<int> List(const Common& common, bool only_cached) {
     const std::string now = entry != nullptr ? entry->family : "Others on this disk";
     if (now != family) table += Str("\n", c.bold, now, c.reset, "\n");
     family = now;
-    table += "  " + Padded(id, kIdWidth);
+    table +=
+        "  " + (id.size() > kIdWidth ? id + "\n  " + Padded("", kIdWidth) : Padded(id, kIdWidth));
     if (entry != nullptr) {
       restricted = restricted || !entry->open_source;
       table += Padded(entry->task, 8) + PaddedLeft(Parameters(entry->parameters), 5) +
@@ -192,15 +193,24 @@ OrderedJson InCatalogue(const CatalogueEntry& entry) {
   return out;
 }
 
-// "key  value" lines; an object's members follow it, indented.
+// "key  value" lines, then the objects with their members indented.
 void PrintFields(const OrderedJson& fields, size_t indent) {
   const Colours& c = StdoutColours();
-  for (const auto& [key, value] : fields.items()) {
+  const auto has_members = [](const OrderedJson& value) {
+    return value.is_object() || (value.is_array() && !value.empty() && value[0].is_object());
+  };
+  OrderedJson ordered = OrderedJson::object();
+  for (const bool members : {false, true}) {
+    for (const auto& [key, value] : fields.items()) {
+      if (has_members(value) == members) ordered[key] = value;
+    }
+  }
+  for (const auto& [key, value] : ordered.items()) {
     const std::string label = std::string(indent, ' ') + key;
     if (value.is_object()) {
       Print(Str(indent == 0 ? "\n" : "", c.bold, label, c.reset, "\n"));
       PrintFields(value, indent + 2);
-    } else if (value.is_array() && !value.empty() && value[0].is_object()) {  // files
+    } else if (has_members(value)) {  // files
       Print(Str("\n", c.bold, label, c.reset, "\n"));
       for (const OrderedJson& file : value)
         Print(Str("  ", Padded(file["name"].get<std::string>(), 40),
@@ -212,7 +222,7 @@ void PrintFields(const OrderedJson& fields, size_t indent) {
         for (const OrderedJson& one : value)
           text += (text.empty() ? "" : ", ") + one.get<std::string>();
       }
-      if (!text.empty() && text != "[]") Print(Str(c.dim, Padded(label, 24), c.reset, text, "\n"));
+      if (!text.empty() && text != "[]") Print(Str(c.dim, Padded(label, 28), c.reset, text, "\n"));
     }
   }
 }
