@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/str.h"
 #include "io/file.h"
 #include "kernels/norm.h"
 #include "runtime/embedder.h"
@@ -232,6 +233,41 @@ TEST(MiniLM, AnEmbeddingDoesNotDependOnItsNeighbours) {
   EXPECT_NE(long_text.error().message.find("the model takes 256"), std::string::npos)
       << long_text.error().message;
 }
+
+// The templates of the catalogue with the real tokenizers: a first question, and one after ten
+// turns.
+void CheckChats(const std::string& tokenizer) {
+  const char* folder = std::getenv("DUNNOCK_TEST_MODELS");
+  const std::string path = Str(folder == nullptr ? "" : folder, "/", tokenizer);
+  if (!FileExists(path + "/tokenizer.json"))
+    GTEST_SKIP() << "$DUNNOCK_TEST_MODELS/" << tokenizer << " is missing";
+  const Json sources = ParseJson(ReadTextFile(DUNNOCK_SOURCE_DIR "/catalog/models.json").value())
+                           .value()
+                           .at("templates");
+  size_t compared = 0;
+  for (const Json& row : JsonLines("chat_ids.jsonl")) {
+    if (row.at("tokenizer") != tokenizer) continue;
+    // Weights are not looked at here: any model serves.
+    FileSet files =
+        MapFolder(DUNNOCK_SOURCE_DIR "/tests/golden/models/llama-gqa-tied/safetensors").value();
+    for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+      files[file] = MapFile(Str(path, "/", file)).value();
+    EngineOptions options;
+    options.chat_template = sources.at(row.at("template").get<std::string>()).get<std::string>();
+    const auto engine = Engine::Load(std::move(files), options);
+    ASSERT_TRUE(engine) << engine.error().message;
+    std::vector<ChatMessage> messages;
+    for (const Json& m : row.at("messages"))
+      messages.push_back({m.at("role").get<std::string>(), m.at("content").get<std::string>()});
+    EXPECT_EQ((*engine)->EncodeChat(messages).value(), row.at("ids").get<std::vector<int32_t>>())
+        << row.at("text");
+    ++compared;
+  }
+  EXPECT_GE(compared, 12u);
+}
+
+TEST(Chats, SmolLM2GivesTheReferencesIds) { CheckChats("smollm2"); }
+TEST(Chats, Llama2GivesTheReferencesIds) { CheckChats("llama2"); }
 
 }  // namespace
 }  // namespace dunnock

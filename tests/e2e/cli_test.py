@@ -246,6 +246,37 @@ class Models(CliTest):
         self.assertEqual((out["format"], out["config"]["model_type"]), ("safetensors", "llama"))
         self.assertIn("gguf", self.good("show", LLAMA_SMOL).out)
 
+    def test_ShowSaysWhatTheCatalogueKnows(self):
+        out = self.good("show", "openelm-3b-instruct", "--json").json
+        self.assertEqual((out["wasm"]["feasibility"], out["native"]["format"]),
+                         ("not recommended", "int8"))
+        self.assertEqual(out["architecture"]["num_transformer_layers"], 36)
+        self.assertIn("not open source", out["licence_notice"])
+        text = self.good("show", "openelm-3b-instruct").out
+        for line in ("template_fallback +zephyr", "tokenizer_from +tinyllama", "ffn_dim_divisor +256",
+                     "`dunnock pull openelm-3b-instruct` fetches it"):
+            self.assertRegex(text, line)
+        self.assertNotIn("licence_notice", self.good("show", "smollm2", "--json").json)
+
+    def test_ListFitsATerminalOf80Columns(self):
+        text = self.good("list").out
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+        self.assertIn("* not open source", text)
+        for family in ("SmolLM", "SmolLM2", "TinyLlama", "OpenELM", "MiniLM"):
+            self.assertIn(f"\n{family}\n", text)
+
+    def test_TemplatesByName(self):
+        messages = self.file('[{"role": "user", "content": "Hi"}]')
+        self.assertEqual(self.good("template", "--template", "zephyr", "--messages", messages).out,
+                         "<|user|>\nHi</s>\n<|assistant|>\n")
+        out = self.good("run", chatter, "Hi", "--chat-template", "raw", "-n", "1", "--json").json
+        plain = self.good("run", chatter, "Hi", "--raw", "-n", "1", "--json").json
+        self.assertEqual(out["prompt_ids"], plain["prompt_ids"])
+        own = self.good("run", chatter, "Hi", "-n", "1", "--json").json
+        self.assertNotEqual(own["prompt_ids"], plain["prompt_ids"])
+        self.bad(1, "neither a template file nor one of chatml", "run", chatter, "Hi",
+                 "--chat-template", "nonsense")
+
     def test_EmptyCache(self):
         self.assertEqual(self.good("cache", "verify", "--json").json, {"sound": True, "checks": []})
         self.assertEqual(self.good("cache", "list", "--json").json["models"], [])

@@ -159,13 +159,14 @@ class _Hub(_Handler):
     def listing(self, owner, repo, revision):
         if repo not in owner.repos:
             return self.refuse(401, "RepoNotFound", "Repository not found")
-        if revision not in ("main", "v1", COMMIT):
+        pinned = re.fullmatch("[0-9a-f]{40}", revision)
+        if not pinned and revision not in ("main", "v1"):
             return self.refuse(404, "RevisionNotFound", "Invalid rev id")
         if owner.fault.get("login_page"):
             return self.answer(200, [("Content-Type", "text/html")], b"<html>Please log in</html>")
         files = [*owner.repos[repo], *owner.fault.get("more_files", [])]
         self.answer(200, [("Content-Type", "application/json")], json.dumps({
-            "id": repo, "sha": owner.fault.get("commit", COMMIT),
+            "id": repo, "sha": owner.fault.get("commit", revision if pinned else COMMIT),
             "siblings": [{"rfilename": file} for file in files]}).encode())
 
     def resolve(self, owner, repo, revision, file):

@@ -293,6 +293,43 @@ class Refusals(HubTest):
                         len(BIG["model.safetensors"]) * 2)
 
 
+class CatalogueModels(HubTest):
+    """Models that the catalogue knows, from the loopback hub under their own names."""
+
+    def serve(self, repo, folder):
+        self.server.repos[repo] = {str(p.relative_to(folder)): p.read_bytes()
+                                   for p in pathlib.Path(folder).rglob("*") if p.is_file()}
+
+    def test_OpenElmComesWithALicenceNoticeAndAnothersTokenizer(self):
+        self.serve("apple/OpenELM-270M", harness.MODELS / "openelm-270m/safetensors")
+        self.serve("TinyLlama/TinyLlama-1.1B-Chat-v1.0", harness.TOKENIZERS / "llama")
+        done = self.pull("openelm-270m")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("not open source", done.err)
+        self.assertIn("apple-amlr", done.json["licence_notice"])
+        theirs = run("tokenize", harness.TOKENIZERS / "llama", "Hello", env=self.env)
+        done = run("tokenize", "openelm-270m", "Hello", "--offline", env=self.env)
+        self.assertEqual((done.code, done.out), (0, theirs.out), done.err)
+        done = run("run", "openelm-270m", "--ids", "1,2", "-n", "2", "--offline", env=self.env)
+        self.assertEqual((done.code, done.err), (0, ""))
+
+    def test_WithoutATokenizerIdsStillWork(self):
+        self.serve("apple/OpenELM-270M", harness.MODELS / "openelm-270m/safetensors")
+        done = self.pull("openelm-270m")
+        self.assertEqual(done.code, 1)
+        self.assertIn("not found", done.err)
+        done = run("run", "openelm-270m", "--ids", "1,2,3", "-n", "2", "--offline", env=self.env)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("has no tokenizer of its own, that of tinyllama", done.err)
+        named = run("tokenize", "openelm-270m", "Hello", "--offline", "--tokenizer",
+                    harness.TOKENIZERS / "llama", env=self.env)
+        theirs = run("tokenize", harness.TOKENIZERS / "llama", "Hello", env=self.env)
+        self.assertEqual((named.code, named.out), (0, theirs.out), named.err)
+        done = run("run", "openelm-270m", "Hello", "--offline", "--tokenizer", "no/such", env=self.env)
+        self.assertEqual(done.code, 1)
+        self.assertIn("--tokenizer", done.err)
+
+
 class Cache(HubTest):
     def test_OfflineOpensNoSocket(self):
         self.recovers()
