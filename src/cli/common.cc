@@ -98,7 +98,7 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
   if (!completed) {
     // Without a tokenizer a model still works on ids; one that was asked for has to come.
     if (!common.tokenizer.empty()) return In("--tokenizer", completed.error());
-    Note(common, completed.error().message + "\n");
+    Note(common, completed.error().message);
   }
   if (entry != nullptr) *entry = model.entry;
   return files;

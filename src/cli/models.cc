@@ -39,7 +39,7 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
   options.refresh = true;  // a branch may have moved on
   const CatalogueEntry* entry = FindInCatalogue(name.substr(0, name.find('@')));
   const std::string notice = entry == nullptr ? "" : LicenceNotice(*entry);
-  if (!notice.empty()) Note(common, notice + "\n");
+  if (!notice.empty()) Note(common, notice);
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
   if (entry != nullptr && !entry->tokenizer_from.empty()) {
     DUNNOCK_TRY_STATUS(FetchModel(entry->tokenizer_from, options, ModelPart::kTokenizer));
@@ -193,6 +193,30 @@ OrderedJson InCatalogue(const CatalogueEntry& entry) {
   return out;
 }
 
+constexpr size_t kLabelWidth = 28;
+
+// On a terminal long text goes on below itself, up to column 80; a pipe gets it in one line.
+std::string Wrapped(const std::string& text) {
+  constexpr size_t kTextWidth = 80 - kLabelWidth - 2;
+  if (!StdoutIsTerminal()) return text;
+  std::string out;
+  size_t column = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (column > 0 && column + 1 + (end - at) > kTextWidth) {
+      out += "\n" + std::string(kLabelWidth + 2, ' ');
+      column = 0;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out += text.substr(at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  return out;
+}
+
 // "key  value" lines, then the objects with their members indented.
 void PrintFields(const OrderedJson& fields, size_t indent) {
   const Colours& c = StdoutColours();
@@ -222,7 +246,8 @@ void PrintFields(const OrderedJson& fields, size_t indent) {
         for (const OrderedJson& one : value)
           text += (text.empty() ? "" : ", ") + one.get<std::string>();
       }
-      if (!text.empty() && text != "[]") Print(Str(c.dim, Padded(label, 28), c.reset, text, "\n"));
+      if (!text.empty() && text != "[]")
+        Print(Str(c.dim, Padded(label, kLabelWidth), c.reset, Wrapped(text), "\n"));
     }
   }
 }

@@ -306,7 +306,11 @@ Status DownloadFile(HttpClient* client, const RemoteFile& file, const std::strin
     if (!fetched) return fetched;
     if (!synced) return std::unexpected(NoRoom(file, std::strerror(error)));
   }
-  DUNNOCK_TRY(const std::string found, EtagOfFile(partial, file.etag.size(), options.progress));
+  const ProgressFn verifying = [&](Progress progress) {
+    progress.stage = "verifying " + file.name;
+    if (options.progress) options.progress(progress);
+  };
+  DUNNOCK_TRY(const std::string found, EtagOfFile(partial, file.etag.size(), verifying));
   std::error_code ignored;
   fs::remove(journal_path, ignored);
   if (found != file.etag) {
