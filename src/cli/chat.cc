@@ -17,7 +17,7 @@ namespace {
 struct Flags {
   std::string model, system;
   int64_t max_tokens = 0;
-  size_t context = 0;
+  size_t context = 0, prompt_lookup = 0;
   SamplingFlags sampling;
 };
 
@@ -163,6 +163,7 @@ class Chat {
     options.sampling = sampling_;
     options.max_tokens = max_tokens_;
     options.stop = engine_.stop_texts();
+    options.prompt_lookup = flags_.prompt_lookup;
     options.cancel = &CancelScope::flag();
     options.on_prefill = ProgressLine(common_);
     bool first = true;
@@ -318,6 +319,7 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
                    "Most tokens of an answer; 0 or -1: until the context is full")
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
+  AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);
   AddChatTemplateFlag(*verb, common);
   AddComputeFlags(*verb, common);

@@ -289,6 +289,14 @@ void SamplingFlags::Add(CLI::App& verb) {
       ->group(group);
 }
 
+void AddPromptLookupFlag(CLI::App& verb, size_t* most) {
+  verb.add_option("--prompt-lookup", *most,
+                  "Guess up to N tokens ahead from the text so far: the same answer, sooner where "
+                  "it quotes")
+      ->type_name("N")
+      ->check(CLI::Range(0, 64));
+}
+
 SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   if (temperature) base.temperature = *temperature;
   if (top_k) base.top_k = *top_k;

@@ -100,6 +100,9 @@ struct SamplingFlags {
   SamplingOptions Over(SamplingOptions base) const;
 };
 
+// --prompt-lookup: exact, so for run and chat alike.
+void AddPromptLookupFlag(CLI::App& verb, size_t* most);
+
 // -n as llama.cpp has it: -1 is as much as fits, which Session writes as 0.
 inline size_t MostTokens(int64_t n) { return n < 0 ? 0 : static_cast<size_t>(n); }
 

@@ -10,7 +10,7 @@ namespace {
 struct Flags {
   std::string model, prompt, system, ids, file;
   int64_t max_tokens = 256;
-  size_t context = 0;
+  size_t context = 0, prompt_lookup = 0;
   std::vector<std::string> stop;
   bool prompt_given = false, raw = false, verbose = false, ignore_eos = false;
   SamplingFlags sampling;
@@ -50,6 +50,8 @@ void PrintTimings(const Reply& r, double load_ms) {
                load_ms, r.prompt_ms, computed, per_second(computed, r.prompt_ms), r.first_token_ms,
                r.decode_ms, r.ids.size(), per_second(r.ids.size(), r.decode_ms),
                static_cast<double>(PeakRssBytes()) / 1e6);
+  if (r.guessed_tokens > 0)
+    std::fprintf(stderr, "guessed      %8zu tokens, %zu right\n", r.guessed_tokens, r.right_tokens);
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
@@ -68,6 +70,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
     options.stop.insert(options.stop.end(), engine->stop_texts().begin(),
                         engine->stop_texts().end());
   options.ignore_stop_ids = flags.ignore_eos;
+  options.prompt_lookup = flags.prompt_lookup;
   options.cancel = &CancelScope::flag();
   options.decode_text = engine->tokenizer().has_value();
   if (!options.decode_text && !flags.stop.empty())
@@ -93,7 +96,9 @@ Result<int> Run(const Common& common, const Flags& flags) {
                  {"prompt_ms", reply.prompt_ms},
                  {"tokens", reply.ids.size()},
                  {"decode_ms", reply.decode_ms},
-                 {"first_token_ms", reply.first_token_ms}}},
+                 {"first_token_ms", reply.first_token_ms},
+                 {"guessed_tokens", reply.guessed_tokens},
+                 {"right_tokens", reply.right_tokens}}},
                {"peak_rss_bytes", PeakRssBytes()},
                {"checksum", HexChecksum(reply.checksum)}});
   } else if (!options.decode_text) {
@@ -130,6 +135,7 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   file->excludes(prompt);
   verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
   verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
+  AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);
   AddChatTemplateFlag(*verb, common);
   AddComputeFlags(*verb, common);

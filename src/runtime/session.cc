@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/str.h"
+#include "runtime/prompt_lookup.h"
 #include "runtime/stop.h"
 
 namespace dunnock {
@@ -154,30 +155,52 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
     return text.empty() || !options.on_text || options.on_text(text);
   };
   const size_t vocab = engine_->model().info().vocab_size;
-  const Rows logits{static_cast<float*>(logits_.Reserve(vocab * sizeof(float))), 1, vocab};
   const std::vector<int32_t>& stop_ids = engine_->stop_ids();
-  const Clock::time_point decode_start = Clock::now();
-  reply.finish_reason = FinishReason::kLength;
-  for (;;) {
-    engine_->model().Logits(logits, last);
-    reply.checksum = FoldChecksum(reply.checksum, {logits.data, vocab});
-    const int32_t id = sampler.Next({logits.data, vocab});
+  // Takes the next token; false: the reply ends.
+  const auto take = [&](int32_t id) {
     if (reply.ids.empty()) reply.first_token_ms = MsSince(start);
     if (!options.ignore_stop_ids && std::binary_search(stop_ids.begin(), stop_ids.end(), id)) {
       reply.finish_reason = FinishReason::kStop;
-      break;
+      return false;
     }
     reply.ids.push_back(id);
     if (decoder && (!show(stops.Push(decoder->Push(id))) || stops.stopped())) {
       reply.finish_reason = stops.stopped() ? FinishReason::kStop : FinishReason::kCancelled;
-      break;
+      return false;
     }
-    if (reply.ids.size() == max_tokens) break;
-    if (cancelled()) {
-      reply.finish_reason = FinishReason::kCancelled;
-      break;
+    if (reply.ids.size() == max_tokens) return false;
+    if (cancelled()) reply.finish_reason = FinishReason::kCancelled;
+    return !cancelled();
+  };
+  const Clock::time_point decode_start = Clock::now();
+  reply.finish_reason = FinishReason::kLength;
+  PromptLookup lookup(options.prompt_lookup);
+  lookup.Append(prompt);
+  std::vector<int32_t> next;  // the token to run, and guesses of what follows it
+  for (bool more = true; more;) {
+    const Rows logits{static_cast<float*>(logits_.Reserve(last.count * vocab * sizeof(float))),
+                      last.count, vocab};
+    engine_->model().Logits(logits, last);
+    const size_t guessed = last.count - 1;
+    size_t right = 0;
+    int32_t id;
+    for (;; ++right) {
+      reply.checksum = FoldChecksum(reply.checksum, {logits[right], vocab});
+      id = sampler.Next({logits[right], vocab});
+      more = take(id);
+      if (!more || right == guessed || id != next[1 + right]) break;
+      lookup.Append({&id, 1});
     }
-    last = Run({&id, 1}, 1);
+    Truncate(ids_.size() - (guessed - right));
+    reply.guessed_tokens += guessed;
+    reply.right_tokens += right;
+    lookup.Learn(guessed, right);
+    if (!more) break;
+    lookup.Append({&id, 1});
+    const auto guess = lookup.Guess(max_tokens - reply.ids.size() - 1);
+    next.assign({id});
+    next.insert(next.end(), guess.begin(), guess.end());
+    last = Run(next, next.size());
   }
   if (decoder && !stops.stopped()) show(stops.Push(decoder->Finish()) + stops.Finish());
   reply.decode_ms = MsSince(decode_start);

@@ -18,6 +18,7 @@ struct GenerateOptions {
   SamplingOptions sampling;
   size_t max_tokens = 0;          // 0: until the context is full
   std::vector<std::string> stop;  // texts that end the reply; need a tokenizer
+  size_t prompt_lookup = 0;       // most tokens guessed a pass (prompt_lookup.h); same reply
   bool ignore_stop_ids = false;
   bool decode_text = true;  // false: ids only, no tokenizer needed
   const std::atomic<bool>* cancel = nullptr;
@@ -31,6 +32,7 @@ struct Reply {
   std::string text;
   FinishReason finish_reason = FinishReason::kStop;
   size_t prompt_tokens = 0, cached_tokens = 0;  // cached: already in the KV cache
+  size_t guessed_tokens = 0, right_tokens = 0;      // of prompt-lookup decoding
   double prompt_ms = 0, decode_ms = 0, first_token_ms = 0;
   uint64_t checksum = 0;  // of the bits of every logits vector, in order
 };
