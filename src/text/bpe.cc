@@ -1,6 +1,6 @@
 // Byte pair encoding (Sennrich et al. 2016): characters, then merges in the order of their rank.
-// Merges are found with a priority queue over a linked list: n log n in the length of the piece,
-// which for Llama's tokenizer is the whole text.
+// A short word is searched for its best pair after each merge; a long one keeps its pairs in a
+// priority queue over a linked list: n log n, however long a text without a space is.
 
 #include <array>
 #include <queue>
@@ -11,6 +11,9 @@
 
 namespace dunnock {
 namespace {
+
+// A space, as Llama's vocabulary writes it.
+constexpr std::string_view kMark = "\u2581";
 
 class Bpe final : public TokenModel {
  public:
@@ -41,6 +44,7 @@ class Bpe final : public TokenModel {
     if (merges == nullptr || !merges->is_array()) return Invalid("\"merges\" is missing");
     merges_ = PairTable(merges->size());
     uint32_t rank = 0;
+    bool crosses = false;  // whether a merge joins another character with the mark behind it
     for (const Json& merge : *merges) {
       std::string left, right;
       if (merge.is_string()) {
@@ -63,18 +67,20 @@ class Bpe final : public TokenModel {
                            "\"): its texts and their union have to be in the vocabulary"));
       }
       merges_.Add(*a, *b, {rank++, *merged});
+      crosses = crosses || (right.starts_with(kMark) && !left.ends_with(kMark));
     }
+    if (!crosses && !ignore_merges_ && vocabulary_.Find(kMark)) word_mark_ = kMark;
     return {};
   }
 
-  void Encode(std::string_view piece, std::vector<int32_t>* ids) const override {
-    if (piece.empty()) return;
+  void EncodeWord(std::string_view piece, std::vector<int32_t>* ids) const override {
     if (ignore_merges_) {
       if (const auto whole = vocabulary_.Find(piece)) return ids->push_back(*whole);
     }
     thread_local std::vector<Symbol> symbols;
     symbols.clear();
     Split(piece, &symbols);
+    if (symbols.size() <= kShort) return MergeShort(symbols, ids);
     Merge(&symbols);
     for (const Symbol& s : symbols) {
       if (s.id >= 0) ids->push_back(s.id);
@@ -129,6 +135,34 @@ class Bpe final : public TokenModel {
       if (byte_ids_[static_cast<uint8_t>(b)] < 0) return false;
     }
     return true;
+  }
+
+  static constexpr size_t kShort = 32;
+  void MergeShort(const std::vector<Symbol>& symbols, std::vector<int32_t>* ids) const {
+    std::array<int32_t, kShort> id;
+    std::array<PairTable::Value, kShort> pair;  // of i and i + 1
+    constexpr PairTable::Value kNone{UINT32_MAX, -1};
+    size_t n = symbols.size();
+    for (size_t i = 0; i < n; ++i) id[i] = symbols[i].id;
+    const auto look = [&](size_t i) {
+      const PairTable::Value* v = i + 1 < n ? merges_.Find(id[i], id[i + 1]) : nullptr;
+      pair[i] = v != nullptr ? *v : kNone;
+    };
+    for (size_t i = 0; i < n; ++i) look(i);
+    while (n > 1) {
+      size_t best = 0;
+      for (size_t i = 1; i + 1 < n; ++i) best = pair[i].rank < pair[best].rank ? i : best;
+      if (pair[best].id < 0) break;
+      id[best] = pair[best].id;
+      --n;
+      for (size_t i = best + 1; i < n; ++i) {
+        id[i] = id[i + 1];
+        pair[i] = pair[i + 1];
+      }
+      look(best);
+      if (best > 0) look(best - 1);
+    }
+    ids->insert(ids->end(), id.begin(), id.begin() + static_cast<std::ptrdiff_t>(n));
   }
 
   void Merge(std::vector<Symbol>* list) const {

@@ -10,68 +10,83 @@ namespace {
 
 constexpr std::string_view kMetaspace = "▁";
 
-// Calls each(begin, end, c) for every character.
-template <typename Each>
-void ForCharacters(std::string_view text, const Each& each) {
-  for (size_t at = 0; at < text.size();) {
-    const DecodedChar c = DecodeUtf8(text, at);
-    each(at, at + c.size, c.code_point);
-    at += c.size;
-  }
-}
-
 // What becomes of a character that matches: dropped, or a piece of its own; kGroup: runs of matches
 // are one piece.
 enum class Cut { kRemove, kIsolate, kGroup };
 
+// A property of characters, with a table for ASCII.
+template <typename Value, typename Property>
+class Fast {
+ public:
+  explicit Fast(Property property) : property_(property) {
+    for (char32_t c = 0; c < 128; ++c) ascii_[c] = property(c);
+  }
+  Value operator()(char32_t c) const { return c < 128 ? ascii_[c] : property_(c); }
+
+ private:
+  Property property_;
+  std::array<Value, 128> ascii_;
+};
+
+// Puts in place of each range those that cut(text, range, add) adds by add(begin, end).
+template <typename CutRange>
+void CutRanges(Pieces* pieces, const CutRange& cut) {
+  thread_local std::vector<Pieces::Range> out;
+  out.clear();
+  for (const Pieces::Range& range : pieces->ranges) {
+    cut(pieces->text, range, [&](size_t begin, size_t end) {
+      if (end > begin) out.push_back({begin, end, range.first && begin == range.begin});
+    });
+  }
+  pieces->ranges.swap(out);
+}
+
 template <typename Match>
 PreTokenizer SplitWhere(Match match, Cut cut) {
-  return [=](std::vector<Piece>* pieces) {
-    std::vector<Piece> out;
-    for (const Piece& piece : *pieces) {
-      size_t begin = 0;
+  return [matches = Fast<bool, Match>(match), cut](Pieces* pieces) {
+    CutRanges(pieces, [&](std::string_view text, const Pieces::Range& range, const auto& add) {
+      size_t begin = range.begin;
       bool in_run = false;
-      const auto flush = [&](size_t end) {
-        if (end > begin)
-          out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
-        begin = end;
-      };
-      ForCharacters(piece.text, [&](size_t at, size_t end, char32_t c) {
-        const bool matches = match(c);
-        if (!matches) {
-          if (in_run) flush(at);
+      for (size_t at = range.begin; at < range.end;) {
+        const DecodedChar c = DecodeUtf8(text, at);
+        const size_t end = at + c.size;
+        if (!matches(c.code_point)) {
+          if (in_run) {
+            add(begin, at);
+            begin = at;
+          }
           in_run = false;
-          return;
-        }
-        if (cut == Cut::kRemove) {
-          flush(at);
-          begin = end;
-        } else if (cut == Cut::kIsolate) {
-          flush(at);
-          flush(end);
-        } else {
-          if (!in_run) flush(at);
+        } else if (cut == Cut::kGroup) {
+          if (!in_run) {
+            add(begin, at);
+            begin = at;
+          }
           in_run = true;
+        } else {
+          add(begin, at);
+          if (cut == Cut::kIsolate) add(at, end);
+          begin = end;
         }
-      });
-      flush(piece.text.size());
-    }
-    *pieces = std::move(out);
+        at = end;
+      }
+      add(begin, range.end);
+    });
   };
 }
 
 // GPT-2's pattern: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 // Gives the end of the match that begins at `at`.
+enum Kind : uint8_t { kSpace, kLetter, kNumber, kOther };
 size_t Gpt2Match(std::string_view text, size_t at) {
   if (text[at] == '\'') {
     for (const std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
       if (text.substr(at).starts_with(ending)) return at + ending.size();
     }
   }
-  enum Kind { kSpace, kLetter, kNumber, kOther };
-  const auto kind = [](char32_t c) {
+  const auto slow_kind = [](char32_t c) {
     return IsWhiteSpace(c) ? kSpace : IsLetter(c) ? kLetter : IsNumber(c) ? kNumber : kOther;
   };
+  static const Fast<Kind, decltype(slow_kind)> kind(slow_kind);
   const auto run = [&](size_t from, Kind wanted, size_t* last) {
     size_t end = from;
     while (end < text.size()) {
@@ -92,98 +107,106 @@ size_t Gpt2Match(std::string_view text, size_t at) {
   return end < text.size() && last > at ? last : end;
 }
 
-PreTokenizer ByteLevel(bool add_prefix_space, bool use_regex) {
-  return [=](std::vector<Piece>* pieces) {
-    std::vector<Piece> out;
-    for (Piece& piece : *pieces) {
-      if (add_prefix_space && !piece.text.starts_with(' ')) piece.text.insert(0, " ");
-      for (size_t at = 0; at < piece.text.size();) {
-        const size_t end = use_regex ? Gpt2Match(piece.text, at) : piece.text.size();
-        std::string mapped;
-        for (size_t i = at; i < end; ++i)
-          AppendUtf8(mapped, ByteToChar(static_cast<uint8_t>(piece.text[i])));
-        out.push_back({std::move(mapped), piece.first && at == 0});
-        at = end;
-      }
-    }
-    *pieces = std::move(out);
-  };
-}
-
-PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
-  return [=](std::vector<Piece>* pieces) {
-    std::vector<Piece> out;
-    for (Piece& piece : *pieces) {
-      std::string text;
-      for (const char c : piece.text) {
-        if (c == ' ') {
-          text += mark;
-        } else {
-          text += c;
-        }
-      }
-      const bool prepend = scheme == "always" || (scheme == "first" && piece.first);
-      if (prepend && !text.starts_with(mark)) text.insert(0, mark);
-      // A mark begins a new piece.
-      size_t begin = 0;
-      while (split && begin < text.size()) {
-        const size_t next = std::min(
-            text.find(mark,
-                      begin + (text.compare(begin, mark.size(), mark) == 0 ? mark.size() : 0)),
-            text.size());
-        out.push_back({text.substr(begin, next - begin), piece.first && begin == 0});
-        begin = next;
-      }
-      if (!split) out.push_back({std::move(text), piece.first});
-    }
-    *pieces = std::move(out);
-  };
-}
-
-// Runs of word characters, and runs of what is neither a word character nor white space:
-// \w+|[^\w\s]+
-PreTokenizer Words() {
-  return [](std::vector<Piece>* pieces) {
-    std::vector<Piece> out;
-    for (const Piece& piece : *pieces) {
-      const auto kind = [](char32_t c) {
-        if (IsWord(c)) return 1;
-        return IsWhiteSpace(c) ? 0 : 2;
-      };
-      size_t begin = 0;
-      int before = 0;
-      const auto flush = [&](size_t end) {
-        if (before != 0 && end > begin)
-          out.push_back({piece.text.substr(begin, end - begin), piece.first && begin == 0});
-        begin = end;
-      };
-      ForCharacters(piece.text, [&](size_t at, size_t, char32_t c) {
-        const int here = kind(c);
-        if (here != before) flush(at);
-        before = here;
-      });
-      flush(piece.text.size());
-    }
-    *pieces = std::move(out);
-  };
-}
-
+// The stand-ins as code points, and as one or two bytes of UTF-8.
 struct ByteMap {
   std::array<char32_t, 256> to{};
+  std::array<std::string, 256> text;
   std::array<int16_t, 512> from{};
   ByteMap() {
     from.fill(-1);
     char32_t next = 256;
     for (int b = 0; b < 256; ++b) {
       const bool printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-      to[static_cast<size_t>(b)] = printable ? static_cast<char32_t>(b) : next++;
-      from[to[static_cast<size_t>(b)]] = static_cast<int16_t>(b);
+      const auto i = static_cast<size_t>(b);
+      to[i] = printable ? static_cast<char32_t>(b) : next++;
+      from[to[i]] = static_cast<int16_t>(b);
+      AppendUtf8(text[i], to[i]);
     }
   }
 };
 const ByteMap& Bytes() {
   static const ByteMap map;
   return map;
+}
+
+PreTokenizer ByteLevel(bool add_prefix_space, bool use_regex) {
+  return [=](Pieces* pieces) {
+    thread_local Pieces out;
+    out.Clear();
+    const ByteMap& bytes = Bytes();
+    std::string spaced;
+    for (const Pieces::Range& range : pieces->ranges) {
+      std::string_view text = pieces->TextOf(range);
+      if (add_prefix_space && !text.starts_with(' ')) {
+        spaced = " ";
+        spaced += text;
+        text = spaced;
+      }
+      for (size_t at = 0; at < text.size();) {
+        const size_t end = use_regex ? Gpt2Match(text, at) : text.size(), begin = out.text.size();
+        const bool first = range.first && at == 0;
+        for (; at < end; ++at) out.text += bytes.text[static_cast<uint8_t>(text[at])];
+        out.AddRange(begin, first);
+      }
+    }
+    std::swap(*pieces, out);
+  };
+}
+
+PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
+  return [=](Pieces* pieces) {
+    thread_local Pieces out;
+    out.Clear();
+    for (const Pieces::Range& range : pieces->ranges) {
+      const std::string_view text = pieces->TextOf(range);
+      size_t begin = out.text.size();  // of the piece that grows
+      bool first = range.first;
+      const bool prepend = scheme == "always" || (scheme == "first" && range.first);
+      if (prepend && !text.starts_with(' ') && !text.starts_with(mark)) out.text += mark;
+      for (size_t at = 0; at < text.size();) {
+        const bool space = text[at] == ' ', marked = space || text.substr(at).starts_with(mark);
+        if (marked && split && out.text.size() > begin) {  // a mark begins a new piece
+          out.AddRange(begin, first);
+          begin = out.text.size();
+          first = false;
+        }
+        if (marked) {
+          out.text += mark;
+        } else {
+          out.text += text[at];
+        }
+        at += marked && !space ? mark.size() : 1;
+      }
+      out.AddRange(begin, first);
+    }
+    std::swap(*pieces, out);
+  };
+}
+
+// Runs of word characters, and runs of what is neither a word character nor white space:
+// \w+|[^\w\s]+
+PreTokenizer Words() {
+  const auto kind = [](char32_t c) -> uint8_t {
+    if (IsWord(c)) return 1;
+    return IsWhiteSpace(c) ? 0 : 2;
+  };
+  return [kind = Fast<uint8_t, decltype(kind)>(kind)](Pieces* pieces) {
+    CutRanges(pieces, [&](std::string_view text, const Pieces::Range& range, const auto& add) {
+      size_t begin = range.begin;
+      uint8_t before = 0;
+      for (size_t at = range.begin; at < range.end;) {
+        const DecodedChar c = DecodeUtf8(text, at);
+        const uint8_t here = kind(c.code_point);
+        if (here != before) {
+          if (before != 0) add(begin, at);
+          begin = at;
+        }
+        before = here;
+        at += c.size;
+      }
+      if (before != 0) add(begin, range.end);
+    });
+  };
 }
 
 }  // namespace
@@ -205,7 +228,7 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth) {
       DUNNOCK_TRY(PreTokenizer made, MakePreTokenizer(&step, depth + 1));
       if (made) steps.push_back(std::move(made));
     }
-    return [steps](std::vector<Piece>* pieces) {
+    return [steps](Pieces* pieces) {
       for (const PreTokenizer& step : steps) step(pieces);
     };
   }
@@ -224,7 +247,7 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth) {
   if (type == "BertPreTokenizer") {
     const PreTokenizer spaces = SplitWhere(IsWhiteSpace, Cut::kRemove),
                        marks = SplitWhere(IsBertPunctuation, Cut::kIsolate);
-    return [=](std::vector<Piece>* pieces) {
+    return [=](Pieces* pieces) {
       spaces(pieces);
       marks(pieces);
     };

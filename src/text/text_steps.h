@@ -15,11 +15,28 @@ namespace dunnock {
 
 using Normalizer = std::function<void(std::string* text)>;
 
-struct Piece {
+// A text and the ranges of it that are pieces, in order.
+struct Pieces {
+  struct Range {
+    size_t begin, end;
+    bool first;  // it begins the text: where Metaspace's "first" puts its mark
+  };
   std::string text;
-  bool first = true;  // it begins the text: where Metaspace's "first" puts its mark
+  std::vector<Range> ranges;
+
+  void Clear() {
+    text.clear();
+    ranges.clear();
+  }
+  std::string_view TextOf(const Range& range) const {
+    return std::string_view(text).substr(range.begin, range.end - range.begin);
+  }
+  // Adds a range up to the end of the text, if that is not empty.
+  void AddRange(size_t begin, bool first) {
+    if (begin < text.size()) ranges.push_back({begin, text.size(), first});
+  }
 };
-using PreTokenizer = std::function<void(std::vector<Piece>* pieces)>;
+using PreTokenizer = std::function<void(Pieces* pieces)>;
 
 // A null component gives an empty function.
 Result<Normalizer> MakeNormalizer(const Json* component, int depth = 0);

@@ -1,8 +1,10 @@
 #pragma once
 // The model of a tokenizer: one pre-token to ids. Three kinds (bpe.cc, wordpiece.cc, unigram.cc),
-// each following Hugging Face's tokenizers, whose ids are the reference.
+// each following Hugging Face's tokenizers, whose ids are the reference. Words met lately are not
+// worked out again (word_cache.h).
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,12 +16,23 @@ namespace dunnock {
 
 class TokenModel {
  public:
+  TokenModel();
+  TokenModel(const TokenModel&) = delete;
+  TokenModel& operator=(const TokenModel&) = delete;
   virtual ~TokenModel() = default;
-  virtual void Encode(std::string_view piece, std::vector<int32_t>* ids) const = 0;
+  void Encode(std::string_view piece, std::vector<int32_t>* ids) const;
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  protected:
   Vocabulary vocabulary_;
+  // Where given, no token crosses from another character into this mark: a piece is cut there into
+  // words, each worked out alone.
+  std::string word_mark_;
+
+ private:
+  virtual void EncodeWord(std::string_view word, std::vector<int32_t>* ids) const = 0;
+
+  uint64_t serial_;
 };
 
 // From the "model" object of tokenizer.json.

@@ -42,18 +42,21 @@ struct Tokenizer::Parts {
         if (n.token != nullptr) {
           ids.push_back(n.token->id);
         } else {
-          EncodePart(part.substr(n.begin, n.end - n.begin), s.begin == 0 && n.begin == 0, &ids);
+          EncodePart(std::string_view(part).substr(n.begin, n.end - n.begin),
+                     s.begin == 0 && n.begin == 0, &ids);
         }
       }
     }
     return ids;
   }
 
-  void EncodePart(std::string part, bool first, std::vector<int32_t>* ids) const {
-    std::vector<Piece> pieces;
-    pieces.push_back({std::move(part), first});
+  void EncodePart(std::string_view part, bool first, std::vector<int32_t>* ids) const {
+    thread_local Pieces pieces;
+    pieces.Clear();
+    pieces.text = part;
+    pieces.AddRange(0, first);
     if (pre_tokenizer) pre_tokenizer(&pieces);
-    for (const Piece& piece : pieces) model->Encode(piece.text, ids);
+    for (const Pieces::Range& range : pieces.ranges) model->Encode(pieces.TextOf(range), ids);
   }
 };
 

@@ -5,6 +5,7 @@ namespace dunnock {
 Trie::Trie(std::vector<std::pair<std::string_view, int32_t>> texts) {
   std::erase_if(texts, [](const auto& t) { return t.first.empty(); });
   std::sort(texts.begin(), texts.end());
+  for (const auto& [text, value] : texts) begins_[static_cast<uint8_t>(text[0])] = true;
   // texts[begin, end) share their first `depth` bytes, which lead to `node`.
   struct Work {
     uint32_t node;

@@ -3,6 +3,7 @@
 // of a node are a sorted run of edges.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,8 @@ class Trie {
   explicit Trie(std::vector<std::pair<std::string_view, int32_t>> texts);
 
   bool empty() const { return edges_.empty(); }
+  // Whether a text of the set begins with this byte.
+  bool MayBegin(uint8_t byte) const { return begins_[byte]; }
 
   // Calls each(length, value) for every text of the set that begins `text`, shortest first.
   template <typename Each>
@@ -45,6 +48,7 @@ class Trie {
     uint8_t byte;
     uint32_t node;
   };
+  std::array<bool, 256> begins_{};
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
 };

@@ -58,7 +58,7 @@ class Unigram final : public TokenModel {
     return {};
   }
 
-  void Encode(std::string_view piece, std::vector<int32_t>* ids) const override {
+  void EncodeWord(std::string_view piece, std::vector<int32_t>* ids) const override {
     struct Best {
       double score = 0;
       size_t from = std::string::npos;

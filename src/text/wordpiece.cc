@@ -26,7 +26,7 @@ class WordPiece final : public TokenModel {
     return {};
   }
 
-  void Encode(std::string_view word, std::vector<int32_t>* ids) const override {
+  void EncodeWord(std::string_view word, std::vector<int32_t>* ids) const override {
     size_t characters = 0;
     for (const char c : word) characters += (static_cast<uint8_t>(c) & 0xC0) != 0x80 ? 1 : 0;
     if (characters > most_characters_) return ids->push_back(unknown_);

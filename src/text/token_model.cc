@@ -1,0 +1,38 @@
+#include "text/token_model.h"
+
+#include <atomic>
+
+#include "text/word_cache.h"
+
+namespace dunnock {
+namespace {
+
+std::atomic<uint64_t> next_serial = 0;
+
+}  // namespace
+
+TokenModel::TokenModel() : serial_(next_serial++) {}
+
+void TokenModel::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
+  WordCache& cache = WordCache::OfThread();
+  while (!piece.empty()) {
+    size_t size = piece.size();
+    if (!word_mark_.empty()) {
+      size = 0;
+      while (piece.substr(size).starts_with(word_mark_)) size += word_mark_.size();
+      size = std::min(piece.find(word_mark_, size), piece.size());
+    }
+    const std::string_view word = piece.substr(0, size);
+    piece.remove_prefix(size);
+    const uint64_t key = WordCache::KeyOf(serial_, word);
+    if (const auto known = cache.Find(key, word); !known.empty()) {
+      ids->insert(ids->end(), known.begin(), known.end());
+      continue;
+    }
+    const size_t before = ids->size();
+    EncodeWord(word, ids);
+    cache.Add(key, word, std::span(*ids).subspan(before));
+  }
+}
+
+}  // namespace dunnock

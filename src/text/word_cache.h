@@ -1,0 +1,53 @@
+#pragma once
+// The ids of short words met lately, for text repeats its words. A slot is one cache line and the
+// newest word takes it. Each thread has a cache of its own, shared by all tokenizers.
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace dunnock {
+
+class WordCache {
+ public:
+  static WordCache& OfThread();
+
+  // Owners are told apart: the same word has other ids in another vocabulary.
+  static uint64_t KeyOf(uint64_t owner, std::string_view word);
+
+  // The ids of the word; empty where it is not here (a word has at least one).
+  std::span<const int32_t> Find(uint64_t key, std::string_view word) const {
+    const Slot& slot = SlotOf(key);
+    if (slot.key != key || slot.size != word.size() ||
+        std::memcmp(slot.text, word.data(), word.size()) != 0)
+      return {};
+    return {slot.ids, slot.count};
+  }
+
+  // Does nothing for long words.
+  void Add(uint64_t key, std::string_view word, std::span<const int32_t> ids) {
+    if (word.size() > kLongest || ids.size() > kMostIds) return;
+    Slot& slot = slots_[key % kSlots];
+    slot.key = key;
+    slot.size = static_cast<uint8_t>(word.size());
+    slot.count = static_cast<uint8_t>(ids.size());
+    std::memcpy(slot.text, word.data(), word.size());
+    std::memcpy(slot.ids, ids.data(), ids.size_bytes());
+  }
+
+ private:
+  static constexpr size_t kSlots = 1 << 14, kLongest = 30, kMostIds = 6;
+  struct alignas(64) Slot {
+    uint64_t key = 0;
+    uint8_t size = 0, count = 0;
+    char text[kLongest];
+    int32_t ids[kMostIds];
+  };
+  const Slot& SlotOf(uint64_t key) const { return slots_[key % kSlots]; }
+  std::unique_ptr<Slot[]> slots_ = std::make_unique<Slot[]>(kSlots);
+};
+
+}  // namespace dunnock
