@@ -137,7 +137,7 @@ class Bpe final : public TokenModel {
     return true;
   }
 
-  static constexpr size_t kShort = 32;
+  static constexpr size_t kShort = 48;
   void MergeShort(const std::vector<Symbol>& symbols, std::vector<int32_t>* ids) const {
     std::array<int32_t, kShort> id;
     std::array<PairTable::Value, kShort> pair;  // of i and i + 1

@@ -3,6 +3,7 @@
 // llama2, bert and xlmr, those of tests/cases and published ids.
 
 #include "text/tokenizer.h"
+#include "text/vocabulary.h"
 
 #include <gtest/gtest.h>
 
@@ -297,6 +298,65 @@ TEST(Tokenizer, AMegabyteWithoutSpaces) {
 }
 
 // As the reference reads them: a later merge of the same pair replaces the earlier one.
+// A short word is merged in place and remembered, a long one goes through the queue: in one long
+// text without a boundary both have to give what each word gives alone.
+TEST(Tokenizer, WordsGiveTheSameIdsAloneTogetherAndAgain) {
+  for (const char* kind : {"smol", "llama-spm", "bert", "xlmr"}) {
+    SCOPED_TRACE(kind);
+    const Tokenizer tokenizer = Tiny(kind);
+    uint32_t state = 9;
+    std::string text;
+    Ids expected;
+    for (int i = 0; i < 3000; ++i) {
+      std::string word = " ";
+      state = state * 1664525u + 1013904223u;
+      for (uint32_t n = 1 + (state >> 28) * (state >> 27 & 1 ? 1 : 7); n > 0; --n) {
+        state = state * 1664525u + 1013904223u;
+        word += "aeinorst"[state >> 29];
+      }
+      text += word;
+      const Ids first = tokenizer.Encode("x" + word, {.add_special = false});
+      EXPECT_EQ(tokenizer.Encode("x" + word, {.add_special = false}), first);
+      const Ids x = tokenizer.Encode("x", {.add_special = false});
+      ASSERT_TRUE(std::equal(x.begin(), x.end(), first.begin()));
+      expected.insert(expected.end(), first.begin() + static_cast<std::ptrdiff_t>(x.size()),
+                      first.end());
+    }
+    Ids found = tokenizer.Encode("x" + text, {.add_special = false});
+    found.erase(found.begin(),
+                found.begin() + static_cast<std::ptrdiff_t>(
+                                    tokenizer.Encode("x", {.add_special = false}).size()));
+    EXPECT_EQ(found, expected);
+  }
+}
+
+TEST(Tokenizer, VocabulariesDoNotShareWords) {
+  const auto with_ids = [](int a, int b) {
+    return Tokenizer::FromJson(R"({"model":{"type":"BPE","merges":["a b"],"vocab":{"a":)" +
+                               std::to_string(a) + R"(,"b":)" + std::to_string(b) + R"(,"ab":7}}})")
+        .value();
+  };
+  const Tokenizer one = with_ids(1, 2), other = with_ids(3, 4);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(one.Encode("ba"), (Ids{2, 1}));
+    EXPECT_EQ(other.Encode("ba"), (Ids{4, 3}));
+    EXPECT_EQ(other.Encode("ab"), (Ids{7}));
+  }
+}
+
+TEST(PairTable, FindsWhatWasAddedAndNothingElse) {
+  PairTable table(1000);
+  for (int32_t i = 0; i < 1000; ++i) table.Add(i * 7, i * i, {static_cast<uint32_t>(i), i + 1});
+  table.Add(7, 1, {9999, 5});  // again: the last one wins
+  for (int32_t i = 0; i < 1000; ++i) {
+    const PairTable::Value* v = table.Find(i * 7, i * i);
+    ASSERT_NE(v, nullptr) << i;
+    EXPECT_EQ(v->rank, i == 1 ? 9999u : static_cast<uint32_t>(i));
+    EXPECT_EQ(table.Find(i * 7, i * i + 1), nullptr);
+    EXPECT_EQ(table.Find(i * 7 + 1, i * i), nullptr);
+  }
+}
+
 TEST(Tokenizer, TheLastOfEqualMergesCounts) {
   const auto tokenizer =
       Tokenizer::FromJson(R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"c":2,"ab":3,"bc":4},)"

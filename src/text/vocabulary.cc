@@ -53,30 +53,14 @@ std::string_view Vocabulary::Text(int32_t id) const {
   return std::string_view(arena_).substr(span.at, span.size);
 }
 
-namespace {
-uint64_t KeyOf(int32_t left, int32_t right) {
-  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
-}
-size_t Scatter(uint64_t key) { return static_cast<size_t>((key * 0x9E3779B97F4A7C15u) >> 20); }
-}  // namespace
-
-PairTable::PairTable(size_t count) : slots_(std::bit_ceil(2 * count + 2)) {}
+PairTable::PairTable(size_t count)
+    : slots_(std::bit_ceil(2 * count + 8)), bits_(slots_.size() / 8) {}
 
 void PairTable::Add(int32_t left, int32_t right, Value value) {
-  const size_t mask = slots_.size() - 1;
-  const uint64_t key = KeyOf(left, right);
-  size_t at = Scatter(key) & mask;
-  while (slots_[at].key != ~uint64_t{0} && slots_[at].key != key) at = (at + 1) & mask;
-  slots_[at] = {key, value};
-}
-
-const PairTable::Value* PairTable::Find(int32_t left, int32_t right) const {
-  const size_t mask = slots_.size() - 1;
-  const uint64_t key = KeyOf(left, right);
-  for (size_t at = Scatter(key) & mask; slots_[at].key != ~uint64_t{0}; at = (at + 1) & mask) {
-    if (slots_[at].key == key) return &slots_[at].value;
-  }
-  return nullptr;
+  const uint64_t key = KeyOf(left, right), hash = Hash(key);
+  slots_[SlotOf(key, hash)] = {key, value};
+  const size_t bit = hash & (64 * bits_.size() - 1);
+  bits_[bit / 64] |= uint64_t{1} << bit % 64;
 }
 
 }  // namespace dunnock

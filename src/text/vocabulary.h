@@ -40,7 +40,8 @@ class Vocabulary {
   size_t used_ = 0;
 };
 
-// A hash table from a pair of ids to a value, for merges.
+// A hash table from a pair of ids to a value, for merges. Most pairs asked for are not in it, and
+// the table is larger than a cache: a bit a bucket, 16 buckets a pair, answers those.
 class PairTable {
  public:
   struct Value {
@@ -49,14 +50,35 @@ class PairTable {
   };
   explicit PairTable(size_t count = 0);
   void Add(int32_t left, int32_t right, Value value);  // the last one of a pair wins
-  const Value* Find(int32_t left, int32_t right) const;
+
+  const Value* Find(int32_t left, int32_t right) const {
+    const uint64_t key = KeyOf(left, right), hash = Hash(key);
+    const size_t bit = hash & (64 * bits_.size() - 1);
+    if ((bits_[bit / 64] >> bit % 64 & 1) == 0) return nullptr;
+    const Slot& slot = slots_[SlotOf(key, hash)];
+    return slot.key == key ? &slot.value : nullptr;
+  }
 
  private:
+  static constexpr uint64_t kFree = ~uint64_t{0};
   struct Slot {
-    uint64_t key = ~uint64_t{0};
+    uint64_t key = kFree;
     Value value{};
   };
-  std::vector<Slot> slots_;
+  static uint64_t KeyOf(int32_t left, int32_t right) {
+    return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+  }
+  static uint64_t Hash(uint64_t key) { return (key * 0x9E3779B97F4A7C15u) >> 20; }
+  // Where the key is, or else would be.
+  size_t SlotOf(uint64_t key, uint64_t hash) const {
+    const size_t mask = slots_.size() - 1;
+    size_t at = hash & mask;
+    while (slots_[at].key != kFree && slots_[at].key != key) at = (at + 1) & mask;
+    return at;
+  }
+
+  std::vector<Slot> slots_;     // a power of two, at most half full
+  std::vector<uint64_t> bits_;  // eight buckets a slot
 };
 
 }  // namespace dunnock

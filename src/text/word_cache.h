@@ -1,6 +1,6 @@
 #pragma once
-// The ids of short words met lately, for text repeats its words. A slot is one cache line and the
-// newest word takes it. Each thread has a cache of its own, shared by all tokenizers.
+// The ids of short words met lately, for text repeats its words. Of two words in one
+// slot the newer stays. Each thread has a cache of its own, shared by all tokenizers.
 
 #include <array>
 #include <cstdint>
@@ -39,8 +39,8 @@ class WordCache {
   }
 
  private:
-  static constexpr size_t kSlots = 1 << 14, kLongest = 30, kMostIds = 6;
-  struct alignas(64) Slot {
+  static constexpr size_t kSlots = 1 << 13, kLongest = 70, kMostIds = 12;
+  struct alignas(128) Slot {
     uint64_t key = 0;
     uint8_t size = 0, count = 0;
     char text[kLongest];
