@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,7 @@
 
 #include "base/huge_pages.h"
 #include "base/str.h"
+#include "base/thread_pool.h"
 #include "io/file.h"
 
 namespace dunnock {
@@ -80,13 +82,23 @@ Result<Blob> ReadFileToMemory(const std::string& path) {
   const std::shared_ptr<const void> owner(memory,
                                           [](const void* p) { std::free(const_cast<void*>(p)); });
   PreferHugePages(memory, room);
-  for (size_t at = 0; at < size;) {
-    const ssize_t n = pread(fd.value, memory + at, size - at, static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return OsError("read", path, errno);
-    if (n == 0) return Fail(ErrorCode::kIo, Str(path, ": ended at byte ", at, " of ", size));
-    at += static_cast<size_t>(n);
-  }
+  // Most of the time goes into the system's clearing of new pages: all cores share it.
+  ThreadPool pool(size > 8 * kHugePage ? ThreadPool::DefaultThreads() : 1);
+  std::atomic<int> failed = 0;
+  std::atomic<size_t> cut = size;
+  pool.ParallelFor(size, kHugePage, [&](size_t begin, size_t end) {
+    for (size_t at = begin; at < end;) {
+      const ssize_t n = pread(fd.value, memory + at, end - at, static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) failed = errno;
+      if (n == 0) cut = at;
+      if (n <= 0) return;
+      at += static_cast<size_t>(n);
+    }
+  });
+  if (failed != 0) return OsError("read", path, failed);
+  if (cut < size)
+    return Fail(ErrorCode::kIo, Str(path, ": ended at byte ", cut.load(), " of ", size));
   return Blob(ByteSpan(memory, size), owner);
 }
 

@@ -71,17 +71,22 @@ CosSin CosSinOf(double angle) {
 RopeTable::RopeTable(double theta, size_t head_dim, size_t positions)
     : half_(head_dim / 2), cos_(positions * half_), sin_(positions * half_) {
   DUNNOCK_CHECK(head_dim % 2 == 0 && head_dim > 0);
+  std::vector<float> frequency(half_);
   for (size_t i = 0; i < half_; ++i) {
     const double exponent = static_cast<double>(2 * i) / static_cast<double>(head_dim);
     // pow in float64 is good to far more bits than the float32 it is rounded to.
-    const float frequency = 1.0f / static_cast<float>(std::pow(theta, exponent));
-    for (size_t p = 0; p < positions; ++p) {
-      const float angle = static_cast<float>(p) * frequency;
-      const CosSin at = CosSinOf(static_cast<double>(angle));
-      cos_[p * half_ + i] = static_cast<float>(at.cos);
-      sin_[p * half_ + i] = static_cast<float>(at.sin);
-    }
+    frequency[i] = 1.0f / static_cast<float>(std::pow(theta, exponent));
   }
+  ThreadPool::Current().ParallelFor(positions, 64, [&](size_t begin, size_t end) {
+    for (size_t p = begin; p < end; ++p) {
+      for (size_t i = 0; i < half_; ++i) {
+        const float angle = static_cast<float>(p) * frequency[i];
+        const CosSin at = CosSinOf(static_cast<double>(angle));
+        cos_[p * half_ + i] = static_cast<float>(at.cos);
+        sin_[p * half_ + i] = static_cast<float>(at.sin);
+      }
+    }
+  });
 }
 
 void Rope(Rows x, std::span<const uint32_t> positions, const RopeTable& table) {
