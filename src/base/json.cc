@@ -34,10 +34,10 @@ Status CheckDepth(std::string_view text) {
 }
 
 template <typename J>
-Result<J> Parse(std::string_view text) {
+Result<J> Parse(std::string_view text, const typename J::parser_callback_t& callback = nullptr) {
   DUNNOCK_TRY_STATUS(CheckDepth(text));
   try {
-    return J::parse(text.begin(), text.end());
+    return J::parse(text.begin(), text.end(), callback);
   } catch (const nlohmann::json::parse_error& e) {
     const size_t at = std::min(text.size(), e.byte > 0 ? e.byte - 1 : 0);
     const auto line =
@@ -57,6 +57,9 @@ Result<J> Parse(std::string_view text) {
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text) { return Parse<Json>(text); }
+Result<Json> ParseJson(std::string_view text, const Json::parser_callback_t& callback) {
+  return Parse<Json>(text, callback);
+}
 Result<OrderedJson> ParseOrderedJson(std::string_view text) { return Parse<OrderedJson>(text); }
 
 std::string DumpJson(const Json& json) {

@@ -21,6 +21,8 @@ using OrderedJson = nlohmann::ordered_json;
 inline constexpr int kMaxJsonDepth = 128;
 
 Result<Json> ParseJson(std::string_view text);
+// The same, showing each value to nlohmann's callback, which may leave it out.
+Result<Json> ParseJson(std::string_view text, const Json::parser_callback_t& callback);
 Result<OrderedJson> ParseOrderedJson(std::string_view text);
 
 // Compact text; bytes that are not UTF-8 become U+FFFD.

@@ -17,10 +17,8 @@ constexpr std::string_view kMark = "\u2581";
 
 class Bpe final : public TokenModel {
  public:
-  Status Read(const Json& model) {
-    const Json* vocab = FindMember(model, "vocab");
-    if (vocab == nullptr) return Invalid("\"vocab\" is missing");
-    DUNNOCK_TRY_STATUS(ReadVocabulary(*vocab, &vocabulary_));
+  Status Read(const Json& model, ModelLists lists) {
+    DUNNOCK_TRY_STATUS(TakeVocabulary(model, &lists));
     byte_fallback_ = FindBool(model, "byte_fallback").value_or(false);
     fuse_unknown_ = FindBool(model, "fuse_unk").value_or(false);
     ignore_merges_ = FindBool(model, "ignore_merges").value_or(false);
@@ -42,26 +40,17 @@ class Bpe final : public TokenModel {
     }
     const Json* merges = FindMember(model, "merges");
     if (merges == nullptr || !merges->is_array()) return Invalid("\"merges\" is missing");
-    merges_ = PairTable(merges->size());
+    DUNNOCK_TRY_STATUS(std::move(lists.merge_fault));
+    merges_ = PairTable(lists.merges.size());
     uint32_t rank = 0;
     bool crosses = false;  // whether a merge joins another character with the mark behind it
-    for (const Json& merge : *merges) {
-      std::string left, right;
-      if (merge.is_string()) {
-        const auto& text = merge.get_ref<const std::string&>();
-        const size_t space = text.find(' ');
-        if (space == std::string::npos) return Invalid(Str("merge ", rank, ": expected two texts"));
-        left = text.substr(0, space);
-        right = text.substr(space + 1);
-      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-                 merge[1].is_string()) {
-        left = merge[0].get<std::string>();
-        right = merge[1].get<std::string>();
-      } else {
-        return Invalid(Str("merge ", rank, ": expected two texts"));
-      }
+    for (const ModelLists::Merge& merge : lists.merges) {
+      const auto both =
+          std::string_view(lists.merge_texts).substr(merge.at, merge.left_size + merge.right_size);
+      const std::string_view left = both.substr(0, merge.left_size),
+                             right = both.substr(merge.left_size);
       const auto a = vocabulary_.Find(left), b = vocabulary_.Find(right),
-                 merged = vocabulary_.Find(left + right);
+                 merged = vocabulary_.Find(both);
       if (!a || !b || !merged) {
         return Invalid(Str("merge ", rank, " (\"", left, "\" \"", right,
                            "\"): its texts and their union have to be in the vocabulary"));
@@ -200,21 +189,9 @@ class Bpe final : public TokenModel {
 
 }  // namespace
 
-Status ReadVocabulary(const Json& vocab, Vocabulary* out) {
-  if (!vocab.is_object()) return Invalid("\"vocab\": expected an object of ids by text");
-  for (const auto& [text, id] : vocab.items()) {
-    if (!id.is_number_integer() || id < 0 || id >= kMostTokens) {
-      return Invalid(Str("vocab: the id of \"", text, "\" is ", DumpJson(id).substr(0, 30),
-                         ": expected 0 to ", kMostTokens - 1));
-    }
-    out->Add(text, id.get<int32_t>());
-  }
-  return {};
-}
-
-Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model) {
+Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model, ModelLists lists) {
   auto bpe = std::make_unique<Bpe>();
-  DUNNOCK_TRY_STATUS(bpe->Read(model));
+  DUNNOCK_TRY_STATUS(bpe->Read(model, std::move(lists)));
   return bpe;
 }
 

@@ -13,6 +13,15 @@ std::atomic<uint64_t> next_serial = 0;
 
 TokenModel::TokenModel() : serial_(next_serial++) {}
 
+Status TokenModel::TakeVocabulary(const Json& model, ModelLists* lists) {
+  const Json* vocab = FindMember(model, "vocab");
+  if (vocab == nullptr) return Invalid("\"vocab\" is missing");
+  if (!vocab->is_object()) return Invalid("\"vocab\": expected an object of ids by text");
+  DUNNOCK_TRY_STATUS(std::move(lists->vocabulary_fault));
+  vocabulary_ = std::move(lists->vocabulary);
+  return {};
+}
+
 void TokenModel::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
   WordCache& cache = WordCache::OfThread();
   while (!piece.empty()) {

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "text/model_lists.h"
 #include "text/vocabulary.h"
 
 namespace dunnock {
@@ -24,6 +25,9 @@ class TokenModel {
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  protected:
+  // From an object of ids by text.
+  Status TakeVocabulary(const Json& model, ModelLists* lists);
+
   Vocabulary vocabulary_;
   // Where given, no token crosses from another character into this mark: a piece is cut there into
   // words, each worked out alone.
@@ -35,15 +39,9 @@ class TokenModel {
   uint64_t serial_;
 };
 
-// From the "model" object of tokenizer.json.
-Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model);
-Result<std::unique_ptr<TokenModel>> MakeWordPiece(const Json& model);
-Result<std::unique_ptr<TokenModel>> MakeUnigram(const Json& model);
-
-// {"text": id, ...}
-Status ReadVocabulary(const Json& vocab, Vocabulary* out);
-
-// Ids above this are a mistake: memory is taken for every id up to the largest.
-inline constexpr int64_t kMostTokens = 4'000'000;
+// From the "model" object of tokenizer.json and its lists.
+Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model, ModelLists lists);
+Result<std::unique_ptr<TokenModel>> MakeWordPiece(const Json& model, ModelLists lists);
+Result<std::unique_ptr<TokenModel>> MakeUnigram(const Json& model, ModelLists lists);
 
 }  // namespace dunnock

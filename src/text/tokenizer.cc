@@ -85,7 +85,8 @@ const auto kAllTokens = [](const AddedToken&, size_t, size_t) { return Verdict::
 }  // namespace
 
 Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
-  auto parsed = ParseJson(text);
+  ModelLists lists;
+  auto parsed = ParseTokenizerJson(text, &lists);
   if (!parsed) return In("tokenizer.json", std::move(parsed).error());
   const Json& json = *parsed;
   auto parts = std::make_shared<Parts>();
@@ -98,11 +99,11 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
              : FindMember(*model, "unk_id") != nullptr ? "Unigram"
                                                        : "WordPiece";
     if (type == "BPE") {
-      DUNNOCK_TRY(parts->model, MakeBpe(*model));
+      DUNNOCK_TRY(parts->model, MakeBpe(*model, std::move(lists)));
     } else if (type == "WordPiece") {
-      DUNNOCK_TRY(parts->model, MakeWordPiece(*model));
+      DUNNOCK_TRY(parts->model, MakeWordPiece(*model, std::move(lists)));
     } else if (type == "Unigram") {
-      DUNNOCK_TRY(parts->model, MakeUnigram(*model));
+      DUNNOCK_TRY(parts->model, MakeUnigram(*model, std::move(lists)));
     } else {
       return Unsupported(Str("model \"", type, "\": expected BPE, WordPiece or Unigram"));
     }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/str.h"
 #include "base/utf8.h"
@@ -13,34 +12,19 @@
 namespace dunnock {
 namespace {
 
-// Longer tokens are refused: the search looks this far ahead from every character.
-constexpr size_t kLongestToken = 1024;
-
 class Unigram final : public TokenModel {
  public:
-  Status Read(const Json& model) {
+  Status Read(const Json& model, ModelLists lists) {
     const Json* vocab = FindMember(model, "vocab");
-    if (vocab == nullptr || !vocab->is_array() || vocab->empty())
+    if (vocab == nullptr || !vocab->is_array())
       return Invalid("\"vocab\": expected a list of [text, score]");
-    if (static_cast<int64_t>(vocab->size()) > kMostTokens)
-      return Fail(ErrorCode::kLimit, Str("vocab: ", vocab->size(), " tokens"));
-    std::vector<std::pair<std::string, int32_t>> texts;
-    texts.reserve(vocab->size());
-    double least = std::numeric_limits<double>::infinity();
-    for (const Json& entry : *vocab) {
-      const auto id = static_cast<int32_t>(scores_.size());
-      if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() ||
-          !entry[1].is_number()) {
-        return Invalid(Str("vocab: entry ", id, ": expected [text, score]"));
-      }
-      const auto& text = entry[0].get_ref<const std::string&>();
-      if (text.size() > kLongestToken)
-        return Fail(ErrorCode::kLimit, Str("vocab: entry ", id, " has ", text.size(), " bytes"));
-      scores_.push_back(entry[1].get<double>());
-      least = std::min(least, scores_.back());
-      vocabulary_.Add(text, id);
-      if (!text.empty()) texts.emplace_back(text, id);
-    }
+    DUNNOCK_TRY_STATUS(std::move(lists.vocabulary_fault));
+    if (lists.scores.empty()) return Invalid("\"vocab\" is empty");
+    vocabulary_ = std::move(lists.vocabulary);
+    scores_ = std::move(lists.scores);
+    std::vector<std::pair<std::string_view, int32_t>> texts;
+    for (size_t id = 0; id < scores_.size(); ++id)
+      texts.emplace_back(vocabulary_.Text(static_cast<int32_t>(id)), static_cast<int32_t>(id));
     if (const auto unknown = FindInt(model, "unk_id")) {
       if (*unknown < 0 || static_cast<size_t>(*unknown) >= scores_.size())
         return Invalid(Str("unk_id ", *unknown, " is not in the vocabulary"));
@@ -53,8 +37,9 @@ class Unigram final : public TokenModel {
         byte_ids_.push_back(vocabulary_.Find(name).value_or(-1));
       }
     }
-    unknown_score_ = least - 10.0;  // what SentencePiece takes off
-    trie_ = Trie({texts.begin(), texts.end()});
+    // What SentencePiece takes off.
+    unknown_score_ = *std::min_element(scores_.begin(), scores_.end()) - 10.0;
+    trie_ = Trie(std::move(texts));
     return {};
   }
 
@@ -122,9 +107,9 @@ class Unigram final : public TokenModel {
 
 }  // namespace
 
-Result<std::unique_ptr<TokenModel>> MakeUnigram(const Json& model) {
+Result<std::unique_ptr<TokenModel>> MakeUnigram(const Json& model, ModelLists lists) {
   auto unigram = std::make_unique<Unigram>();
-  DUNNOCK_TRY_STATUS(unigram->Read(model));
+  DUNNOCK_TRY_STATUS(unigram->Read(model, std::move(lists)));
   return unigram;
 }
 

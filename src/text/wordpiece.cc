@@ -10,10 +10,8 @@ namespace {
 
 class WordPiece final : public TokenModel {
  public:
-  Status Read(const Json& model) {
-    const Json* vocab = FindMember(model, "vocab");
-    if (vocab == nullptr) return Invalid("\"vocab\" is missing");
-    DUNNOCK_TRY_STATUS(ReadVocabulary(*vocab, &vocabulary_));
+  Status Read(const Json& model, ModelLists lists) {
+    DUNNOCK_TRY_STATUS(TakeVocabulary(model, &lists));
     prefix_ = FindString(model, "continuing_subword_prefix").value_or("##");
     most_characters_ = static_cast<size_t>(
         std::max<int64_t>(1, FindInt(model, "max_input_chars_per_word").value_or(100)));
@@ -60,9 +58,9 @@ class WordPiece final : public TokenModel {
 
 }  // namespace
 
-Result<std::unique_ptr<TokenModel>> MakeWordPiece(const Json& model) {
+Result<std::unique_ptr<TokenModel>> MakeWordPiece(const Json& model, ModelLists lists) {
   auto wordpiece = std::make_unique<WordPiece>();
-  DUNNOCK_TRY_STATUS(wordpiece->Read(model));
+  DUNNOCK_TRY_STATUS(wordpiece->Read(model, std::move(lists)));
   return wordpiece;
 }
 
