@@ -32,7 +32,7 @@ struct Reply {
   std::string text;
   FinishReason finish_reason = FinishReason::kStop;
   size_t prompt_tokens = 0, cached_tokens = 0;  // cached: already in the KV cache
-  size_t guessed_tokens = 0, right_tokens = 0;      // of prompt-lookup decoding
+  size_t guessed_tokens = 0, right_tokens = 0;  // of prompt-lookup decoding
   double prompt_ms = 0, decode_ms = 0, first_token_ms = 0;
   uint64_t checksum = 0;  // of the bits of every logits vector, in order
 };
