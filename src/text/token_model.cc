@@ -22,15 +22,24 @@ Status TokenModel::TakeVocabulary(const Json& model, ModelLists* lists) {
   return {};
 }
 
+size_t TokenModel::WordSize(std::string_view piece) const {
+  if (joins_ == nullptr) return piece.size();
+  size_t before = kClasses;
+  for (size_t at = 0; at < piece.size();) {
+    const auto byte = static_cast<uint8_t>(piece[at]);
+    const bool mark = byte == 0xE2 && piece.substr(at).starts_with(kMark);
+    const size_t behind = byte < 0x80 ? byte : mark ? kMarkClass : kOtherClass;
+    if (before != kClasses && !(*joins_)[before][behind]) return at;
+    before = behind;
+    at += mark ? kMark.size() : 1;
+  }
+  return piece.size();
+}
+
 void TokenModel::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
   WordCache& cache = WordCache::OfThread();
   while (!piece.empty()) {
-    size_t size = piece.size();
-    if (!word_mark_.empty()) {
-      size = 0;
-      while (piece.substr(size).starts_with(word_mark_)) size += word_mark_.size();
-      size = std::min(piece.find(word_mark_, size), piece.size());
-    }
+    const size_t size = WordSize(piece);
     const std::string_view word = piece.substr(0, size);
     piece.remove_prefix(size);
     const uint64_t key = WordCache::KeyOf(serial_, word);

@@ -330,6 +330,58 @@ TEST(Tokenizer, WordsGiveTheSameIdsAloneTogetherAndAgain) {
   }
 }
 
+// Small random vocabularies, some with merges across the mark, against merging done plainly: in the
+// order of rank, leftmost first.
+TEST(Tokenizer, BpeIsWhatItsMergesSay) {
+  const std::vector<std::string> characters = {"a", "b", ".", "\u2581", "é"};
+  uint32_t state = 4;
+  const auto next = [&](size_t below) {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<size_t>((uint64_t{state} * below) >> 32);
+  };
+  size_t tokens = 0, characters_seen = 0;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> vocabulary = characters;
+    std::vector<std::pair<std::string, std::string>> merges;
+    for (int i = 0; i < 12; ++i) {
+      const std::string left = vocabulary[next(vocabulary.size())],
+                        right = vocabulary[next(vocabulary.size())];
+      if (std::find(vocabulary.begin(), vocabulary.end(), left + right) != vocabulary.end())
+        continue;
+      vocabulary.push_back(left + right);
+      merges.emplace_back(left, right);
+    }
+    Json json = {
+        {"model", {{"type", "BPE"}, {"vocab", Json::object()}, {"merges", Json::array()}}}};
+    for (size_t i = 0; i < vocabulary.size(); ++i) json["model"]["vocab"][vocabulary[i]] = i;
+    for (const auto& [left, right] : merges) json["model"]["merges"].push_back({left, right});
+    const Tokenizer tokenizer = Tokenizer::FromJson(DumpJson(json)).value();
+
+    std::vector<std::string> symbols;
+    std::string text;
+    for (size_t n = 1 + next(90); n > 0; --n) {
+      symbols.push_back(characters[next(characters.size())]);
+      text += symbols.back();
+      ++characters_seen;
+    }
+    for (const auto& [left, right] : merges) {  // a merge makes no pair of an earlier one
+      for (size_t i = 0; i + 1 < symbols.size(); ++i) {
+        if (symbols[i] != left || symbols[i + 1] != right) continue;
+        symbols[i] += right;
+        symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      }
+    }
+    Ids expected;
+    for (const std::string& symbol : symbols) {
+      expected.push_back(static_cast<int32_t>(
+          std::find(vocabulary.begin(), vocabulary.end(), symbol) - vocabulary.begin()));
+    }
+    EXPECT_EQ(tokenizer.Encode(text), expected) << text << "\n" << DumpJson(json);
+    tokens += expected.size();
+  }
+  EXPECT_LT(10 * tokens, 9 * characters_seen);  // much was merged
+}
+
 TEST(Tokenizer, VocabulariesDoNotShareWords) {
   const auto with_ids = [](int a, int b) {
     return Tokenizer::FromJson(R"({"model":{"type":"BPE","merges":["a b"],"vocab":{"a":)" +
