@@ -86,21 +86,24 @@ Result<int> Run(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const Reply reply, session.Generate(prompt, options));
   ClearProgressLine(common);
   if (common.json) {
-    PrintJson({{"text", reply.text},
-               {"ids", reply.ids},
-               {"prompt_ids", prompt},
-               {"finish_reason", NameOf(reply.finish_reason)},
-               {"timings",
-                {{"load_ms", load_ms},
-                 {"prompt_tokens", reply.prompt_tokens},
-                 {"prompt_ms", reply.prompt_ms},
-                 {"tokens", reply.ids.size()},
-                 {"decode_ms", reply.decode_ms},
-                 {"first_token_ms", reply.first_token_ms},
-                 {"guessed_tokens", reply.guessed_tokens},
-                 {"right_tokens", reply.right_tokens}}},
-               {"peak_rss_bytes", PeakRssBytes()},
-               {"checksum", HexChecksum(reply.checksum)}});
+    OrderedJson out = {{"text", reply.text},
+                       {"ids", reply.ids},
+                       {"prompt_ids", prompt},
+                       {"finish_reason", NameOf(reply.finish_reason)},
+                       {"timings",
+                        {{"load_ms", load_ms},
+                         {"prompt_tokens", reply.prompt_tokens},
+                         {"prompt_ms", reply.prompt_ms},
+                         {"tokens", reply.ids.size()},
+                         {"decode_ms", reply.decode_ms},
+                         {"first_token_ms", reply.first_token_ms}}},
+                       {"peak_rss_bytes", PeakRssBytes()},
+                       {"checksum", HexChecksum(reply.checksum)}};
+    if (flags.prompt_lookup > 0) {
+      out["timings"]["guessed_tokens"] = reply.guessed_tokens;
+      out["timings"]["right_tokens"] = reply.right_tokens;
+    }
+    PrintJson(out);
   } else if (!options.decode_text) {
     std::string ids;
     for (const int32_t id : reply.ids) ids += Str(ids.empty() ? "" : ",", id);

@@ -169,8 +169,9 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
       return false;
     }
     if (reply.ids.size() == max_tokens) return false;
-    if (cancelled()) reply.finish_reason = FinishReason::kCancelled;
-    return !cancelled();
+    const bool stop = cancelled();
+    if (stop) reply.finish_reason = FinishReason::kCancelled;
+    return !stop;
   };
   const Clock::time_point decode_start = Clock::now();
   reply.finish_reason = FinishReason::kLength;

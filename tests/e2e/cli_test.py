@@ -444,6 +444,17 @@ class Run(CliTest):
         self.assertRegex(out["checksum"], "^[0-9a-f]{16}$")
         self.assertGreater(out["peak_rss_bytes"], 1_000_000)
 
+    def test_PromptLookup(self):
+        args = ["run", chatter, "one two three one two three", "-n", "60", "--temp", "0", "--ignore-eos", "--json"]
+        plain = self.good(*args).json
+        guessed = self.good(*args, "--prompt-lookup", "8").json
+        for key in ["text", "ids", "checksum"]:
+            self.assertEqual(guessed[key], plain[key])
+        timings = guessed["timings"]
+        self.assertGreater(timings["right_tokens"], 0)
+        self.assertGreaterEqual(timings["guessed_tokens"], timings["right_tokens"])
+        self.bad(2, "range 0 to 64", "run", chatter, "x", "--prompt-lookup", "65")
+
     def test_PromptsFromEverywhere(self):
         def ids(*arguments, **more):
             return self.good("run", chatter, *arguments, "-n", "1", "--json", **more).json["prompt_ids"]
