@@ -178,26 +178,26 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
   PromptLookup lookup(options.prompt_lookup);
   lookup.Append(prompt);
   std::vector<int32_t> next;  // the token to run, and guesses of what follows it
-  for (bool more = true; more;) {
+  for (;;) {
     const Rows logits{static_cast<float*>(logits_.Reserve(last.count * vocab * sizeof(float))),
                       last.count, vocab};
     engine_->model().Logits(logits, last);
     const size_t guessed = last.count - 1;
     size_t right = 0;
     int32_t id;
+    bool more;
     for (;; ++right) {
       reply.checksum = FoldChecksum(reply.checksum, {logits[right], vocab});
       id = sampler.Next({logits[right], vocab});
       more = take(id);
-      if (!more || right == guessed || id != next[1 + right]) break;
       lookup.Append({&id, 1});
+      if (!more || right == guessed || id != next[1 + right]) break;
     }
     Truncate(ids_.size() - (guessed - right));
     reply.guessed_tokens += guessed;
     reply.right_tokens += right;
     lookup.Learn(guessed, right);
     if (!more) break;
-    lookup.Append({&id, 1});
     const auto guess = lookup.Guess(max_tokens - reply.ids.size() - 1);
     next.assign({id});
     next.insert(next.end(), guess.begin(), guess.end());

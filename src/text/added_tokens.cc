@@ -66,10 +66,6 @@ std::vector<AddedTokens::Segment> AddedTokens::Split(std::string_view text, bool
   std::vector<Segment> out;
   size_t given = 0;  // text before this has been given
   for (size_t at = trie.empty() ? text.size() : 0; at < text.size();) {
-    if (!trie.MayBegin(static_cast<uint8_t>(text[at]))) {
-      ++at;
-      continue;
-    }
     const AddedToken* token = nullptr;
     size_t begin = at;
     size_t end = at + 1;

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
+#include "text/joins.h"
 #include "text/token_model.h"
 
 namespace dunnock {
@@ -40,7 +41,6 @@ class Bpe final : public TokenModel {
     DUNNOCK_TRY_STATUS(std::move(lists.merge_fault));
     merges_ = PairTable(lists.merges.size());
     uint32_t rank = 0;
-    auto joins = std::make_unique<JoinTable>();
     for (const ModelLists::Merge& merge : lists.merges) {
       const auto both =
           std::string_view(lists.merge_texts).substr(merge.at, merge.left_size + merge.right_size);
@@ -53,10 +53,15 @@ class Bpe final : public TokenModel {
                            "\"): its texts and their union have to be in the vocabulary"));
       }
       merges_.Add(*a, *b, {rank++, *merged});
-      if (!left.empty() && !right.empty()) (*joins)[LastClass(left)].set(FirstClass(right));
+      joins_.Add(left, right);
     }
-    if (!ignore_merges_) joins_ = WithUncertain(std::move(joins));
+    joins_.AllowUnknown(vocabulary_);
     return {};
+  }
+
+  // Where whole pieces are looked up, none is cut.
+  size_t WordSize(std::string_view piece) const override {
+    return ignore_merges_ ? piece.size() : joins_.WordSize(piece);
   }
 
   void EncodeWord(std::string_view piece, std::vector<int32_t>* ids) const override {
@@ -74,35 +79,6 @@ class Bpe final : public TokenModel {
   }
 
  private:
-  static size_t FirstClass(std::string_view text) {
-    const auto byte = static_cast<uint8_t>(text.front());
-    return byte < 0x80 ? byte : text.starts_with(kMark) ? kMarkClass : kOtherClass;
-  }
-  static size_t LastClass(std::string_view text) {
-    const auto byte = static_cast<uint8_t>(text.back());
-    return byte < 0x80 ? byte : text.ends_with(kMark) ? kMarkClass : kOtherClass;
-  }
-
-  // What the merges say holds for characters of the vocabulary. The others become bytes or unknown
-  // tokens, which may join anything; but a mark begins a word behind them too, unless some merge
-  // joins it with what is no mark.
-  std::unique_ptr<JoinTable> WithUncertain(std::unique_ptr<JoinTable> joins) const {
-    JoinTable& table = *joins;
-    bool joins_mark = !vocabulary_.Find(kMark);
-    for (size_t c = 0; c < kClasses; ++c)
-      joins_mark = joins_mark || (c != kMarkClass && table[c][kMarkClass]);
-    for (size_t c = 0; c < kClasses; ++c) {
-      const char text[] = {static_cast<char>(c)};
-      const bool known = c == kMarkClass ? vocabulary_.Find(kMark).has_value()
-                                         : c < 128 && vocabulary_.Find({text, 1}).has_value();
-      if (known) continue;
-      table[c].set();
-      for (auto& row : table) row.set(c);
-      if (c != kMarkClass) table[c].set(kMarkClass, joins_mark);
-    }
-    return joins;
-  }
-
   struct Symbol {
     int32_t id;  // -1: merged into the one before
     int32_t previous, next;
@@ -208,6 +184,7 @@ class Bpe final : public TokenModel {
   }
 
   PairTable merges_;
+  Joins joins_;
   int32_t unknown_ = -1;
   bool byte_fallback_ = false, fuse_unknown_ = false, ignore_merges_ = false;
   std::array<int32_t, 256> byte_ids_{};

@@ -114,7 +114,7 @@ Status Decoder::Add(const Json& component, int depth) {
     step.flag = FindBool(component, "cleanup").value_or(true);
   } else if (type == "Metaspace") {
     step.kind = Kind::kMetaspace;
-    step.from = FindString(component, "replacement").value_or("▁");
+    step.from = FindString(component, "replacement").value_or(std::string(kMetaspace));
     step.flag = FindString(component, "prepend_scheme").value_or("always") != "never" &&
                 FindBool(component, "add_prefix_space").value_or(true);
     if (step.from.empty()) return Invalid("decoder Metaspace: \"replacement\" is empty");

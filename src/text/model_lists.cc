@@ -53,9 +53,9 @@ class Collector {
       return VocabularyFault(Str("entry ", id, ": expected [text, score]"));
     const auto& text = entry[0].get_ref<const std::string&>();
     if (text.size() > kLongestToken)
-      return VocabularyFault(Str("entry ", id, " has ", text.size(), " bytes"));
+      return VocabularyFault(Str("entry ", id, " has ", text.size(), " bytes"), ErrorCode::kLimit);
     if (static_cast<int64_t>(id) >= kMostTokens)
-      return VocabularyFault(Str("more than ", kMostTokens, " tokens"));
+      return VocabularyFault(Str("more than ", kMostTokens, " tokens"), ErrorCode::kLimit);
     lists_.scores.push_back(entry[1].get<double>());
     lists_.vocabulary.Add(text, static_cast<int32_t>(id));
   }
@@ -81,8 +81,8 @@ class Collector {
     lists_.merge_texts += right;
   }
 
-  void VocabularyFault(const std::string& what) {
-    if (lists_.vocabulary_fault) lists_.vocabulary_fault = Invalid("vocab: " + what);
+  void VocabularyFault(const std::string& what, ErrorCode code = ErrorCode::kInvalid) {
+    if (lists_.vocabulary_fault) lists_.vocabulary_fault = Fail(code, "vocab: " + what);
   }
   void MergeFault() {
     if (lists_.merge_fault)

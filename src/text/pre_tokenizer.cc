@@ -8,8 +8,6 @@
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kMetaspace = "▁";
-
 // What becomes of a character that matches: dropped, or a piece of its own; kGroup: runs of matches
 // are one piece.
 enum class Cut { kRemove, kIsolate, kGroup };
@@ -41,35 +39,50 @@ void CutRanges(Pieces* pieces, const CutRange& cut) {
   pieces->ranges.swap(out);
 }
 
+// Puts in place of the text and its ranges what rewrite(text of a range, first, out) adds to out.
+template <typename Rewrite>
+void RewriteRanges(Pieces* pieces, const Rewrite& rewrite) {
+  thread_local Pieces out;
+  out.Clear();
+  for (const Pieces::Range& range : pieces->ranges)
+    rewrite(pieces->TextOf(range), range.first, &out);
+  std::swap(*pieces, out);
+}
+
+// Calls each(begin, end, c) for every character of a range.
+template <typename Each>
+void ForCharacters(std::string_view text, const Pieces::Range& range, const Each& each) {
+  for (size_t at = range.begin; at < range.end;) {
+    const DecodedChar c = DecodeUtf8(text, at);
+    each(at, at + c.size, c.code_point);
+    at += c.size;
+  }
+}
+
 template <typename Match>
 PreTokenizer SplitWhere(Match match, Cut cut) {
   return [matches = Fast<bool, Match>(match), cut](Pieces* pieces) {
     CutRanges(pieces, [&](std::string_view text, const Pieces::Range& range, const auto& add) {
       size_t begin = range.begin;
       bool in_run = false;
-      for (size_t at = range.begin; at < range.end;) {
-        const DecodedChar c = DecodeUtf8(text, at);
-        const size_t end = at + c.size;
-        if (!matches(c.code_point)) {
-          if (in_run) {
-            add(begin, at);
-            begin = at;
-          }
+      const auto flush = [&](size_t end) {
+        add(begin, end);
+        begin = end;
+      };
+      ForCharacters(text, range, [&](size_t at, size_t end, char32_t c) {
+        if (!matches(c)) {
+          if (in_run) flush(at);
           in_run = false;
         } else if (cut == Cut::kGroup) {
-          if (!in_run) {
-            add(begin, at);
-            begin = at;
-          }
+          if (!in_run) flush(at);
           in_run = true;
         } else {
-          add(begin, at);
-          if (cut == Cut::kIsolate) add(at, end);
+          flush(at);
+          if (cut == Cut::kIsolate) flush(end);
           begin = end;
         }
-        at = end;
-      }
-      add(begin, range.end);
+      });
+      flush(range.end);
     });
   };
 }
@@ -131,55 +144,45 @@ const ByteMap& Bytes() {
 
 PreTokenizer ByteLevel(bool add_prefix_space, bool use_regex) {
   return [=](Pieces* pieces) {
-    thread_local Pieces out;
-    out.Clear();
     const ByteMap& bytes = Bytes();
     std::string spaced;
-    for (const Pieces::Range& range : pieces->ranges) {
-      std::string_view text = pieces->TextOf(range);
+    RewriteRanges(pieces, [&](std::string_view text, bool first, Pieces* out) {
       if (add_prefix_space && !text.starts_with(' ')) {
         spaced = " ";
         spaced += text;
         text = spaced;
       }
-      for (size_t at = 0; at < text.size();) {
-        const size_t end = use_regex ? Gpt2Match(text, at) : text.size(), begin = out.text.size();
-        const bool first = range.first && at == 0;
-        for (; at < end; ++at) out.text += bytes.text[static_cast<uint8_t>(text[at])];
-        out.AddRange(begin, first);
+      for (size_t at = 0; at < text.size(); first = false) {
+        const size_t end = use_regex ? Gpt2Match(text, at) : text.size(), begin = out->text.size();
+        for (; at < end; ++at) out->text += bytes.text[static_cast<uint8_t>(text[at])];
+        out->AddRange(begin, first);
       }
-    }
-    std::swap(*pieces, out);
+    });
   };
 }
 
 PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
   return [=](Pieces* pieces) {
-    thread_local Pieces out;
-    out.Clear();
-    for (const Pieces::Range& range : pieces->ranges) {
-      const std::string_view text = pieces->TextOf(range);
-      size_t begin = out.text.size();  // of the piece that grows
-      bool first = range.first;
-      const bool prepend = scheme == "always" || (scheme == "first" && range.first);
-      if (prepend && !text.starts_with(' ') && !text.starts_with(mark)) out.text += mark;
+    RewriteRanges(pieces, [&](std::string_view text, bool first, Pieces* out) {
+      size_t begin = out->text.size();  // of the piece that grows
+      const bool prepend = scheme == "always" || (scheme == "first" && first);
+      if (prepend && !text.starts_with(' ') && !text.starts_with(mark)) out->text += mark;
       for (size_t at = 0; at < text.size();) {
         const bool space = text[at] == ' ', marked = space || text.substr(at).starts_with(mark);
-        if (marked && split && out.text.size() > begin) {  // a mark begins a new piece
-          out.AddRange(begin, first);
-          begin = out.text.size();
+        if (marked && split && out->text.size() > begin) {  // a mark begins a new piece
+          out->AddRange(begin, first);
+          begin = out->text.size();
           first = false;
         }
         if (marked) {
-          out.text += mark;
+          out->text += mark;
         } else {
-          out.text += text[at];
+          out->text += text[at];
         }
         at += marked && !space ? mark.size() : 1;
       }
-      out.AddRange(begin, first);
-    }
-    std::swap(*pieces, out);
+      out->AddRange(begin, first);
+    });
   };
 }
 
@@ -194,16 +197,14 @@ PreTokenizer Words() {
     CutRanges(pieces, [&](std::string_view text, const Pieces::Range& range, const auto& add) {
       size_t begin = range.begin;
       uint8_t before = 0;
-      for (size_t at = range.begin; at < range.end;) {
-        const DecodedChar c = DecodeUtf8(text, at);
-        const uint8_t here = kind(c.code_point);
+      ForCharacters(text, range, [&](size_t at, size_t, char32_t c) {
+        const uint8_t here = kind(c);
         if (here != before) {
           if (before != 0) add(begin, at);
           begin = at;
         }
         before = here;
-        at += c.size;
-      }
+      });
       if (before != 0) add(begin, range.end);
     });
   };

@@ -31,7 +31,7 @@ Result<size_t> GrowthOf(const Json& component, const std::string& type) {
       from = std::max<size_t>(1, FindString(*pattern, "String").value_or("  ").size());
     }
   } else if (type == "Metaspace") {
-    to = FindString(component, "replacement").value_or("▁");
+    to = FindString(component, "replacement").value_or(std::string(kMetaspace));
   } else if (type == "Prepend") {  // once a text
     from = kLongestText;
     to = FindString(component, "prepend").value_or("");

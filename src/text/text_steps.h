@@ -13,6 +13,9 @@
 
 namespace dunnock {
 
+// What stands for a space in SentencePiece's vocabularies.
+inline constexpr std::string_view kMetaspace = "\u2581";
+
 using Normalizer = std::function<void(std::string* text)>;
 
 // A text and the ranges of it that are pieces, in order.

@@ -22,20 +22,6 @@ Status TokenModel::TakeVocabulary(const Json& model, ModelLists* lists) {
   return {};
 }
 
-size_t TokenModel::WordSize(std::string_view piece) const {
-  if (joins_ == nullptr) return piece.size();
-  size_t before = kClasses;
-  for (size_t at = 0; at < piece.size();) {
-    const auto byte = static_cast<uint8_t>(piece[at]);
-    const bool mark = byte == 0xE2 && piece.substr(at).starts_with(kMark);
-    const size_t behind = byte < 0x80 ? byte : mark ? kMarkClass : kOtherClass;
-    if (before != kClasses && !(*joins_)[before][behind]) return at;
-    before = behind;
-    at += mark ? kMark.size() : 1;
-  }
-  return piece.size();
-}
-
 void TokenModel::Encode(std::string_view piece, std::vector<int32_t>* ids) const {
   WordCache& cache = WordCache::OfThread();
   while (!piece.empty()) {

@@ -3,10 +3,7 @@
 // each following Hugging Face's tokenizers, whose ids are the reference. Words met lately are not
 // worked out again (word_cache.h).
 
-#include <array>
-#include <bitset>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,15 +28,10 @@ class TokenModel {
   Status TakeVocabulary(const Json& model, ModelLists* lists);
 
   Vocabulary vocabulary_;
-  // Which pairs of neighbouring characters a token may hold: a piece is cut into words between the
-  // others, each worked out alone. ASCII characters, the mark for a space, and all the rest.
-  static constexpr std::string_view kMark = "\u2581";
-  static constexpr size_t kMarkClass = 128, kOtherClass = 129, kClasses = 130;
-  using JoinTable = std::array<std::bitset<kClasses>, kClasses>;  // [before][behind]
-  std::unique_ptr<JoinTable> joins_;                              // none: never cut
 
  private:
-  size_t WordSize(std::string_view piece) const;
+  // Bytes of the first word of a piece, which is worked out alone: by default all of it.
+  virtual size_t WordSize(std::string_view piece) const { return piece.size(); }
   virtual void EncodeWord(std::string_view word, std::vector<int32_t>* ids) const = 0;
 
   uint64_t serial_;

@@ -18,13 +18,11 @@ class Trie {
   explicit Trie(std::vector<std::pair<std::string_view, int32_t>> texts);
 
   bool empty() const { return edges_.empty(); }
-  // Whether a text of the set begins with this byte.
-  bool MayBegin(uint8_t byte) const { return begins_[byte]; }
 
   // Calls each(length, value) for every text of the set that begins `text`, shortest first.
   template <typename Each>
   void Prefixes(std::string_view text, const Each& each) const {
-    if (edges_.empty()) return;
+    if (text.empty() || !begins_[static_cast<uint8_t>(text[0])]) return;  // most do not
     uint32_t node = 0;
     for (size_t i = 0; i < text.size(); ++i) {
       const Edge* first = edges_.data() + nodes_[node].first_edge;

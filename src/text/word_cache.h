@@ -1,8 +1,7 @@
 #pragma once
-// The ids of short words met lately, for text repeats its words. Of two words in one
-// slot the newer stays. Each thread has a cache of its own, shared by all tokenizers.
+// The ids of short words met lately, for text repeats its words. Of two words in one slot the newer
+// stays. Each thread has a cache of its own, shared by all tokenizers.
 
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -30,7 +29,7 @@ class WordCache {
   // Does nothing for long words.
   void Add(uint64_t key, std::string_view word, std::span<const int32_t> ids) {
     if (word.size() > kLongest || ids.size() > kMostIds) return;
-    Slot& slot = slots_[key % kSlots];
+    Slot& slot = SlotOf(key);
     slot.key = key;
     slot.size = static_cast<uint8_t>(word.size());
     slot.count = static_cast<uint8_t>(ids.size());
@@ -46,7 +45,7 @@ class WordCache {
     char text[kLongest];
     int32_t ids[kMostIds];
   };
-  const Slot& SlotOf(uint64_t key) const { return slots_[key % kSlots]; }
+  Slot& SlotOf(uint64_t key) const { return slots_[key % kSlots]; }
   std::unique_ptr<Slot[]> slots_ = std::make_unique<Slot[]>(kSlots);
 };
 
