@@ -2,8 +2,8 @@
 // The ids of short words met lately, for text repeats its words. Of two words in one slot the newer
 // stays. Each thread has a cache of its own, shared by all tokenizers.
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -20,9 +20,7 @@ class WordCache {
   // The ids of the word; empty where it is not here (a word has at least one).
   std::span<const int32_t> Find(uint64_t key, std::string_view word) const {
     const Slot& slot = SlotOf(key);
-    if (slot.key != key || slot.size != word.size() ||
-        std::memcmp(slot.text, word.data(), word.size()) != 0)
-      return {};
+    if (slot.key != key || std::string_view(slot.text, slot.size) != word) return {};
     return {slot.ids, slot.count};
   }
 
@@ -33,8 +31,8 @@ class WordCache {
     slot.key = key;
     slot.size = static_cast<uint8_t>(word.size());
     slot.count = static_cast<uint8_t>(ids.size());
-    std::memcpy(slot.text, word.data(), word.size());
-    std::memcpy(slot.ids, ids.data(), ids.size_bytes());
+    word.copy(slot.text, word.size());
+    std::ranges::copy(ids, slot.ids);
   }
 
  private:
