@@ -1,5 +1,7 @@
 #include "text/word_cache.h"
 
+#include <cstring>
+
 namespace dunnock {
 
 WordCache& WordCache::OfThread() {
