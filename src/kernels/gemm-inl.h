@@ -44,10 +44,17 @@ struct PanelPair {
   PanelOf first, second;
 };
 
+// The byte codes of two panels, and what is asked for meanwhile: the panels that come next.
+struct PairCodes {
+  const uint8_t* panel[2];
+  const uint8_t* next[2];
+};
+
 // sum[p][t] = the dot of panel p's 16 rows with token t, over `chunks` x 4 k.
 template <bool kFourBits, size_t kPanels, size_t kTokens>
 HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
-                         size_t chunks, const Activations& x, size_t token) {
+                         const uint8_t* const (&next)[kPanels], size_t chunks, const Activations& x,
+                         size_t token) {
   const int8_t* const codes = x.codes(token);
   const size_t stride = x.stride();
   for (size_t t = 0; t < kTokens; ++t) {
@@ -57,7 +64,10 @@ HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&pa
   }
   for (size_t c = 0; c < chunks; ++c) {
     Codes w[kPanels];
-    for (size_t p = 0; p < kPanels; ++p) w[p] = LoadCodes(panels[p] + c * 64);
+    for (size_t p = 0; p < kPanels; ++p) {
+      w[p] = LoadCodes(panels[p] + c * 64);
+      __builtin_prefetch(next[p] + c * (kFourBits ? 32 : 64));
+    }
     const int8_t* at = codes + c * 4;
     DUNNOCK_UNROLL
     for (size_t t = 0; t < kTokens; ++t, at += stride) {
@@ -68,28 +78,30 @@ HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&pa
   }
 }
 
+HWY_INLINE const uint8_t* PanelBytes(const PanelOf& of) {
+  return of.weight->panels.bytes().data() + of.index * of.weight->panel_bytes;
+}
+
 // The codes of a panel, a byte each: as they lie there, or unpacked to memory.
 HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
-  const Weight& weight = *of.weight;
-  const uint8_t* const panel = weight.panels.bytes().data() + of.index * weight.panel_bytes;
-  if (weight.encoding == WeightEncoding::kInt8) return panel;
-  UnpackPanel(memory, panel, weight.cols);
+  if (of.weight->encoding == WeightEncoding::kInt8) return PanelBytes(of);
+  UnpackPanel(memory, PanelBytes(of), of.weight->cols);
   return memory;
 }
 
 // The products of two panels with kTokens tokens, as emit(a, b, token).
 template <bool kFourBits, size_t kTokens, typename Emit>
-HWY_NOINLINE void GemmPair(const PanelPair& pair, const uint8_t* const (&codes)[2],
-                           const Activations& x, size_t token, const Emit& emit) {
+HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
+                           size_t token, const Emit& emit) {
   const size_t chunks = (pair.first.weight->cols + 3) / 4;
   I16 sums[2][kTokens];
   if constexpr (kGemmPanels == 2) {
-    GemmTile<kFourBits>(sums, codes, chunks, x, token);
+    GemmTile<kFourBits>(sums, codes.panel, codes.next, chunks, x, token);
   } else {
     for (size_t p = 0; p < 2; ++p) {
-      const uint8_t* const panels[] = {codes[p]};
+      const uint8_t *const panels[] = {codes.panel[p]}, *const next[] = {codes.next[p]};
       I16 one[1][kTokens];
-      GemmTile<kFourBits>(one, panels, chunks, x, token);
+      GemmTile<kFourBits>(one, panels, next, chunks, x, token);
       for (size_t t = 0; t < kTokens; ++t) sums[p][t] = one[0][t];
     }
   }
@@ -102,15 +114,33 @@ HWY_NOINLINE void GemmPair(const PanelPair& pair, const uint8_t* const (&codes)[
   emit(tile[0], tile[1], token);
 }
 
-template <bool kFourBits, typename Emit>
-HWY_INLINE void GemmTokens(const PanelPair& pair, const uint8_t* const (&codes)[2],
-                           const Activations& x, size_t token, size_t end, const Emit& emit) {
-  for (; token + kGemmTokens <= end; token += kGemmTokens)
-    GemmPair<kFourBits, kGemmTokens>(pair, codes, x, token, emit);
-  if constexpr (kGemmTokens > 4) {
-    for (; token + 4 <= end; token += 4) GemmPair<kFourBits, 4>(pair, codes, x, token, emit);
+// How many tokens the next tile takes: few left are dealt out evenly, so that no tile is too small
+// to keep the multipliers busy.
+HWY_INLINE size_t NextTile(size_t left) {
+  if (left >= 2 * kGemmTokens) return kGemmTokens;
+  if (left > kGemmTokens) left = (left + 1) / 2;
+  return kGemmTokens > 4 && left > 4 ? std::min(left / 2 * 2, kGemmTokens) : left;
+}
+
+template <bool kFourBits, size_t kTokens, typename Emit>
+HWY_INLINE void GemmPairOf(size_t tokens, const PanelPair& pair, const PairCodes& codes,
+                           const Activations& x, size_t token, const Emit& emit) {
+  if (tokens == kTokens) return GemmPair<kFourBits, kTokens>(pair, codes, x, token, emit);
+  if constexpr (kTokens > 1) {
+    constexpr size_t kFewer = kTokens > 4 ? (kTokens - 1) / 2 * 2 : kTokens - 1;
+    GemmPairOf<kFourBits, kFewer>(tokens, pair, codes, x, token, emit);
   }
-  for (; token < end; ++token) GemmPair<kFourBits, 1>(pair, codes, x, token, emit);
+}
+
+template <bool kFourBits, typename Emit>
+HWY_INLINE void GemmTokens(const PanelPair& pair, PairCodes codes, const Activations& x,
+                           size_t token, size_t end, const Emit& emit) {
+  while (token < end) {
+    const size_t tokens = NextTile(end - token);
+    GemmPairOf<kFourBits, kGemmTokens>(tokens, pair, codes, x, token, emit);
+    token += tokens;
+    for (size_t p = 0; p < 2; ++p) codes.next[p] = codes.panel[p];  // has come by now
+  }
 }
 
 // Whether a weight is multiplied this way with this many tokens.
@@ -133,8 +163,10 @@ HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, 
       const PanelPair pair = pair_at(i);
       const size_t panel_bytes = (pair.first.weight->cols + 7) / 8 * 128;
       auto* const bytes = static_cast<uint8_t*>(memory.Reserve(2 * panel_bytes));
-      const uint8_t* const codes[] = {ByteCodes(pair.first, bytes),
-                                      ByteCodes(pair.second, bytes + panel_bytes)};
+      const PanelPair next = pair_at(i + 1 < count ? i + 1 : i);
+      const PairCodes codes{
+          {ByteCodes(pair.first, bytes), ByteCodes(pair.second, bytes + panel_bytes)},
+          {PanelBytes(next.first), PanelBytes(next.second)}};
       const auto emit_tile = [&](const auto& first, const auto& second, size_t token)
                                  HWY_ATTR { emit(i, first, second, token); };
       if (pair.first.weight->encoding == WeightEncoding::kInt4) {

@@ -163,7 +163,7 @@ class Runner {
     row.bytes = static_cast<double>(work_.layer_bytes);
     (void)Repeat(row, [&]() -> Result<double> {
       const Clock::time_point start = Clock::now();
-      encoder.Run(inputs, [](size_t, ConstRows, std::span<const Sequence>) {});
+      encoder.Run(inputs, [](const EncodedBatch&) {});
       return is_rate ? 1000.0 * static_cast<double>(texts) / MsSince(start) : MsSince(start);
     });
   }

@@ -115,10 +115,11 @@ Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<in
   for (const std::vector<int32_t>& ids : texts) inputs.push_back({ids, {}});
   DUNNOCK_TRY_STATUS(encoder_.Check(inputs));
   std::vector<Embedding> out(texts.size());
-  encoder_.Run(inputs, [&](size_t first, ConstRows hidden, std::span<const Sequence> batch) {
-    for (size_t i = 0; i < batch.size(); ++i) {
-      const Sequence& text = batch[i];
-      std::vector<float>& vector = out[first + i].values;
+  encoder_.Run(inputs, [&](const EncodedBatch& batch) {
+    const ConstRows hidden = batch.hidden;
+    for (size_t i = 0; i < batch.texts.size(); ++i) {
+      const Sequence& text = batch.texts[i];
+      std::vector<float>& vector = out[batch.first + i].values;
       vector.assign(hidden[text.first_row], hidden[text.first_row] + hidden.cols);
       if (config_.pooling == Pooling::kMean) {
         for (size_t t = 1; t < text.count; ++t) {
@@ -127,7 +128,7 @@ Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<in
         for (float& v : vector) v /= static_cast<float>(text.count);
       }
       if (normalize && config_.normalize) L2Normalize({vector.data(), 1, vector.size()});
-      out[first + i].tokens = text.count;
+      out[batch.first + i].tokens = text.count;
     }
   });
   return out;

@@ -1,13 +1,15 @@
 #include "runtime/ragged_encoder.h"
 
+#include <algorithm>
+
 #include "base/str.h"
 
 namespace dunnock {
 namespace {
 
-// One pass holds about this many tokens: enough to keep every core busy, little enough for the
-// cache.
-constexpr size_t kBatchTokens = 512;
+// A batch holds at most about this many tokens: enough to read the weights seldom, little enough for
+// a core's own cache.
+constexpr size_t kBatchTokens = 128;
 
 }  // namespace
 
@@ -37,38 +39,82 @@ Status RaggedEncoder::Check(std::span<const EncoderInput> inputs) const {
 }
 
 void RaggedEncoder::Run(std::span<const EncoderInput> inputs, const BatchFn& each) {
-  const ThreadPool::Use use(engine_->pool());
-  const ModelInfo& info = engine_->model().info();
-  std::vector<int32_t> ids, types;
-  std::vector<uint32_t> positions;
-  std::vector<Sequence> texts;
-  for (size_t first = 0; first < inputs.size(); first += texts.size()) {
-    ids.clear();
-    types.clear();
-    positions.clear();
-    texts.clear();
-    for (size_t i = first; i < inputs.size(); ++i) {
-      const EncoderInput& input = inputs[i];
-      const size_t n = input.ids.size(), at = i - first;
-      if (at > 0 && ids.size() + n > kBatchTokens) break;
-      if (at == caches_.size())
-        caches_.emplace_back(info.kv, info.context_length, engine_->kv_cache());
-      texts.push_back({ids.size(), n, nullptr});
-      ids.insert(ids.end(), input.ids.begin(), input.ids.end());
-      types.insert(types.end(), input.type_ids.begin(), input.type_ids.end());
-      types.resize(ids.size());
-      for (uint32_t p = 0; p < n; ++p) positions.push_back(p);
+  ThreadPool& pool = engine_->pool();
+  const ThreadPool::Use use(pool);
+  size_t total = 0;
+  for (const EncoderInput& input : inputs) total += input.ids.size();
+  // As many batches as a multiple of the threads, if the texts can be dealt out so.
+  const size_t rounds = 1 + (total - std::min<size_t>(total, 1)) / (pool.threads() * kBatchTokens);
+  const size_t budget = (total + pool.threads() * rounds - 1) / (pool.threads() * rounds);
+  std::vector<size_t> ends;
+  size_t tokens = 0, largest = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const size_t n = inputs[i].ids.size();
+    // A text joins a batch if that leaves it nearer to its share.
+    if (tokens > 0 && tokens + n / 2 >= budget) {
+      ends.push_back(i);
+      tokens = 0;
     }
-    for (size_t i = 0; i < texts.size(); ++i) {
-      texts[i].cache = &caches_[i];
-      caches_[i].Truncate(0);
-      caches_[i].Reserve(texts[i].count);
-    }
-    hidden_.resize(ids.size() * info.hidden_size);
-    const Rows hidden{hidden_.data(), ids.size(), info.hidden_size};
-    engine_->model().Forward(hidden, {ids, types, positions, texts, nullptr}, scratch_);
-    each(first, hidden, texts);
+    tokens += n;
+    largest = std::max(largest, tokens);
   }
+  if (!inputs.empty()) ends.push_back(inputs.size());
+  const auto run = [&](size_t begin, size_t end) {
+    std::unique_ptr<Workspace> workspace = TakeWorkspace();
+    for (size_t b = begin; b < end; ++b)
+      RunBatch(inputs, b == 0 ? 0 : ends[b - 1], ends[b], *workspace, each);
+    ReturnWorkspace(std::move(workspace));
+  };
+  // One batch that outweighs the rest would keep one thread busy while the others wait.
+  const bool one_thread_each =
+      ends.size() >= pool.threads() && largest * pool.threads() <= total + total / 2;
+  if (one_thread_each) {
+    pool.ParallelFor(ends.size(), 1, run);
+  } else {
+    run(0, ends.size());
+  }
+}
+
+void RaggedEncoder::RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end,
+                             Workspace& at, const BatchFn& each) const {
+  const ModelInfo& info = engine_->model().info();
+  at.ids.clear();
+  at.types.clear();
+  at.positions.clear();
+  at.texts.clear();
+  for (size_t i = first; i < end; ++i) {
+    const EncoderInput& input = inputs[i];
+    const size_t n = input.ids.size();
+    at.texts.push_back({at.ids.size(), n, nullptr});
+    at.ids.insert(at.ids.end(), input.ids.begin(), input.ids.end());
+    at.types.insert(at.types.end(), input.type_ids.begin(), input.type_ids.end());
+    at.types.resize(at.ids.size());
+    for (uint32_t p = 0; p < n; ++p) at.positions.push_back(p);
+  }
+  while (at.caches.size() < at.texts.size())
+    at.caches.emplace_back(info.kv, info.context_length, engine_->kv_cache());
+  for (size_t i = 0; i < at.texts.size(); ++i) {
+    at.texts[i].cache = &at.caches[i];
+    at.caches[i].Truncate(0);
+    at.caches[i].Reserve(at.texts[i].count);
+  }
+  at.hidden.resize(at.ids.size() * info.hidden_size);
+  const Rows hidden{at.hidden.data(), at.ids.size(), info.hidden_size};
+  engine_->model().Forward(hidden, {at.ids, at.types, at.positions, at.texts, nullptr}, at.scratch);
+  each({first, hidden, at.texts, at.scratch});
+}
+
+std::unique_ptr<RaggedEncoder::Workspace> RaggedEncoder::TakeWorkspace() {
+  const std::lock_guard lock(*mutex_);
+  if (idle_.empty()) return std::make_unique<Workspace>();
+  std::unique_ptr<Workspace> out = std::move(idle_.back());
+  idle_.pop_back();
+  return out;
+}
+
+void RaggedEncoder::ReturnWorkspace(std::unique_ptr<Workspace> workspace) {
+  const std::lock_guard lock(*mutex_);
+  idle_.push_back(std::move(workspace));
 }
 
 }  // namespace dunnock

@@ -1,8 +1,11 @@
 #pragma once
-// RaggedEncoder: many texts through an encoder, one after another in one matrix, without padding. A
-// text's hidden states do not depend on its neighbours.
+// RaggedEncoder: many texts through an encoder without padding. Some texts, one after another in one
+// matrix, are a batch; a batch is one thread's work, unless there are too few to keep all busy. A
+// text's hidden states depend neither on its neighbours nor on its batch.
 
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -15,6 +18,13 @@ struct EncoderInput {
   std::vector<int32_t> type_ids;  // empty: all 0
 };
 
+struct EncodedBatch {
+  size_t first = 0;                 // the input that texts[0] is; inputs keep their order
+  ConstRows hidden;                 // (tokens of the batch, hidden_size)
+  std::span<const Sequence> texts;  // with the first row of each
+  Scratch& scratch;                 // for what comes after: hidden is not in it
+};
+
 class RaggedEncoder {
  public:
   explicit RaggedEncoder(const Engine& engine) : engine_(&engine) {}
@@ -22,19 +32,28 @@ class RaggedEncoder {
   // Faults of an input: no ids, ids outside the vocabulary, more than the model has positions.
   Status Check(std::span<const EncoderInput> inputs) const;
 
-  // Calls each(first input, inputs of the batch, hidden states, first row of each input) once a
-  // batch; hidden (tokens of the batch, hidden_size). Inputs keep their order.
-  using BatchFn =
-      std::function<void(size_t first, ConstRows hidden, std::span<const Sequence> texts)>;
+  // Calls each(batch) once a batch, from several threads at once.
+  using BatchFn = std::function<void(const EncodedBatch&)>;
   void Run(std::span<const EncoderInput> inputs, const BatchFn& each);
 
-  Scratch& scratch() { return scratch_; }
-
  private:
+  // What a batch needs of memory; kept for the next one.
+  struct Workspace {
+    std::vector<int32_t> ids, types;
+    std::vector<uint32_t> positions;
+    std::vector<Sequence> texts;
+    std::vector<KvCache> caches;
+    std::vector<float> hidden;
+    Scratch scratch;
+  };
+  void RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end, Workspace& at,
+                const BatchFn& each) const;
+  std::unique_ptr<Workspace> TakeWorkspace();
+  void ReturnWorkspace(std::unique_ptr<Workspace> workspace);
+
   const Engine* engine_;
-  std::vector<KvCache> caches_;
-  Scratch scratch_;
-  std::vector<float> hidden_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // of idle_
+  std::vector<std::unique_ptr<Workspace>> idle_;
 };
 
 }  // namespace dunnock

@@ -58,20 +58,19 @@ Result<std::vector<RerankScore>> Reranker::ScoreIds(std::span<const EncoderInput
   DUNNOCK_TRY_STATUS(encoder_.Check(inputs));
   const size_t hidden_size = engine_->model().info().hidden_size;
   std::vector<RerankScore> out(inputs.size());
-  std::vector<float> first, logits;
-  encoder_.Run(inputs, [&](size_t begin, ConstRows hidden, std::span<const Sequence> texts) {
-    first.clear();
+  encoder_.Run(inputs, [&](const EncodedBatch& batch) {
+    const std::span<const Sequence> texts = batch.texts;
+    std::vector<float> first, logits(texts.size());
     for (const Sequence& text : texts) {
-      const float* row = hidden[text.first_row];
+      const float* row = batch.hidden[text.first_row];
       first.insert(first.end(), row, row + hidden_size);
     }
-    logits.resize(texts.size());
     engine_->model().Classify({logits.data(), texts.size(), 1},
-                              {first.data(), texts.size(), hidden_size}, encoder_.scratch());
+                              {first.data(), texts.size(), hidden_size}, batch.scratch);
     for (size_t i = 0; i < texts.size(); ++i) {
       const double logit = logits[i];
       const double score = sigmoid_ ? 1.0 / (1.0 + std::exp(-logit)) : logit;
-      out[begin + i] = {logits[i], static_cast<float>(score), texts[i].count};
+      out[batch.first + i] = {logits[i], static_cast<float>(score), texts[i].count};
     }
   });
   return out;
