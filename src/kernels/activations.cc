@@ -16,10 +16,14 @@ void RotateRow(float* x, size_t size, size_t block) { RotateBlocks(x, x, size, b
 
 void QuantizeRow(const float* x, size_t size, const ActivationForm& form, float* rotated,
                  int8_t* codes, float* scales, int32_t* sums) {
-  if (form.rotation > 1) {
-    RotateBlocks(rotated, x, size, form.rotation);
-    x = rotated;
+  if (form.rotation > 1 && form.group == 0) {
+    const F16 largest = RotateBlocks(rotated, x, size, form.rotation);
+    const Quantized q = QuantizeGroup(codes, rotated, size, largest);
+    *scales = q.scale;
+    *sums = q.sum;
+    return;
   }
+  DUNNOCK_CHECK(form.rotation == 1);
   const size_t group = form.group == 0 ? size : form.group;
   for (size_t g = 0; g * group < size; ++g) {
     const Quantized q = QuantizeGroup(codes + g * group, x + g * group, group);

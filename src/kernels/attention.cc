@@ -154,8 +154,8 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   Quantized q[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
     std::memset(codes[t] + chunks * 4 - 4, 0, 4);
-    RotateBlocks(rotated, queries[t].q, head_dim, block);
-    q[t] = QuantizeGroup(codes[t], rotated, head_dim);
+    const F16 largest = RotateBlocks(rotated, queries[t].q, head_dim, block);
+    q[t] = QuantizeGroup(codes[t], rotated, head_dim, largest);
   }
   for (size_t p = 0; p < panels; ++p) {
     const uint8_t* const keys = kv.keys + p * chunks * 64;
@@ -163,6 +163,7 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
     for (size_t t = 0; t < kQueries; ++t) sum[t] = StartCodes8(q[t].sum);
     for (size_t c = 0; c < chunks; ++c) {
       const Codes k = LoadCodes(keys + c * 64);
+      DUNNOCK_UNROLL
       for (size_t t = 0; t < kQueries; ++t)
         sum[t] = DotCodes8(sum[t], k, LoadFour(codes[t] + c * 4));
     }
@@ -191,11 +192,7 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, si
     const size_t end = std::min(count, begin + kValueBlock);
     F16 largest = Set(0.0f);
     for (size_t i = begin; i < end; i += 16) {
-      F16 weight = Exp2NonPositive(Sub(Load(scores + i), shift));
-      if (end - i < 16) {
-        Store(weight, scores + i);
-        weight = LoadFirst(scores + i, end - i);
-      }
+      F16 weight = Exp2NonPositive(Sub(Load(scores + i), shift));  // behind the last: 2^-126
       sum = Add(sum, weight);
       weight = Mul(weight, Load(value_scales + i));
       largest = Max(largest, weight);
@@ -230,9 +227,11 @@ HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t hea
     for (size_t i = begin; i < end; i += 2, pair += pair_bytes) {
       Pairs v[kSlices];
       for (size_t s = 0; s < kSlices; ++s) v[s] = LoadPairs(pair + s * 32);
-      for (size_t t = 0; t < kQueries; ++t) {
+      const int16_t* weights = scratch.weights + i;
+      DUNNOCK_UNROLL
+      for (size_t t = 0; t < kQueries; ++t, weights += scratch.stride) {
         int32_t two;
-        std::memcpy(&two, scratch.weights + t * scratch.stride + i, 4);
+        std::memcpy(&two, weights, 4);
         for (size_t s = 0; s < kSlices; ++s) sum[t][s] = DotPairs(sum[t][s], v[s], two);
       }
     }

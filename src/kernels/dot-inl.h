@@ -11,6 +11,11 @@
 
 #include "kernels/lanes-inl.h"
 
+// Before a loop over sums that have to stay in registers.
+#ifndef DUNNOCK_UNROLL
+#define DUNNOCK_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 

@@ -11,10 +11,6 @@
 
 #include "kernels/tiles-inl.h"
 
-#ifndef DUNNOCK_UNROLL
-#define DUNNOCK_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 

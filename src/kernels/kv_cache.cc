@@ -31,6 +31,11 @@ struct Int8Strides {
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
+// The values of one position of a pair: every second byte.
+HWY_INLINE void StoreEverySecond(uint8_t* to, const int8_t* codes, size_t size) {
+  for (size_t d = 0; d < size; ++d) to[2 * d] = static_cast<uint8_t>(codes[d]);
+}
+
 // One token's keys and values in int8, a head after the other.
 void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t lane,
                size_t odd, const float* k, const float* v) {
@@ -38,8 +43,8 @@ void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size,
   float rotated[kMostHeadDim];
   const size_t block = RotationBlock(size);
   for (size_t h = 0; h < heads; ++h, k += size, v += size) {
-    RotateBlocks(rotated, k, size, block);
-    *at.key_scales = QuantizeGroup(codes, rotated, size).scale;
+    const F16 largest = RotateBlocks(rotated, k, size, block);
+    *at.key_scales = QuantizeGroup(codes, rotated, size, largest).scale;
     for (size_t d = 0; d < size; d += 4) {
       uint32_t four;
       std::memcpy(&four, codes + d, 4);
@@ -47,7 +52,7 @@ void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size,
       std::memcpy(at.keys + d * 16 + lane * 4, &four, 4);
     }
     *at.value_scales = QuantizeGroup(codes, v, size).scale;
-    for (size_t d = 0; d < size; ++d) at.values[2 * d + odd] = static_cast<uint8_t>(codes[d]);
+    StoreEverySecond(at.values + odd, codes, size);
     at.keys += to_next.keys;
     at.values += to_next.values;
     at.key_scales += to_next.scales;

@@ -79,16 +79,27 @@ HWY_INLINE F16 Div(const F16& a, const F16& b) {
 // Where a is below b, b, else a: the same for NaN and signed zero on every target.
 HWY_INLINE F16 Max(const F16& a, const F16& b) {
   return EachPart<F16>([&](size_t i) HWY_ATTR {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+    return hn::Max(b.part[i], a.part[i]);  // x86's is b > a ? b : a
+#else
     return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), b.part[i], a.part[i]);
+#endif
   });
 }
 HWY_INLINE F16 Min(const F16& a, const F16& b) {
   return EachPart<F16>([&](size_t i) HWY_ATTR {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+    return hn::Min(b.part[i], a.part[i]);  // x86's is b < a ? b : a
+#else
     return hn::IfThenElse(hn::Lt(b.part[i], a.part[i]), b.part[i], a.part[i]);
+#endif
   });
 }
 HWY_INLINE F16 Abs(const F16& a) {
   return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Abs(a.part[i]); });
+}
+HWY_INLINE F16 Xor(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Xor(a.part[i], b.part[i]); });
 }
 HWY_INLINE F16 Neg(const F16& a) {
   return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Neg(a.part[i]); });

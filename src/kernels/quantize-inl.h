@@ -17,31 +17,35 @@ struct Quantized {
   int32_t sum;  // of the codes
 };
 
-HWY_INLINE float LargestMagnitude(const float* x, size_t size) {
+// By lane.
+HWY_INLINE F16 LargestMagnitudes(const float* x, size_t size) {
   F16 largest = Set(0.0f);
   for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(x + i, size - i)));
-  return MaxOf(largest);
+  return largest;
 }
 
-// scale = largest magnitude / 127, ties to even.
-HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size) {
-  const float largest = LargestMagnitude(x, size);
+// scale = largest magnitude / 127, ties to even. A NaN becomes -127.
+HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size,
+                                   const F16& largest_magnitudes) {
+  const float largest = MaxOf(largest_magnitudes);
   const F16 inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
   I16 sum = SetI(0);
-  for (size_t i = 0; i < size; i += 16) {
-    const F16 quotient = Mul(LoadFirst(x + i, size - i), inverse);
-    // A NaN becomes -127.
-    const I16 code = RoundToInt(Min(Set(127.0f), Max(Set(-127.0f), quotient)));
+  const auto code_of = [&](const F16& values) HWY_ATTR {
+    const I16 code = RoundToInt(Min(Set(127.0f), Max(Set(-127.0f), Mul(values, inverse))));
     sum = AddI(sum, code);
-    if (size - i >= 16) {
-      StoreNarrow(code, codes + i);
-    } else {
-      int8_t last[16];
-      StoreNarrow(code, last);
-      std::memcpy(codes + i, last, size - i);
-    }
+    return code;
+  };
+  size_t i = 0;
+  for (; i + 16 <= size; i += 16) StoreNarrow(code_of(Load(x + i)), codes + i);
+  if (i < size) {
+    int8_t last[16];
+    StoreNarrow(code_of(LoadFirst(x + i, size - i)), last);
+    std::memcpy(codes + i, last, size - i);
   }
   return {largest / 127.0f, SumI(sum)};
+}
+HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size) {
+  return QuantizeGroup(codes, x, size, LargestMagnitudes(x, size));
 }
 
 }  // namespace dunnock::HWY_NAMESPACE

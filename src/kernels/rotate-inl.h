@@ -7,6 +7,7 @@
 #define DUNNOCK_ROTATE_INL_H_
 #endif
 
+#include "base/check.h"
 #include "kernels/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,46 +17,54 @@ namespace dunnock::HWY_NAMESPACE {
 template <size_t kStep>
 HWY_INLINE F16 Butterfly(const F16& a) {
   float sign[16];
-  for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -1.0f : 1.0f;
-  return Add(Partner<kStep>(a), Mul(a, Load(sign)));
+  for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -0.0f : 0.0f;
+  return Add(Partner<kStep>(a), Xor(a, Load(sign)));
 }
 
-// All steps of 16 and more on kVectors vectors of the last blocks, then those inside a vector.
+// The steps of kVectors / 2 vectors and less, on values that lie in registers.
 template <size_t kVectors>
-HWY_INLINE void RotateLastSteps(float* out, const float* x, size_t size) {
+HWY_INLINE void RotateVectors(F16 (&v)[kVectors]) {
+  for (size_t step = kVectors / 2; step > 0; step /= 2) {
+    for (size_t j = 0; j < kVectors; ++j) {
+      if ((j & step) != 0) continue;
+      const F16 a = v[j], b = v[j + step];
+      v[j] = Add(a, b);
+      v[j + step] = Sub(a, b);
+    }
+  }
+}
+
+// All steps on blocks of kVectors x 16. Returns the largest magnitudes, by lane.
+template <size_t kVectors>
+HWY_INLINE F16 RotateLastSteps(float* out, const float* x, size_t size) {
+  F16 largest = Set(0.0f);
   for (size_t i = 0; i < size; i += kVectors * 16) {
     F16 v[kVectors];
     for (size_t j = 0; j < kVectors; ++j) v[j] = Load(x + i + j * 16);
-    for (size_t step = kVectors / 2; step > 0; step /= 2) {
-      for (size_t j = 0; j < kVectors; ++j) {
-        if ((j & step) != 0) continue;
-        const F16 a = v[j], b = v[j + step];
-        v[j] = Add(a, b);
-        v[j + step] = Sub(a, b);
-      }
+    RotateVectors(v);
+    for (size_t j = 0; j < kVectors; ++j) {
+      const F16 y = Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(v[j]))));
+      largest = Max(largest, Abs(y));
+      Store(y, out + i + j * 16);
     }
-    for (size_t j = 0; j < kVectors; ++j)
-      Store(Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(v[j])))), out + i + j * 16);
   }
+  return largest;
 }
 
-// Steps `step` and step / 2 in one pass.
-HWY_INLINE void RotateTwoSteps(float* out, const float* x, size_t size, size_t step) {
-  const size_t half = step / 2;
-  for (size_t base = 0; base < size; base += 2 * step) {
-    for (size_t i = base; i < base + half; i += 16) {
-      const F16 a = Load(x + i), b = Load(x + i + half);
-      const F16 c = Load(x + i + step), d = Load(x + i + step + half);
-      const F16 sum_ac = Add(a, c), sum_bd = Add(b, d), less_ac = Sub(a, c), less_bd = Sub(b, d);
-      Store(Add(sum_ac, sum_bd), out + i);
-      Store(Sub(sum_ac, sum_bd), out + i + half);
-      Store(Add(less_ac, less_bd), out + i + step);
-      Store(Sub(less_ac, less_bd), out + i + step + half);
+// The first steps of blocks of kPieces x `part`: those of `part` and more.
+template <size_t kPieces>
+HWY_INLINE void RotateFirstSteps(float* out, const float* x, size_t size, size_t part) {
+  for (size_t base = 0; base < size; base += kPieces * part) {
+    for (size_t i = base; i < base + part; i += 16) {
+      F16 v[kPieces];
+      for (size_t j = 0; j < kPieces; ++j) v[j] = Load(x + i + j * part);
+      RotateVectors(v);
+      for (size_t j = 0; j < kPieces; ++j) Store(v[j], out + i + j * part);
     }
   }
 }
 
-HWY_INLINE void RotateSmallBlocks(float* out, const float* x, size_t size, size_t block) {
+HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t block) {
   if (out != x) std::memcpy(out, x, size * sizeof(float));
   for (size_t step = block / 2; step >= 1; step /= 2) {
     for (size_t base = 0; base < size; base += 2 * step) {
@@ -66,15 +75,35 @@ HWY_INLINE void RotateSmallBlocks(float* out, const float* x, size_t size, size_
       }
     }
   }
+  F16 largest = Set(0.0f);
+  for (size_t i = 0; i < size; i += 16)
+    largest = Max(largest, Abs(LoadFirst(out + i, size - i)));
+  return largest;
 }
 
-// Without normalization: twice multiplies by block. out may be x.
-HWY_INLINE void RotateBlocks(float* out, const float* x, size_t size, size_t block) {
-  if (block < 16) return RotateSmallBlocks(out, x, size, block);
-  for (; block > 64; block /= 4, x = out) RotateTwoSteps(out, x, size, block / 2);
-  if (block == 64) return RotateLastSteps<4>(out, x, size);
-  if (block == 32) return RotateLastSteps<2>(out, x, size);
-  RotateLastSteps<1>(out, x, size);
+// Without normalization: twice multiplies by block. out may be x. Returns the largest magnitudes of
+// what comes out, by lane.
+HWY_INLINE F16 RotateBlocks(float* out, const float* x, size_t size, size_t block) {
+  switch (block) {
+    case 16:
+      return RotateLastSteps<1>(out, x, size);
+    case 32:
+      return RotateLastSteps<2>(out, x, size);
+    case 64:
+      return RotateLastSteps<4>(out, x, size);
+    case 128:
+      RotateFirstSteps<2>(out, x, size, 64);
+      return RotateLastSteps<4>(out, out, size);
+    case 256:
+      RotateFirstSteps<4>(out, x, size, 64);
+      return RotateLastSteps<4>(out, out, size);
+    case 512:
+      RotateFirstSteps<8>(out, x, size, 64);
+      return RotateLastSteps<4>(out, out, size);
+    default:
+      DUNNOCK_CHECK(block < 16);
+      return RotateSmallBlocks(out, x, size, block);
+  }
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
