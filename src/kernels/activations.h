@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/matmul.h"
 #include "tensor/rows.h"
 #include "tensor/weight.h"
 
@@ -20,7 +21,7 @@ ActivationForm FormFor(const Weight& weight);
 // x ~ code * scale. Rows of codes are padded with zeros to a multiple of 8.
 class Activations {
  public:
-  void Quantize(ConstRows x, const ActivationForm& form);
+  void Quantize(const LeftOperand& x, const ActivationForm& form);
 
   const ActivationForm& form() const { return form_; }
   const int8_t* codes(size_t row) const { return codes_ + row * padded_; }

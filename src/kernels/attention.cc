@@ -192,7 +192,7 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, si
     const size_t end = std::min(count, begin + kValueBlock);
     F16 largest = Set(0.0f);
     for (size_t i = begin; i < end; i += 16) {
-      F16 weight = Exp2NonPositive(Sub(Load(scores + i), shift));  // behind the last: 2^-126
+      F16 weight = Exp2(Sub(Load(scores + i), shift));  // behind the last: 2^-126
       sum = Add(sum, weight);
       weight = Mul(weight, Load(value_scales + i));
       largest = Max(largest, weight);

@@ -111,7 +111,7 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
   const Case& c = GetParam();
   for (uint32_t seed : {1, 2}) {
     const Weight weight = RandomWeight(c.encoding, c.rows, c.cols, c.group, seed);
-    for (size_t n : {1, 2, 3, 7, 8, 9, 21, 251}) {
+    for (size_t n : {1, 2, 3, 5, 7, 8, 9, 12, 14, 16, 21, 251}) {
       const Floats x = Random(n * c.cols, 7);
       const Floats out = SameBitsEverywhere([&] {
         Floats y(n * c.rows, -1.0f);
@@ -124,7 +124,7 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
       EXPECT_LT(WorstDifference(out, expected), c.tolerance * largest) << n << " tokens";
       // A row alone has the bits it has among others.
       Floats alone(c.rows);
-      MatMul(View(alone, c.rows), {x.data() + (n - 1) * c.cols, 1, c.cols}, weight);
+      MatMul(View(alone, c.rows), ConstRows{x.data() + (n - 1) * c.cols, 1, c.cols}, weight);
       EXPECT_EQ(std::memcmp(alone.data(), out.data() + (n - 1) * c.rows, c.rows * sizeof(float)),
                 0);
     }
@@ -213,6 +213,27 @@ TEST(MatMul, SeveralProjectionsEqualEachAlone) {
     return ya;
   };
   EXPECT_EQ(SameBitsEverywhere([&] { return run(true); }), run(false));
+}
+
+TEST(MatMul, OfANormEqualsTheNormThenTheProduct) {
+  const size_t cols = 96, n = 9;
+  const Floats x = Random(n * cols, 21), norm = Random(cols, 22);
+  for (const WeightEncoding encoding :
+       {WeightEncoding::kF32, WeightEncoding::kInt8, WeightEncoding::kInt4Grouped}) {
+    const Weight gate = RandomWeight(encoding, 40, cols, 32, 3);
+    const Weight up = RandomWeight(encoding, 40, cols, 32, 4);
+    const auto run = [&](bool fused) {
+      Floats projected(n * 40), gated(n * 40), normed(n * cols);
+      RmsNorm(View(normed, cols), View(x, cols), norm, 1e-5f);
+      const LeftOperand left =
+          fused ? RmsNormed(View(x, cols), norm, 1e-5f) : LeftOperand(View(normed, cols));
+      MatMul(View(projected, 40), left, gate);
+      SwiGluMatMul(View(gated, 40), left, gate, up);
+      projected.insert(projected.end(), gated.begin(), gated.end());
+      return projected;
+    };
+    EXPECT_EQ(SameBitsEverywhere([&] { return run(true); }), run(false));
+  }
 }
 
 // The float functions, through the kernels that use them.

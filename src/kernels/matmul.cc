@@ -10,6 +10,7 @@
 #include "kernels/activations.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/math-inl.h"
+#include "kernels/norm.h"
 #include "kernels/tiles-inl.h"
 
 #ifndef DUNNOCK_MATMUL_ONCE
@@ -105,38 +106,50 @@ namespace {
 
 constexpr size_t kMostForms = 3;  // q, k and v may each want their own in a mixed GGUF
 
-// The operands of one call: at most one quantization for each form its weights want. The memory
-// stays with the thread that runs the model.
+// The forms of one left operand: at most one quantization for each that its weights want, and its
+// floats. The memory stays with the thread that runs the model.
 class Operands {
  public:
-  explicit Operands(ConstRows x) : x_(x) {}
+  explicit Operands(const LeftOperand& x) : x_(x) {}
 
   Operand For(const Weight& weight) {
-    DUNNOCK_CHECK(weight.cols == x_.cols);
+    DUNNOCK_CHECK(weight.cols == x_.x.cols);
     const ActivationForm form = FormFor(weight);
-    if (!form.quantized) return {x_, nullptr};
+    if (!form.quantized) return {Floats(), nullptr};
     thread_local Activations memory[kMostForms];
     for (size_t i = 0; i < used_; ++i) {
-      if (memory[i].form() == form) return {x_, &memory[i]};
+      if (memory[i].form() == form) return {x_.x, &memory[i]};
     }
     DUNNOCK_CHECK(used_ < kMostForms);
     memory[used_].Quantize(x_, form);
-    return {x_, &memory[used_++]};
+    return {x_.x, &memory[used_++]};
   }
 
  private:
-  ConstRows x_;
+  ConstRows Floats() {
+    if (x_.norm.empty()) return x_.x;
+    if (normed_.data != nullptr) return normed_;
+    thread_local AlignedBuffer memory;
+    const Rows out{static_cast<float*>(memory.Reserve(x_.x.size() * sizeof(float))), x_.x.count,
+                   x_.x.cols};
+    RmsNorm(out, x_.x, x_.norm, x_.epsilon);
+    return normed_ = out;
+  }
+
+  const LeftOperand& x_;
+  ConstRows normed_;
   size_t used_ = 0;
 };
 
-void Project(std::initializer_list<Projection> projections, ConstRows x, Epilogue epilogue) {
+void Project(std::initializer_list<Projection> projections, const LeftOperand& x,
+             Epilogue epilogue) {
   constexpr size_t kMost = 3;
   DUNNOCK_CHECK(projections.size() <= kMost);
   Operands operands(x);
   Operand operand[kMost];
   size_t panels = 0, n = 0;
   for (const Projection& p : projections) {
-    DUNNOCK_CHECK(p.out.count == x.count && p.out.cols == p.weight.rows);
+    DUNNOCK_CHECK(p.out.count == x.x.count && p.out.cols == p.weight.rows);
     operand[n++] = operands.For(p.weight);
     panels += p.weight.panel_count();
   }
@@ -157,11 +170,11 @@ void Project(std::initializer_list<Projection> projections, ConstRows x, Epilogu
 
 }  // namespace
 
-void MatMul(Rows out, ConstRows x, const Weight& weight) {
+void MatMul(Rows out, const LeftOperand& x, const Weight& weight) {
   Project({{out, weight}}, x, Epilogue::kStore);
 }
 
-void MatMul(std::initializer_list<Projection> projections, ConstRows x) {
+void MatMul(std::initializer_list<Projection> projections, const LeftOperand& x) {
   Project(projections, x, Epilogue::kStore);
 }
 
@@ -177,9 +190,9 @@ void TanhMatMul(Rows out, ConstRows x, const Weight& weight) {
   Project({{out, weight}}, x, Epilogue::kTanh);
 }
 
-void SwiGluMatMul(Rows out, ConstRows x, const Weight& gate, const Weight& up) {
+void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weight& up) {
   DUNNOCK_CHECK(gate.rows == up.rows && FormFor(gate) == FormFor(up));
-  DUNNOCK_CHECK(out.count == x.count && out.cols == gate.rows);
+  DUNNOCK_CHECK(out.count == x.x.count && out.cols == gate.rows);
   Operands operands(x);
   const Operand operand = operands.For(gate);
   ThreadPool::Current().ParallelFor(gate.panel_count(), 1, [&](size_t begin, size_t end) {

@@ -12,26 +12,14 @@
 #include "base/thread_pool.h"
 #include "kernels/lanes-inl.h"
 #include "kernels/math-inl.h"
+#include "kernels/norm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-float SumOfSquares(const float* x, size_t n) {
-  F16 sum = Set(0.0f);
-  for (size_t i = 0; i < n; i += 16) {
-    const F16 v = LoadFirst(x + i, n - i);
-    sum = Add(sum, Mul(v, v));
-  }
-  return Sum(sum);
-}
-
-void RmsNormRow(float* out, const float* x, const float* weight, size_t n, float epsilon) {
-  const float mean = SumOfSquares(x, n) / static_cast<float>(n);
-  const F16 inverse = Set(1.0f / std::sqrt(mean + epsilon));
-  for (size_t i = 0; i < n; i += 16) {
-    const F16 v = Mul(LoadFirst(x + i, n - i), inverse);
-    StoreFirst(Mul(v, LoadFirst(weight + i, n - i)), out + i, n - i);
-  }
+void RmsNormRows(float* out, const float* x, const float* weight, size_t count, size_t n,
+                 float epsilon) {
+  for (size_t i = 0; i < count; ++i) RmsNormRow(out + i * n, x + i * n, weight, n, epsilon);
 }
 
 void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, size_t n,
@@ -103,7 +91,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dunnock {
 
-HWY_EXPORT(RmsNormRow);
+HWY_EXPORT(RmsNormRows);
 HWY_EXPORT(LayerNormRow);
 HWY_EXPORT(L2NormalizeRow);
 HWY_EXPORT(ArgMaxOf);
@@ -119,9 +107,8 @@ constexpr size_t kRowsAShare = 8;
 void RmsNorm(Rows out, ConstRows x, std::span<const float> weight, float epsilon) {
   DUNNOCK_CHECK(out.count == x.count && out.cols == x.cols && weight.size() == x.cols);
   ThreadPool::Current().ParallelFor(x.count, kRowsAShare, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      HWY_DYNAMIC_DISPATCH(RmsNormRow)(out[i], x[i], weight.data(), x.cols, epsilon);
-    }
+    HWY_DYNAMIC_DISPATCH(RmsNormRows)
+    (out[begin], x[begin], weight.data(), end - begin, x.cols, epsilon);
   });
 }
 

@@ -17,10 +17,10 @@ void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<c
 // Divides each row by its Euclidean length, at least 1e-12 (torch.nn.functional.normalize).
 void L2Normalize(Rows x);
 
-// Replaces values by exp(value) / sum of exp, the largest first subtracted.
 // Index of the largest value, the first of equal ones; 0 if none is a number.
 size_t ArgMax(std::span<const float> values);
 
+// Replaces values by exp(value) / sum of exp, the largest first subtracted.
 void Softmax(std::span<float> values);
 
 // Natural logarithm of the sum of exp over the values, in float64.

@@ -109,7 +109,6 @@ class Llama final : public Model {
     const Config& c = c_;
     const size_t n = batch.ids.size();
     scratch.Reset();
-    const Rows h = scratch.Get(n, c.hidden);
     const Rows q = scratch.Get(n, c.heads * c.head_dim);
     const Rows k = scratch.Get(n, c.kv_heads * c.head_dim);
     const Rows v = scratch.Get(n, c.kv_heads * c.head_dim);
@@ -121,16 +120,14 @@ class Llama final : public Model {
     for (size_t i = 0; i < c.layers; ++i) {
       const Layer& l = layers_[i];
 
-      RmsNorm(h, x, l.attention_norm, c.rms_epsilon);
-      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, h);
+      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, c.rms_epsilon));
       Rope(q, batch.positions, rope_);
       Rope(k, batch.positions, rope_);
       Attention(attended, q, k, v, batch.sequences, i,
                 {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
       MatMulAdd(x, attended, l.o);  // residual
 
-      RmsNorm(h, x, l.mlp_norm, c.rms_epsilon);
-      SwiGluMatMul(gate, h, l.gate, l.up);
+      SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, c.rms_epsilon), l.gate, l.up);
       MatMulAdd(x, gate, l.down);
       batch.Probe(i + 1, x);
     }

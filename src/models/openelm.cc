@@ -162,7 +162,6 @@ class OpenElm final : public Model {
       widest.ffn = std::max(widest.ffn, shape.ffn);
     }
     scratch.Reset();
-    const Rows h = scratch.Get(n, c_.hidden);
     float* const q_memory = scratch.Get(n, widest.heads * head_dim).data;
     float* const k_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
     float* const v_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
@@ -179,8 +178,7 @@ class OpenElm final : public Model {
       const Rows q_heads{q_memory, n * heads, head_dim}, k_heads{k_memory, n * kv_heads, head_dim};
       const Rows gate{gate_memory, n, ffn};
 
-      RmsNorm(h, x, l.attention_norm, kRmsEpsilon);
-      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, h);
+      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, kRmsEpsilon));
       RmsNorm(q_heads, q_heads, l.q_norm, kRmsEpsilon);
       RmsNorm(k_heads, k_heads, l.k_norm, kRmsEpsilon);
       Rope(q, batch.positions, rope_);
@@ -188,8 +186,7 @@ class OpenElm final : public Model {
       Attention(attended, q, k, v, batch.sequences, i, {heads, kv_heads, head_dim, Mask::kCausal});
       MatMulAdd(x, attended, l.o);  // residual
 
-      RmsNorm(h, x, l.mlp_norm, kRmsEpsilon);
-      SwiGluMatMul(gate, h, l.gate, l.up);
+      SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, kRmsEpsilon), l.gate, l.up);
       MatMulAdd(x, gate, l.down);
       batch.Probe(i + 1, x);
     }
