@@ -61,16 +61,20 @@ Status EvalWindow(Session& session, Session* reference, std::span<const int32_t>
   });
 }
 
+// The reference is what its weights say, in float32.
+Result<std::unique_ptr<Engine>> LoadReference(const Common& common, const Flags& flags) {
+  Common exact = common;
+  exact.compute = "f32";
+  return LoadEngine(exact, flags.against);
+}
+
 Result<int> EvalText(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const std::string text, ReadTextFile(flags.text));
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   std::unique_ptr<Engine> reference_engine;
   std::optional<Session> reference;
   if (!flags.against.empty()) {
-    // The reference is what its weights say, in float32.
-    Common exact = common;
-    exact.compute = "f32";
-    DUNNOCK_TRY(reference_engine, LoadEngine(exact, flags.against));
+    DUNNOCK_TRY(reference_engine, LoadReference(common, flags));
     if (reference_engine->model().info().vocab_size != engine->model().info().vocab_size) {
       return Invalid(Str("--against: the vocabularies differ: ", engine->model().info().vocab_size,
                          " and ", reference_engine->model().info().vocab_size, " tokens"));
@@ -172,13 +176,24 @@ double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
   return ab / std::sqrt(aa * bb);
 }
 
+double Cosine(const Embedding& x, const Embedding& y) {
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t d = 0; d < x.values.size(); ++d) {
+    const double a = x.values[d], b = y.values[d];
+    xy += a * b;
+    xx += a * a;
+    yy += b * b;
+  }
+  return xy / std::sqrt(xx * yy);
+}
+
 // CSV of sentence1, sentence2, score (a header is recognized by its score not being a number).
 Result<int> EvalPairs(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const std::string text, ReadTextFile(flags.pairs));
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
   std::vector<std::string> sentences;
-  std::vector<double> truth, cosine;
+  std::vector<double> truth;
   size_t line = 0;
   for (const auto& row : ParseCsv(text)) {
     ++line;
@@ -193,18 +208,33 @@ Result<int> EvalPairs(const Common& common, const Flags& flags) {
     truth.push_back(score);
   }
   if (truth.size() < 2) return Invalid(Str(flags.pairs, ": expected at least two pairs"));
-  DUNNOCK_TRY(const auto embeddings, embedder.Embed(sentences, {"", true, true}));
-  for (size_t i = 0; i < truth.size(); ++i) {
-    const std::vector<float>&a = embeddings[2 * i].values, &b = embeddings[2 * i + 1].values;
-    double dot = 0, aa = 0, bb = 0;
-    for (size_t d = 0; d < a.size(); ++d) {
-      dot += double{a[d]} * b[d];
-      aa += double{a[d]} * a[d];
-      bb += double{b[d]} * b[d];
+  const EmbedOptions options{"", true, true};
+  DUNNOCK_TRY(const auto embeddings, embedder.Embed(sentences, options));
+  const auto rank_correlation = [&](const std::vector<Embedding>& of) {
+    std::vector<double> cosines(truth.size());
+    for (size_t i = 0; i < truth.size(); ++i) cosines[i] = Cosine(of[2 * i], of[2 * i + 1]);
+    return Correlation(Ranks(truth), Ranks(cosines));
+  };
+  OrderedJson out = {{"pairs", truth.size()}, {"spearman", rank_correlation(embeddings)}};
+  if (!flags.against.empty()) {
+    DUNNOCK_TRY(const auto reference_engine, LoadReference(common, flags));
+    DUNNOCK_TRY(Embedder reference, Embedder::Create(*reference_engine));
+    if (reference.dimensions() != embedder.dimensions()) {
+      return Invalid(Str("--against: the embeddings differ: ", embedder.dimensions(), " and ",
+                         reference.dimensions(), " dimensions"));
     }
-    cosine.push_back(dot / std::sqrt(aa * bb));
+    DUNNOCK_TRY(const auto expected, reference.Embed(sentences, options));
+    double sum = 0, least = 1;
+    for (size_t i = 0; i < sentences.size(); ++i) {
+      const double cosine = Cosine(embeddings[i], expected[i]);
+      sum += cosine;
+      least = std::min(least, cosine);
+    }
+    out["reference_spearman"] = rank_correlation(expected);
+    out["cosine_mean"] = sum / static_cast<double>(sentences.size());
+    out["cosine_min"] = least;
   }
-  PrintJson({{"pairs", truth.size()}, {"spearman", Correlation(Ranks(truth), Ranks(cosine))}});
+  PrintJson(out);
   return 0;
 }
 
@@ -223,8 +253,7 @@ void AddEval(CLI::App& program, Common& common, Action* action) {
       ->capture_default_str();
   verb->add_option("--windows", flags->windows, "How many windows (default: the whole text)");
   verb->add_option("--against", flags->against,
-                   "Compare with this model in float32: KL divergence, agreement")
-      ->needs(text);
+                   "Compare with this model in float32: KL divergence and agreement, or cosines");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {

@@ -116,7 +116,6 @@ class Usage(CliTest):
                 (r"MODEL or --template", "template"),
                 (r"--text or --pairs", "eval", LLAMA),
                 (r"--pairs", "eval", LLAMA, "--pairs", "x", "--text", "y"),
-                (r"--against", "eval", EMBEDDER, "--pairs", "x", "--against", LLAMA),
                 (r"--query", "search", EMBEDDER, "x.txt"),
                 (r"FILE", "search", EMBEDDER, "--query", "x"),
                 (r"ksh", "completion", "ksh")):
@@ -679,8 +678,16 @@ class Eval(CliTest):
         rows = ["sentence1,sentence2,score", "a cat,a cat,5", '"a, ""cat""",other words here,1',
                 "hello,hello,5", "hello,goodbye to all,2"]
         out = self.good("eval", EMBEDDER, "--pairs", self.file("\n".join(rows) + "\n")).json
-        self.assertEqual(out["pairs"], 4)
+        self.assertEqual((list(out), out["pairs"]), (["pairs", "spearman"], 4))
         self.assertGreater(out["spearman"], 0.5)
+        exact = self.good("eval", EMBEDDER, "--pairs", self.file("\n".join(rows) + "\n"),
+                          "--against", EMBEDDER, "--compute", "f32").json
+        self.assertEqual(exact["spearman"], exact["reference_spearman"])
+        self.assertAlmostEqual(exact["cosine_min"], 1, delta=1e-12)
+        rounded = self.good("eval", EMBEDDER, "--pairs", self.file("\n".join(rows) + "\n"),
+                            "--against", EMBEDDER).json
+        self.assertLess(rounded["cosine_min"], 1 - 1e-9)
+        self.assertGreater(rounded["cosine_mean"], 0.99)
         self.bad(1, r"row 3: expected sentence1", "eval", EMBEDDER, "--pairs",
                  self.file("a,b,1\na,b,2\na,b\n"))
 
