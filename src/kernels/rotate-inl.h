@@ -76,8 +76,7 @@ HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t
     }
   }
   F16 largest = Set(0.0f);
-  for (size_t i = 0; i < size; i += 16)
-    largest = Max(largest, Abs(LoadFirst(out + i, size - i)));
+  for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(out + i, size - i)));
   return largest;
 }
 

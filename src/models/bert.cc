@@ -76,6 +76,7 @@ class Bert final : public Model {
     info_.hidden_size = c_.hidden;
     info_.context_length = c_.positions;
     info_.kv = {{static_cast<uint32_t>(c_.heads)}, c_.head_dim};
+    info_.query_width = c_.layers * c_.hidden;
     info_.token_types = c_.types;
     info_.labels = c_.labels;
   }

@@ -80,6 +80,7 @@ class Llama final : public Model {
     info_.hidden_size = c_.hidden;
     info_.context_length = c_.context;
     info_.causal = true;
+    info_.query_width = c_.layers * c_.heads * c_.head_dim;
     info_.kv = {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim};
   }
 

@@ -42,6 +42,7 @@ struct ModelInfo {
   size_t context_length = 0;  // positions it was made for
   bool causal = false;        // generates text (else: an encoder)
   KvShape kv;                 // one layer is enough for an encoder: nothing outlives a layer
+  uint64_t query_width = 0;   // heads * head_dim, summed over the layers: the work of attention
   size_t token_types = 1;     // type ids are below it
   size_t labels = 0;          // of a classifier (reranker) on top; 0: none
 };

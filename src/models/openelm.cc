@@ -125,8 +125,10 @@ class OpenElm final : public Model {
     info_.context_length = c_.context;
     info_.causal = true;
     info_.kv.head_dim = c_.head_dim;
-    for (const LayerShape& shape : c_.layers)
+    for (const LayerShape& shape : c_.layers) {
       info_.kv.kv_heads.push_back(static_cast<uint32_t>(shape.kv_heads));
+      info_.query_width += shape.heads * c_.head_dim;
+    }
   }
 
   void VisitWeights(WeightVisitor& visit) override {

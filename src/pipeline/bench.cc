@@ -76,7 +76,8 @@ class Runner {
     };
     const std::vector<int32_t> prompt = SomeIds(options_.prompt_tokens, vocab, 1);
     BenchRow prefill = Row("prefill_tok_s", "prompt tokens a second", prompt.size());
-    prefill.operations = 2.0 * static_cast<double>(work_.layer_parameters * prompt.size());
+    prefill.operations = 2.0 * static_cast<double>(work_.layer_parameters * prompt.size()) +
+                         AttentionOperations(prompt.size());
     prefill.bytes = static_cast<double>(work_.layer_bytes);
     DUNNOCK_TRY_STATUS(Repeat(prefill, [&]() -> Result<double> {
       DUNNOCK_TRY(const Reply reply, generate(prompt, 1));
@@ -142,30 +143,55 @@ class Runner {
   }
 
   void RunEncoder() {
-    for (const size_t tokens : {8, 16, 32, 128}) Encode("text_ms", 1, tokens);
-    Encode("texts_per_s", 32, 128);
+    const size_t most = engine_.model().info().context_length;
+    for (const size_t want : {8, 16, 32, 128}) {
+      const size_t tokens = std::min(want, most);
+      BenchRow row = Row("text_ms", Str("text of ", tokens, " tokens"), tokens, false);
+      Encode(row, {tokens});
+    }
+    const size_t tokens = std::min<size_t>(128, most);
+    BenchRow even =
+        Row("texts_per_s", Str("texts of ", tokens, " tokens a second, 32 at once"), tokens);
+    Encode(even, std::vector<size_t>(32, tokens));
+    // Sentences of an encyclopedia, in their order, and what padding makes of them.
+    const std::vector<size_t> sentences = {25, 32, 39, 29, 54, 16, 25, 29, 47, 42, 49,
+                                           58, 35, 80, 47, 17, 64, 70, 11, 48, 34, 56,
+                                           30, 43, 29, 29, 21, 42, 33, 23, 34, 29};
+    const size_t longest = *std::max_element(sentences.begin(), sentences.end());
+    BenchRow ragged = Row("ragged_texts_per_s", "sentences of 11 to 80 tokens a second", 0);
+    Encode(ragged, sentences);
+    BenchRow padded = Row("padded_texts_per_s", "the same, each as long as the longest", 0);
+    Encode(padded, std::vector<size_t>(sentences.size(), longest));
   }
 
-  void Encode(const std::string& name, size_t texts, size_t tokens) {
+  void Encode(BenchRow& row, const std::vector<size_t>& lengths) {
     const ModelInfo& info = engine_.model().info();
-    tokens = std::min(tokens, info.context_length);
     RaggedEncoder encoder(engine_);
-    std::vector<EncoderInput> inputs(texts);
-    for (size_t i = 0; i < texts; ++i)
-      inputs[i].ids = SomeIds(tokens, info.vocab_size, static_cast<uint32_t>(i + 1));
-    const bool is_rate = texts > 1;
-    BenchRow row = Row(name,
-                       is_rate ? Str("texts of ", tokens, " tokens a second, ", texts, " at once")
-                               : Str("text of ", tokens, " tokens"),
-                       tokens, is_rate);
-    row.texts = texts;
-    row.operations = 2.0 * static_cast<double>(work_.layer_parameters * tokens * texts);
+    std::vector<EncoderInput> inputs(lengths.size());
+    size_t tokens = 0;
+    for (size_t i = 0; i < lengths.size(); ++i) {
+      const size_t n = std::min(lengths[i], info.context_length);
+      inputs[i].ids = SomeIds(n, info.vocab_size, static_cast<uint32_t>(i + 1));
+      tokens += n;
+      row.operations += AttentionOperations(n);
+    }
+    row.texts = lengths.size();
+    row.operations += 2.0 * static_cast<double>(work_.layer_parameters * tokens);
     row.bytes = static_cast<double>(work_.layer_bytes);
     (void)Repeat(row, [&]() -> Result<double> {
       const Clock::time_point start = Clock::now();
       encoder.Run(inputs, [](const EncodedBatch&) {});
-      return is_rate ? 1000.0 * static_cast<double>(texts) / MsSince(start) : MsSince(start);
+      const double ms = MsSince(start);
+      return row.is_rate ? 1000.0 * static_cast<double>(lengths.size()) / ms : ms;
     });
+  }
+
+  // Of a text of n tokens: scores and mixtures over the positions a token sees.
+  double AttentionOperations(size_t n) const {
+    const ModelInfo& info = engine_.model().info();
+    const double length = static_cast<double>(n);
+    const double seen = info.causal ? length * (length + 1) / 2 : length * length;
+    return 4.0 * seen * static_cast<double>(info.query_width);
   }
 
   static BenchRow Row(std::string name, std::string what, size_t tokens, bool is_rate = true) {
@@ -220,7 +246,8 @@ void MeasureLimits(const Engine& engine, BenchReport* report) {
     const double read = row.bytes / report->read_bytes_s;
     row.limit = compute > read ? "int8" : "read";
     // The time a pass would take at the limit over the time it took.
-    const double units = static_cast<double>(row.name == "texts_per_s" ? row.texts : row.tokens);
+    const bool texts = row.name.ends_with("texts_per_s");
+    const double units = static_cast<double>(texts ? row.texts : row.tokens);
     const double seconds = row.is_rate ? units / row.median() : row.median() / 1000.0;
     row.fraction_of_limit = std::max(compute, read) / seconds;
   }

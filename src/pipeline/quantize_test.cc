@@ -300,8 +300,9 @@ TEST(Bench, MeasuresDecodersAndEncoders) {
   auto encoder = Engine::Load(MapFolder(kGolden + "bert-tiny/safetensors").value(), {}).value();
   const auto report = Bench(*encoder, options);
   ASSERT_TRUE(report.has_value()) << report.error().message;
-  EXPECT_EQ(report->rows.size(), 5u);
-  EXPECT_EQ(report->rows.back().name, "texts_per_s");
+  EXPECT_EQ(report->rows.size(), 7u);
+  EXPECT_EQ(report->rows.back().name, "padded_texts_per_s");
+  EXPECT_EQ(report->rows.back().texts, 32u);
   options.prompt_tokens = 1'000'000;
   EXPECT_EQ(Bench(*decoder, options).error().code, ErrorCode::kLimit);
   options.repeat = 0;

@@ -7,8 +7,8 @@
 namespace dunnock {
 namespace {
 
-// A batch holds at most about this many tokens: enough to read the weights seldom, little enough for
-// a core's own cache.
+// A batch holds at most about this many tokens: enough to read the weights seldom, little enough
+// for a core's own cache.
 constexpr size_t kBatchTokens = 128;
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
-// RaggedEncoder: many texts through an encoder without padding. Some texts, one after another in one
-// matrix, are a batch; a batch is one thread's work, unless there are too few to keep all busy. A
-// text's hidden states depend neither on its neighbours nor on its batch.
+// RaggedEncoder: many texts through an encoder without padding. Some texts, one after another in
+// one matrix, are a batch; a batch is one thread's work, unless there are too few to keep all busy.
+// A text's hidden states depend neither on its neighbours nor on its batch.
 
 #include <functional>
 #include <memory>

@@ -181,6 +181,8 @@ class Bench(BundleTest):
         found = self.good("bench", EMBEDDER, *flags, "--json").json
         self.assertEqual(set(found["text_ms"]), {"8", "16", "32", "64"})
         self.assertEqual(set(found["texts_per_s"]), {"32x64"})  # its context
+        for key in ("ragged_texts_per_s", "padded_texts_per_s"):
+            self.assertGreater(found[key], 0)
         self.assertIn("of the machine's limit", self.good("bench", LLAMA, *flags).out)
 
     def test_TooLong(self):
