@@ -11,15 +11,23 @@
 
 #include "kernels/tiles-inl.h"
 
+#ifndef DUNNOCK_FEWEST_GEMM_TOKENS
+#define DUNNOCK_FEWEST_GEMM_TOKENS
+namespace dunnock {
+
+// Unpacking pays from about half a tile on.
+constexpr size_t kFewestGemmTokens = 6;
+
+}  // namespace dunnock
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
 // Accumulators that fit the registers: 32 of AVX-512, 16 of AVX2 and SSE4.
 constexpr size_t kGemmPanels = kParts == 1 ? 2 : 1;
 constexpr size_t kGemmTokens = kParts == 1 ? 12 : kParts == 2 ? 5 : 2;
-// Unpacking pays from about one tile on; its cost vanishes over a block, and a block's activations
-// stay in the second cache.
-constexpr size_t kFewestGemmTokens = 6;
+// The cost of unpacking vanishes over a block, and a block's activations stay in the second cache.
 constexpr size_t kGemmBlockBytes = size_t{800} << 10;
 
 // The 4-bit codes of a panel as bytes, in the layout of an 8-bit panel: 16 rows x 4 k a unit.
@@ -85,7 +93,7 @@ HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
   return memory;
 }
 
-// The products of two panels with kTokens tokens, as emit(a, b, token).
+// The products of two panels with kTokens tokens: emit(a, b, token) for one after another.
 template <bool kFourBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {
@@ -101,13 +109,15 @@ HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const 
       for (size_t t = 0; t < kTokens; ++t) sums[p][t] = one[0][t];
     }
   }
-  const PanelOf of[] = {pair.first, pair.second};
-  Tile<kTokens> tile[2];
-  for (size_t p = 0; p < 2; ++p) {
-    tile[p] = ScaleRows<kTokens>(*of[p].weight, of[p].index, x, token, sums[p]);
-    AddBias(&tile[p], *of[p].weight, of[p].index);
+  const auto [first, second] = pair;
+  const F16 scales[] = {RowScales(*first.weight, first.index),
+                        RowScales(*second.weight, second.index)};
+  const RowBias bias[] = {{*first.weight, first.index}, {*second.weight, second.index}};
+  for (size_t t = 0; t < kTokens; ++t) {
+    const float x_scale = x.scales(token + t)[0];
+    emit(bias[0].AddTo(ScaleSum(sums[0][t], scales[0], x_scale)),
+         bias[1].AddTo(ScaleSum(sums[1][t], scales[1], x_scale)), token + t);
   }
-  emit(tile[0], tile[1], token);
 }
 
 // How many tokens the next tile takes: few left are dealt out evenly, so that no tile is too small
@@ -146,7 +156,7 @@ HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
 }
 
 // All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, first, second,
-// token) gets the products, Tile<...> of as many tokens from `token` on.
+// token) gets the products.
 template <typename PairAt, typename Emit>
 HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
                      const Emit& emit) {
@@ -163,12 +173,12 @@ HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, 
       const PairCodes codes{
           {ByteCodes(pair.first, bytes), ByteCodes(pair.second, bytes + panel_bytes)},
           {PanelBytes(next.first), PanelBytes(next.second)}};
-      const auto emit_tile = [&](const auto& first, const auto& second, size_t token)
-                                 HWY_ATTR { emit(i, first, second, token); };
+      const auto emit_one = [&](const F16& first, const F16& second, size_t token)
+                                HWY_ATTR { emit(i, first, second, token); };
       if (pair.first.weight->encoding == WeightEncoding::kInt4) {
-        GemmTokens<true>(pair, codes, x, begin, end, emit_tile);
+        GemmTokens<true>(pair, codes, x, begin, end, emit_one);
       } else {
-        GemmTokens<false>(pair, codes, x, begin, end, emit_tile);
+        GemmTokens<false>(pair, codes, x, begin, end, emit_one);
       }
     }
   }

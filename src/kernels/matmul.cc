@@ -25,20 +25,15 @@ enum class Epilogue { kStore, kAdd, kGelu, kTanh };
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Rows [16 p, 16 p + 16) of out for the tokens of a tile.
-template <size_t kTokens>
-HWY_INLINE void StoreTile(const Rows& out, size_t p, size_t token, const Tile<kTokens>& tile,
-                          Epilogue epilogue) {
+// Rows [16 p, 16 p + 16) of out for one token.
+HWY_INLINE void StoreRows(const Rows& out, size_t p, size_t token, F16 value, Epilogue epilogue) {
   const size_t row = p * kPanelRows;
   const size_t valid = out.cols - row < kPanelRows ? out.cols - row : kPanelRows;
-  for (size_t t = 0; t < kTokens; ++t) {
-    float* const to = out[token + t] + row;
-    F16 value = tile.value[t];
-    if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
-    if (epilogue == Epilogue::kGelu) value = Gelu(value);
-    if (epilogue == Epilogue::kTanh) value = Tanh(value);
-    StoreFirst(value, to, valid);
-  }
+  float* const to = out[token] + row;
+  if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
+  if (epilogue == Epilogue::kGelu) value = Gelu(value);
+  if (epilogue == Epilogue::kTanh) value = Tanh(value);
+  StoreFirst(value, to, valid);
 }
 
 // Panels [begin, end) of out, all tokens.
@@ -50,45 +45,41 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
       return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
     };
     Gemm((end - begin + 1) / 2, pair_at, *x.quantized, out.count,
-         [&](size_t i, const auto& first, const auto& second, size_t token) HWY_ATTR {
+         [&](size_t i, const F16& first, const F16& second, size_t token) HWY_ATTR {
            const size_t p = begin + 2 * i;
-           StoreTile(out, p, token, first, epilogue);
-           if (p + 1 < end) StoreTile(out, p + 1, token, second, epilogue);
+           StoreRows(out, p, token, first, epilogue);
+           if (p + 1 < end) StoreRows(out, p + 1, token, second, epilogue);
          });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
     ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
-      StoreTile(out, p, token, ComputeTile<decltype(size)::value>(weight, p, x, token), epilogue);
+      constexpr size_t kTokens = decltype(size)::value;
+      const Tile<kTokens> tile = ComputeTile<kTokens>(weight, p, x, token);
+      for (size_t t = 0; t < kTokens; ++t) StoreRows(out, p, token + t, tile.value[t], epilogue);
     });
   }
 }
 
-template <size_t kTokens>
-HWY_INLINE Tile<kTokens> SwiGlu(const Tile<kTokens>& gate, const Tile<kTokens>& up) {
-  Tile<kTokens> out;
-  for (size_t t = 0; t < kTokens; ++t) out.value[t] = Mul(Silu(gate.value[t]), up.value[t]);
-  return out;
-}
-
 void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const Operand& x,
                   size_t begin, size_t end) {
+  const auto store = [&](size_t p, size_t token, const F16& g, const F16& u)
+                         HWY_ATTR { StoreRows(out, p, token, Mul(Silu(g), u), Epilogue::kStore); };
   if (UsesGemm(gate, out.count) && gate.encoding == up.encoding) {
     const auto pair_at = [&](size_t i) -> PanelPair {
       return {{&gate, begin + i}, {&up, begin + i}};
     };
     Gemm(end - begin, pair_at, *x.quantized, out.count,
-         [&](size_t i, const auto& g, const auto& u, size_t token)
-             HWY_ATTR { StoreTile(out, begin + i, token, SwiGlu(g, u), Epilogue::kStore); });
+         [&](size_t i, const F16& g, const F16& u, size_t token)
+             HWY_ATTR { store(begin + i, token, g, u); });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
     ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
       constexpr size_t kTokens = decltype(size)::value;
-      StoreTile(
-          out, p, token,
-          SwiGlu(ComputeTile<kTokens>(gate, p, x, token), ComputeTile<kTokens>(up, p, x, token)),
-          Epilogue::kStore);
+      const Tile<kTokens> g = ComputeTile<kTokens>(gate, p, x, token);
+      const Tile<kTokens> u = ComputeTile<kTokens>(up, p, x, token);
+      for (size_t t = 0; t < kTokens; ++t) store(p, token + t, g.value[t], u.value[t]);
     });
   }
 }
@@ -153,8 +144,10 @@ void Project(std::initializer_list<Projection> projections, const LeftOperand& x
     operand[n++] = operands.For(p.weight);
     panels += p.weight.panel_count();
   }
-  // One partition over the panels of all: a thread's share may span two weights.
-  ThreadPool::Current().ParallelFor(panels, 1, [&](size_t begin, size_t end) {
+  // One partition over the panels of all: a thread's share may span two weights. Many tokens take
+  // panels by twos.
+  const size_t granule = x.x.count < kFewestGemmTokens ? 1 : 2;
+  ThreadPool::Current().ParallelFor(panels, granule, [&](size_t begin, size_t end) {
     const auto project = HWY_DYNAMIC_DISPATCH(ProjectPanels);
     size_t first = 0, i = 0;
     for (const Projection& p : projections) {

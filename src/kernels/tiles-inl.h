@@ -41,13 +41,19 @@ struct Tile {
   F16 value[kTokens];
 };
 
-template <size_t kTokens>
-HWY_INLINE void AddBias(Tile<kTokens>* tile, const Weight& weight, size_t panel_index) {
-  if (weight.bias.size() == 0) return;
-  const F16 bias =
-      LoadFloats(weight.bias.bytes().data() + panel_index * kPanelRows * sizeof(float));
-  for (size_t t = 0; t < kTokens; ++t) tile->value[t] = Add(tile->value[t], bias);
-}
+// The bias of a panel's rows, if there is one.
+class RowBias {
+ public:
+  RowBias(const Weight& weight, size_t panel_index) : any_(weight.bias.size() > 0) {
+    if (any_)
+      bias_ = LoadFloats(weight.bias.bytes().data() + panel_index * kPanelRows * sizeof(float));
+  }
+  F16 AddTo(const F16& value) const { return any_ ? Add(value, bias_) : value; }
+
+ private:
+  bool any_;
+  F16 bias_{};
+};
 
 // ---- float weights: four partial sums over k mod 4, then (0 + 1) + (2 + 3) ----
 
@@ -86,15 +92,20 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
 
 // ---- one scale a row: the whole of K in one int32 sum ----
 
+HWY_INLINE F16 RowScales(const Weight& weight, size_t panel_index) {
+  return LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
+}
+HWY_INLINE F16 ScaleSum(const I16& sum, const F16& row_scales, float x_scale) {
+  return Mul(Mul(ToFloat(sum), row_scales), Set(x_scale));
+}
+
 template <size_t kTokens>
 HWY_INLINE Tile<kTokens> ScaleRows(const Weight& weight, size_t panel_index, const Activations& x,
                                    size_t token, const I16 (&sum)[kTokens]) {
-  const F16 scale =
-      LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
+  const F16 scales = RowScales(weight, panel_index);
   Tile<kTokens> out;
-  for (size_t t = 0; t < kTokens; ++t) {
-    out.value[t] = Mul(Mul(ToFloat(sum[t]), scale), Set(x.scales(token + t)[0]));
-  }
+  for (size_t t = 0; t < kTokens; ++t)
+    out.value[t] = ScaleSum(sum[t], scales, x.scales(token + t)[0]);
   return out;
 }
 
@@ -248,7 +259,8 @@ HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Ope
       out = GroupedTile<WeightEncoding::kInt4Grouped, kTokens>(weight, panel, x, token);
       break;
   }
-  AddBias(&out, weight, p);
+  const RowBias bias(weight, p);
+  for (size_t t = 0; t < kTokens; ++t) out.value[t] = bias.AddTo(out.value[t]);
   return out;
 }
 
