@@ -370,7 +370,7 @@ void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const 
     DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads &&
                   s.cache->head_dim() == shape.head_dim);
   }
-  pool.ParallelFor(q.count, 16, [&](size_t begin, size_t end) {
+  pool.ParallelFor(q.count, 4, [&](size_t begin, size_t end) {
     for (const Sequence& s : sequences) {
       const size_t from = std::max(begin, s.first_row), to = std::min(end, s.first_row + s.count);
       for (size_t row = from; row < to; ++row)

@@ -100,7 +100,7 @@ HWY_EXPORT(SoftmaxRow);
 namespace {
 
 // Few rows are not worth waking another thread.
-constexpr size_t kRowsAShare = 8;
+constexpr size_t kRowsAShare = 4;
 
 }  // namespace
 
