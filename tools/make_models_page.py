@@ -16,7 +16,8 @@ everything about one.
 **Compared** says what of a tiny checkpoint with that model's config spelling, tensor names, types, head and file formats
 was compared with the reference in float32, and the largest difference over all values (the tests allow 1e-4). The
 reference is transformers, sentence-transformers for embeddings, and for OpenELM `tools/openelm_reference.py` (numpy,
-float64), as transformers has no OpenELM. How they are made: `tests/golden/README.md`. Real weights are compared too, for
+float64), as transformers has no OpenELM. The formats are those of the repository that Dunnock reads (ONNX, TensorFlow,
+Flax and OpenVINO copies of the same weights it does not). How the tiny ones are made: `tests/golden/README.md`. Real weights are compared too, for
 the three models marked with a star: logits and greedy text, embeddings of whole sentences (`docs/benchmarks.md`).
 
 | model | task | parameters | context | licence | file formats | compared, largest difference |

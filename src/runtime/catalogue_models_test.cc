@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <set>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -136,6 +137,31 @@ void ComparePairs(const Engine& engine, const Golden& golden, const std::string&
   // A pair alone scores as it does among others.
   for (size_t i = 0; i < pairs.size(); ++i)
     EXPECT_EQ(reranker.Score({&pairs[i], 1}).value()[0].logit, scores[i].logit);
+}
+
+TEST(CatalogueModels, TinyOnesHaveEveryFormatOfTheirRepositories) {
+  const auto json = [](const std::string& path) {
+    return ParseJson(ReadTextFile(path).value()).value();
+  };
+  const Json index = json(kGolden + "index.json");
+  const Json models = json(DUNNOCK_SOURCE_DIR "/catalog/models.json").at("models");
+  EXPECT_GE(models.size(), 34u);
+  EXPECT_EQ(models.size(), index.size());
+  for (const Json& entry : models) {
+    const auto id = entry.at("id").get<std::string>();
+    const Json& weights = entry.at("weights");
+    std::set<std::string> expected;
+    for (const Json& format : weights.at("formats"))
+      expected.insert(format.get<std::string>() + (weights.at("shards") > 1 ? "-sharded" : ""));
+    if (const Json* sources = FindMember(entry, "sources")) {
+      for (const Json& source : *sources)
+        if (source.at("kind") == "gguf") expected.insert("gguf");
+    }
+    ASSERT_TRUE(index.contains(id)) << id;
+    const auto formats = index.at(id).at("formats").get<std::set<std::string>>();
+    for (const std::string& format : expected)
+      EXPECT_TRUE(formats.contains(format)) << id << " has no tiny " << format;
+  }
 }
 
 TEST(CatalogueModels, EveryOneInEveryFormatEqualsItsReference) {
