@@ -83,8 +83,8 @@ Result<int> ListCache(const Common& common) {
   if (common.json) {
     PrintJson({{"folder", common.hub().cache_dir}, {"size_bytes", total}, {"models", list}});
   } else {
-    Print(Str(models.size(), models.size() == 1 ? " model, " : " models, ", HumanBytes(total),
-              " in ", common.hub().cache_dir, "\n"));
+    Print(
+        Str(models.size(), models.size() == 1 ? " model, " : " models, ", HumanBytes(total), "\n"));
   }
   return 0;
 }

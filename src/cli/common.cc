@@ -95,6 +95,10 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
   DUNNOCK_TRY(FileSet files, OpenFetched(model));
   const Status completed = CompleteFiles(model, common.tokenizer, options, &files);
   ClearProgressLine(common);
+  if (model.entry != nullptr && (model.source == "hub" || model.source == "package")) {
+    if (const std::string notice = LicenceNotice(*model.entry); !notice.empty())
+      Note(common, notice);
+  }
   if (!completed) {
     // Without a tokenizer a model still works on ids; one that was asked for has to come.
     if (!common.tokenizer.empty()) return In("--tokenizer", completed.error());

@@ -101,12 +101,12 @@ Result<int> List(const Common& common, bool only_cached) {
         "  " + (id.size() > kIdWidth ? id + "\n  " + Padded("", kIdWidth) : Padded(id, kIdWidth));
     if (entry != nullptr) {
       restricted = restricted || !entry->open_source;
-      table += Padded(entry->task, 8) + PaddedLeft(Parameters(entry->parameters), 5) +
+      table += Padded(entry->task, 8) + PaddedLeft(Parameters(entry->parameters), 6) +
                PaddedLeft(std::to_string(entry->context), 6) +
                Padded(entry->licence + (entry->open_source ? "" : " *"), 12);
     }
     table += on_disk == nullptr          ? Str(c.dim, "-", c.reset)
-             : !on_disk->missing.empty() ? Str(c.cyan, "not complete", c.reset)
+             : !on_disk->missing.empty() ? Str(c.cyan, "partial", c.reset)
                                          : Str(c.green, HumanBytes(on_disk->size_bytes), c.reset);
     table += "\n";
   };
@@ -125,7 +125,7 @@ Result<int> List(const Common& common, bool only_cached) {
     Print("no models on this disk: `dunnock pull smollm2-135m-instruct` fetches one\n");
     return 0;
   }
-  Print(Str("  ", c.dim, Padded("model", kIdWidth), Padded("task", 8), PaddedLeft("size", 5),
+  Print(Str("  ", c.dim, Padded("model", kIdWidth), Padded("task", 8), PaddedLeft("params", 6),
             PaddedLeft("ctx", 6), Padded("licence", 12), "on disk", c.reset, "\n", table));
   if (restricted) Print(Str(c.dim, "\n* not open source: for research\n", c.reset));
   Print(Str(c.dim, "\n`dunnock show MODEL` says everything, `dunnock pull MODEL` fetches it\n",
@@ -217,6 +217,32 @@ std::string Wrapped(const std::string& text) {
   return out;
 }
 
+// 134515008 as 134,515,008.
+std::string Grouped(uint64_t count) {
+  std::string text = std::to_string(count);
+  for (size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+// One value in a line: lists with commas, the members of an object in their order, sizes for
+// people.
+std::string Line(const std::string& key, const OrderedJson& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_number_unsigned() || value.is_number_integer()) {
+    const auto count = value.get<uint64_t>();
+    if (key == "size_bytes") return HumanBytes(count);
+    if (key == "parameters" || key == "tensor_elements") return Grouped(count);
+  }
+  if (!value.is_structured()) return DumpJson(value);
+  std::string out;
+  for (const auto& item : value.items()) {
+    const std::string one = Line(item.key(), item.value());
+    out += (out.empty() ? "" : value.is_array() ? ", " : " ") + one;
+  }
+  return out;
+}
+
 // "key  value" lines, then the objects with their members indented.
 void PrintFields(const OrderedJson& fields, size_t indent) {
   const Colours& c = StdoutColours();
@@ -234,20 +260,18 @@ void PrintFields(const OrderedJson& fields, size_t indent) {
     if (value.is_object()) {
       Print(Str(indent == 0 ? "\n" : "", c.bold, label, c.reset, "\n"));
       PrintFields(value, indent + 2);
-    } else if (has_members(value)) {  // files
+    } else if (has_members(value)) {
       Print(Str("\n", c.bold, label, c.reset, "\n"));
-      for (const OrderedJson& file : value)
-        Print(Str("  ", Padded(file["name"].get<std::string>(), 40),
-                  HumanBytes(file["size_bytes"].get<uint64_t>()), "\n"));
-    } else {
-      std::string text = value.is_string() ? value.get<std::string>() : DumpJson(value);
-      if (value.is_array() && !value.empty() && value[0].is_string()) {
-        text.clear();
-        for (const OrderedJson& one : value)
-          text += (text.empty() ? "" : ", ") + one.get<std::string>();
+      for (const OrderedJson& one : value) {
+        if (key == "files") {
+          Print(Str("  ", Padded(one["name"].get<std::string>(), 40),
+                    HumanBytes(one["size_bytes"].get<uint64_t>()), "\n"));
+        } else {
+          Print(Str("  ", Line(key, one), "\n"));
+        }
       }
-      if (!text.empty() && text != "[]")
-        Print(Str(c.dim, Padded(label, kLabelWidth), c.reset, Wrapped(text), "\n"));
+    } else if (const std::string text = Line(key, value); !text.empty()) {
+      Print(Str(c.dim, Padded(label, kLabelWidth), c.reset, Wrapped(text), "\n"));
     }
   }
 }

@@ -83,7 +83,13 @@ Result<HttpResponse> Outcome(Exchange* exchange, CURLcode code) {
   std::string why = exchange->error[0] != 0 ? exchange->error : curl_easy_strerror(code);
   if (code == CURLE_OPERATION_TIMEDOUT && why.starts_with("Operation too slow"))
     why = Str("no byte came for ", exchange->request.silence_s, " s");
-  return Fail(ErrorCode::kNetwork, Str(OriginOf(exchange->request.url), ": ", why));
+  // Nothing was reached at all: what may be done about that.
+  const bool unreached = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT;
+  return Fail(ErrorCode::kNetwork,
+              Str(OriginOf(exchange->request.url), ": ", why,
+                  unreached ? ": is the network up? HF_ENDPOINT names a mirror; a model's folder "
+                              "or file may be given in place of its name"
+                            : ""));
 }
 
 using Url = std::unique_ptr<CURLU, void (*)(CURLU*)>;

