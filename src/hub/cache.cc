@@ -161,7 +161,9 @@ Status WriteRef(const std::string& repo, const std::string& revision, const std:
   if (revision == commit) return {};
   const std::string path = Str(RepoFolder(repo, options), "/refs/", revision);
   if (ReadTextFile(path).value_or("") == commit) return {};
-  return WriteFileAtomically(path, AsBytes(commit));
+  // Every file below refs/ is a branch to huggingface_hub: no temporary one may lie there.
+  return WriteFileAtomically(path, AsBytes(commit),
+                             fs::path(ListPath(repo, commit, options)).parent_path().string());
 }
 
 Status LinkFile(const std::string& repo, const std::string& commit, const std::string& file,

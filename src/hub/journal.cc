@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "base/str.h"
 #include "hub/digest.h"
@@ -26,6 +27,17 @@ bool ParsePiece(const std::string& line, uint64_t* begin, uint64_t* size, std::s
   *size = s;
   *hash = text;
   return hash->size() == 64;
+}
+
+// What a process left that was killed while it wrote the journal anew. Whoever opens a journal
+// holds the lock of its download, so none of them is in use.
+void RemoveLeftovers(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string name = fs::path(path).filename().string() + ".";
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(fs::path(path).parent_path(), error)) {
+    if (file.path().filename().string().starts_with(name)) fs::remove(file.path(), error);
+  }
 }
 
 }  // namespace
@@ -52,6 +64,7 @@ Result<Journal> Journal::Open(const std::string& path, const std::string& partia
       kept += line + "\n";
     }
   }
+  RemoveLeftovers(path);
   DUNNOCK_TRY_STATUS(WriteFileAtomically(path, AsBytes(kept)));
   journal.descriptor_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (journal.descriptor_ < 0)

@@ -1,6 +1,7 @@
 #include "hub/journal.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -28,8 +29,8 @@ class JournalTest : public testing::Test {
     return Journal::Open(path_, partial_, etag, content_.size());
   }
 
-  const std::string partial_ = testing::TempDir() + "/journal.part";
-  const std::string path_ = testing::TempDir() + "/journal.text";
+  const std::string partial_ = Str(testing::TempDir(), "/journal.", getpid(), ".part");
+  const std::string path_ = Str(testing::TempDir(), "/journal.", getpid(), ".text");
   std::string content_ = std::string(3 * kPiece + 1000, 0);
 };
 
@@ -56,6 +57,14 @@ TEST_F(JournalTest, GoesOnWhereItStopped) {
   ASSERT_TRUE(journal->Add(500, Bytes(500, kPiece)));
   ASSERT_TRUE(journal->Add(2 * kPiece, Bytes(2 * kPiece, 3 * kPiece)));
   EXPECT_TRUE(journal->complete());
+}
+
+TEST_F(JournalTest, ForgetsWhatAKilledProcessLeft) {
+  const std::string left = path_ + ".a1b2c3";
+  ASSERT_TRUE(WriteFileAtomically(left, AsBytes("dunnock-down")));
+  ASSERT_TRUE(Open());
+  EXPECT_FALSE(FileExists(left));
+  EXPECT_TRUE(FileExists(path_));
 }
 
 TEST_F(JournalTest, PiecesThatTheFileDoesNotHoldAreDropped) {

@@ -24,8 +24,10 @@ Result<Blob> ReadFileToMemory(const std::string& path);
 // forward slashes. Skips names that begin with a dot. At most 10,000 files.
 Result<FileSet> MapFolder(const std::string& path);
 
-// Writes the whole file atomically; creates the folders above it.
-Status WriteFileAtomically(const std::string& path, ByteSpan bytes);
+// Writes the whole file atomically; creates the folders above it. The temporary file lies beside
+// it, where one stays behind if the process is killed, or in `temporaries` on the same file system.
+Status WriteFileAtomically(const std::string& path, ByteSpan bytes,
+                           const std::string& temporaries = "");
 
 // Renames a file that is already synced, over what is there, and syncs the folder.
 Status RenameDurably(const std::string& from, const std::string& to);

@@ -126,11 +126,16 @@ Result<FileSet> MapFolder(const std::string& path) {
   return files;
 }
 
-Status WriteFileAtomically(const std::string& path, ByteSpan bytes) {
+Status WriteFileAtomically(const std::string& path, ByteSpan bytes,
+                           const std::string& temporaries) {
   const fs::path target(path);
   const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
   DUNNOCK_TRY_STATUS(CreateFolders(folder));
   std::string temporary = path + ".XXXXXX";
+  if (!temporaries.empty()) {
+    DUNNOCK_TRY_STATUS(CreateFolders(temporaries));
+    temporary = Str(temporaries, "/", target.filename().string(), ".XXXXXX");
+  }
   const Descriptor fd(mkostemp(temporary.data(), O_CLOEXEC));
   if (fd.value < 0) return OsError("write", path, errno);
   const auto failed = [&](const char* what) {

@@ -58,7 +58,7 @@ class HubTest(unittest.TestCase):
     def sound(self):
         """No blob without its hash for a name, no link that leads nowhere, no reference to a part."""
         for blob in self.hub.glob("models--*/blobs/*"):
-            if blob.suffix not in (".incomplete", ".journal"):
+            if ".dunnock." not in blob.name:
                 self.assertEqual(etag_of(blob.read_bytes()), blob.name)
         for link in self.hub.rglob("snapshots/*/*"):
             self.assertTrue(link.exists(), link)
@@ -276,7 +276,7 @@ class Refusals(HubTest):
         self.recovers()
 
     def test_DeadHub(self):
-        self.refused("connect", HF_ENDPOINT=harness.DEAD)
+        self.refused("connect", "HF_ENDPOINT names a mirror", HF_ENDPOINT=harness.DEAD)
 
     def test_DiskFull(self):
         # A limit on the size of files stands for it: the write fails in the same place.
@@ -312,6 +312,13 @@ class CatalogueModels(HubTest):
         self.assertEqual((done.code, done.out), (0, theirs.out), done.err)
         done = run("run", "openelm-270m", "--ids", "1,2", "-n", "2", "--offline", env=self.env)
         self.assertEqual((done.code, done.err), (0, ""))
+
+    def test_AFirstRunSaysTheLicenceToo(self):
+        self.serve("apple/OpenELM-270M", harness.MODELS / "openelm-270m/safetensors")
+        self.serve("TinyLlama/TinyLlama-1.1B-Chat-v1.0", harness.TOKENIZERS / "llama")
+        for told in (True, False):  # the second one finds it in the cache
+            done = run("run", "openelm-270m", "--ids", "1,2", "-n", "1", env=self.env)
+            self.assertEqual((done.code, "apple-amlr" in done.err), (0, told), done.err)
 
     def test_WithoutATokenizerIdsStillWork(self):
         self.serve("apple/OpenELM-270M", harness.MODELS / "openelm-270m/safetensors")
