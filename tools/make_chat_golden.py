@@ -13,12 +13,15 @@ import argparse
 import json
 import os
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TEMPLATES = {"smollm2": ["smollm2", "chatml", "raw"],
-             "llama2": ["zephyr", "chatml", "human-assistant", "llama2", "raw"]}
+             "llama2": ["zephyr", "chatml", "human-assistant", "llama2", "raw"],
+             "llama2+chatml": ["chatml"]}
+# TinyLlama-1.1B-Chat-v0.3's: Llama-2's with three tokens more, from id 32000 on.
+ADDED = {"llama2+chatml": ["[PAD]", "<|im_start|>", "<|im_end|>"]}
 TURNS = [("What is 2+2?", "4."), ("And café naïve?", "Café naïve, déjà vu."), ("Write code.", "```python\nprint('hi')\n```"),
          ("  spaces  ", "tab\tand\nlines\n\n"), ("日本語のテスト", "はい、できます。"), ("😀👨‍👩‍👧 🇩🇪", "𐍈 and emoji 🧠"),
          ("Is <|user|> a token?", "<|user|> and [INST] are text here."), ("12345 67.89", "1,000,000"),
@@ -45,8 +48,11 @@ def main():
         sources = json.load(f)["templates"]
     with open(arguments.out, "w", encoding="utf-8") as out:
         for folder, names in TEMPLATES.items():
+            more = ADDED.get(folder, [])
+            folder = folder.split("+")[0]
             path = os.path.join(arguments.tokenizers, folder)
             tokenizer = Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
+            tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in more])
             with open(os.path.join(path, "tokenizer_config.json"), encoding="utf-8") as f:
                 config = json.load(f)
             special = {}
@@ -65,7 +71,7 @@ def main():
                     own = bool(special["bos_token"]) and text.startswith(special["bos_token"])
                     ids = tokenizer.encode(text, add_special_tokens=not own).ids
                     out.write(json.dumps({"tokenizer": folder, "template": name, "messages": messages, "text": text,
-                                          "ids": ids}, ensure_ascii=False) + "\n")
+                                          "ids": ids} | ({"added": more} if more else {}), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
