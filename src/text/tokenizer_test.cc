@@ -97,15 +97,23 @@ std::filesystem::path RealFolder(std::string_view name) {
   return models == nullptr ? "" : std::filesystem::path(models) / name;
 }
 
-// Skips what nothing fetches by itself (scripts/run_tests), and the rest if the tests run offline
-// on purpose; else a tokenizer that is missing is a failure.
-#define REAL_TOKENIZER(name)                                                                  \
-  if (!std::filesystem::exists(RealFolder(name))) {                                           \
-    const std::string_view wanted = name;                                                     \
-    if (wanted == "llama2" || wanted == "xlmr" || std::getenv("DUNNOCK_TEST_OFFLINE"))        \
-      GTEST_SKIP() << "$DUNNOCK_TEST_MODELS/" << wanted << " is missing";                     \
-    FAIL() << "$DUNNOCK_TEST_MODELS/" << wanted << " is missing: `make test` puts it there, " \
-           << "DUNNOCK_TEST_OFFLINE=1 skips the test";                                        \
+// Why it is not there, as tools/fetch_test_models.py left it.
+std::string WhyMissing(std::string_view name) {
+  std::ifstream file(RealFolder(Str(name, ".missing")));
+  std::string reason;
+  std::getline(file, reason);
+  return Str("$DUNNOCK_TEST_MODELS/", name, " is missing", reason.empty() ? "" : ": ", reason);
+}
+
+// Skips what comes from registries that may not be reached (scripts/run_tests), and the rest if the
+// tests run offline on purpose; else a tokenizer that is missing is a failure.
+#define REAL_TOKENIZER(name)                                                           \
+  if (!std::filesystem::exists(RealFolder(name))) {                                    \
+    const std::string_view wanted = name;                                              \
+    if (wanted == "llama2" || wanted == "xlmr" || std::getenv("DUNNOCK_TEST_OFFLINE")) \
+      GTEST_SKIP() << WhyMissing(wanted);                                              \
+    FAIL() << WhyMissing(wanted)                                                       \
+           << ": `make test` fetches it, DUNNOCK_TEST_OFFLINE=1 skips the test";       \
   }
 
 class RealTokenizer : public testing::TestWithParam<const char*> {};
