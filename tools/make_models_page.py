@@ -16,9 +16,12 @@ everything about one.
 **Compared** says what of a tiny checkpoint with that model's config spelling, tensor names, types, head and file formats
 was compared with the reference in float32, and the largest difference over all values (the tests allow 1e-4). The
 reference is transformers, sentence-transformers for embeddings, and for OpenELM `tools/openelm_reference.py` (numpy,
-float64), as transformers has no OpenELM. The formats are those of the repository that Dunnock reads (ONNX, TensorFlow,
-Flax and OpenVINO copies of the same weights it does not). How the tiny ones are made: `tests/golden/README.md`. Real weights are compared too, for
-the three models marked with a star: logits and greedy text, embeddings of whole sentences (`docs/benchmarks.md`).
+float64), as transformers has no OpenELM. How the tiny ones are made: `tests/golden/README.md`. **File formats** are those
+of the repository that Dunnock reads; ONNX, TensorFlow, Flax and OpenVINO copies of the same weights it does not.
+
+Real weights are compared too, for the three models marked with a star: logits and greedy text, embeddings of whole
+sentences (`docs/benchmarks.md`). The ms-marco rerankers' are in no package: their published scores are not checked, but
+the same head, pooler, activation and pairs on tiny ones.
 
 | model | task | parameters | context | licence | file formats | compared, largest difference |
 |--|--|--:|--:|--|--|--|
