@@ -118,12 +118,12 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   if (options.offline) {
     std::string missing;
     for (const std::string& file : cached.missing) missing += (missing.empty() ? "" : ", ") + file;
-    return Fail(
-        ErrorCode::kNotFound,
-        Str(name,
-            cached.path.empty() ? " is not in the cache " + options.cache_dir
-                                : " is only partly in the cache (missing: " + missing + ")",
-            " and the network is off: `dunnock pull ", name, "` without --offline fetches it"));
+    return Fail(ErrorCode::kNotFound,
+                Str(name,
+                    cached.path.empty() ? " is not in the cache " + options.cache_dir
+                                        : " is only partly in the cache (missing: " + missing + ")",
+                    " and the network is off here: `dunnock pull ", name,
+                    "` without --offline fetches it"));
   }
   auto fetched = FetchFromHub(repo, revision, part, options);
   if (fetched) return found(*fetched, "hub");

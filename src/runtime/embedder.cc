@@ -77,12 +77,13 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
     const auto it = config_.prompts.find(name);
     if (it != config_.prompts.end()) {
       prompt = it->second;
-    } else if (config_.prompts.empty()) {
+    } else if (config_.prompts.empty() && (name == "query" || name == "passage")) {
       prompt = name + ": ";  // what encoders of the E5 kind expect, whose folders do not say so
     } else {
       std::string known;
       for (const auto& [key, value] : config_.prompts) known += Str(known.empty() ? "" : ", ", key);
-      return Invalid(Str("prompt name \"", name, "\": this model knows ", known));
+      return Invalid(Str("prompt name \"", name, "\": this model knows ",
+                         known.empty() ? "query and passage only" : known));
     }
   }
   std::vector<std::vector<int32_t>> ids(texts.size());

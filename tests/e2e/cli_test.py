@@ -613,6 +613,7 @@ class Embed(CliTest):
         plain = self.good("embed", EMBEDDER, "query: hello").out
         self.assertEqual(self.good("embed", EMBEDDER, "hello", "--prompt-name", "query").out, plain)
         self.assertNotEqual(self.good("embed", EMBEDDER, "hello").out, plain)
+        self.bad(1, "knows query and passage only", "embed", EMBEDDER, "x", "--prompt-name", "qeury")
 
     def test_Search(self):
         notes = self.file("first\nsecond thing\nthird\n")
