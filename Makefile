@@ -1,13 +1,14 @@
 # make demo    install what is missing, build, fetch the default models, chat, embed and search
 # make test    install what is missing, build, run every test (fetches the real weights once)
 # make bench   measure the kernels and the default models beside the machine's limits
+# make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
 # make build   leaves the program at build/release/dunnock
 
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test bench asan tsan lint format fuzz setup clean
+.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
@@ -25,6 +26,12 @@ test: build
 
 bench: build
 	@scripts/bench build/$(PRESET)
+
+bench-peers: build
+	@scripts/setup libbenchmark-dev
+	@cmake -S . -B build/$(PRESET) -DDUNNOCK_BENCH=ON > /dev/null
+	@cmake --build build/$(PRESET) --target tokenizers_bench > /dev/null
+	@python3 bench/peers/run.py --dunnock build/$(PRESET)/dunnock $(PEERS)
 
 asan:
 	@$(MAKE) --no-print-directory test PRESET=asan
