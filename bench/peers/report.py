@@ -66,7 +66,7 @@ def page(results):
     charts = {}
     for task, columns, title, what in (
             ("decoder", DECODER, "SmolLM2-135M-Instruct, Q4_1 GGUF", "ids in, the same file: a prompt of 512 to its first "
-             "logits, and 128 greedy tokens behind a prompt of 16"),
+             "logits, and 128 greedy tokens behind a prompt of 16; the default cache, int8 here, float16 in llama.cpp"),
             ("encoder", ENCODER, "all-MiniLM-L6-v2, int8", "ids in, last hidden states out: every engine's own int8 of one "
              "checkpoint")):
         rows = results.get(task)

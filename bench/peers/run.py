@@ -11,7 +11,8 @@ folder (node-llama-cpp, llama.cpp as prebuilt). What cannot be had is named in t
 A round starts every engine anew, one after another, in an order that turns; each loads, and for each quantity warms up
 once and takes the median of --repeat samples. Reported is the median of the rounds. The work is the same for all:
   decoders   SmolLM2-135M-Instruct, one GGUF file (Q4_1): ids in, a prompt of 512 to its first logits; 128 greedy tokens
-             behind a prompt of 16, from the first one on
+             behind a prompt of 16, from the first one on; each engine's own default cache (ours int8, llama.cpp's
+             float16)
   encoders   all-MiniLM-L6-v2: ids in, last hidden states out; one text of 8, 16, 32, 128 ids; 32 texts of 128 ids, grouped
              as the engine does best. Weights in int8, each engine's own way, made from one checkpoint (make_encoders.py);
              "similarity" says how near its embedding stays to the float32 graph's.
