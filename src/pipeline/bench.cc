@@ -76,12 +76,14 @@ class Runner {
     };
     const std::vector<int32_t> prompt = SomeIds(options_.prompt_tokens, vocab, 1);
     BenchRow prefill = Row("prefill_tok_s", "prompt tokens a second", prompt.size());
-    prefill.operations = 2.0 * static_cast<double>(work_.layer_parameters * prompt.size()) +
-                         AttentionOperations(prompt.size());
-    prefill.bytes = static_cast<double>(work_.layer_bytes);
+    prefill.operations =
+        2.0 * static_cast<double>(work_.layer_parameters * prompt.size() + work_.head_parameters) +
+        AttentionOperations(prompt.size());
+    prefill.bytes = static_cast<double>(report_.weight_bytes);
     DUNNOCK_TRY_STATUS(Repeat(prefill, [&]() -> Result<double> {
       DUNNOCK_TRY(const Reply reply, generate(prompt, 1));
-      return 1000.0 * static_cast<double>(prompt.size()) / reply.prompt_ms;
+      // To the first token, as others count: the head's one row is in it.
+      return 1000.0 * static_cast<double>(prompt.size()) / reply.first_token_ms;
     }));
 
     constexpr size_t kShortPrompt = 16;
