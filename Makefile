@@ -32,6 +32,7 @@ bench-peers: build
 	@cmake -S . -B build/$(PRESET) -DDUNNOCK_BENCH=ON > /dev/null
 	@cmake --build build/$(PRESET) --target tokenizers_bench > /dev/null
 	@python3 bench/peers/run.py --dunnock build/$(PRESET)/dunnock $(PEERS)
+	@python3 bench/peers/report.py
 
 asan:
 	@$(MAKE) --no-print-directory test PRESET=asan

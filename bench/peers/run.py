@@ -116,11 +116,17 @@ def our_report(args, model):
     out = json.loads(output_of([args.dunnock, "bench", model, "--json", "--quiet", "--repeat", str(args.repeat),
                                 "--threads", str(args.threads)]))
     report = {}
+
+    def take(name, value, of_limit):
+        report[name] = value
+        if of_limit:  # what the machine's arithmetic or memory would have allowed in that minute
+            report[f"limit.{name}"] = value * of_limit["fraction"] if "_ms" in name else value / of_limit["fraction"]
     for key in ("load_ms", "prefill_tok_s", "first_token_ms", "decode_tok_s"):
         if key in out:
-            report[key] = out[key]
+            take(key, out[key], out["of_limit"].get(key))
     for key in ("text_ms", "texts_per_s"):
-        report |= {f"{key}.{k}": v for k, v in out.get(key, {}).items()}
+        for k, value in out.get(key, {}).items():
+            take(f"{key}.{k}", value, out["of_limit"][key][k])
     return report | {"target": out["target"]}
 
 
@@ -212,7 +218,7 @@ def summary(rounds):
         for key in [k for k, v in reports[0].items() if not isinstance(v, str)]:
             values = [r[key] for r in reports]
             row[key] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
-            if name != first:
+            if name != first and key in rounds[first][0]:
                 row[key]["ours_to_it"] = statistics.median(a[key] / b[key] for a, b in zip(rounds[first], reports))
         out[name] = row
     return out
