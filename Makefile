@@ -2,13 +2,14 @@
 # make test    install what is missing, build, run every test (fetches the real weights once)
 # make bench   measure the kernels and the default models beside the machine's limits
 # make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
+# make wasm    build the core for WebAssembly into build/wasm; installs Emscripten beside the system
 # make build   leaves the program at build/release/dunnock
 
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean
+.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean wasm
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
@@ -33,6 +34,9 @@ bench-peers: build
 	@cmake --build build/$(PRESET) --target tokenizers_bench > /dev/null
 	@python3 bench/peers/run.py --dunnock build/$(PRESET)/dunnock $(PEERS)
 	@python3 bench/peers/report.py
+
+wasm:
+	@scripts/wasm
 
 asan:
 	@$(MAKE) --no-print-directory test PRESET=asan

@@ -1,5 +1,6 @@
 # dunnock_floor(NAME [DEPS floor-or-library...]) makes the library dunnock_NAME from every x.cc of
-# the current folder, and the test program NAME_test from every x_test.cc beside them.
+# the current folder, and the test program NAME_test from every x_test.cc beside them. Of x_posix.cc
+# and x_wasm.cc it takes the one for this platform.
 # tools/check_floors.py checks that includes agree with the floors.
 
 add_library(dunnock_options INTERFACE)
@@ -38,6 +39,11 @@ function(dunnock_floor NAME)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|^main|/main)\\.cc$")
+  if(EMSCRIPTEN)
+    list(FILTER sources EXCLUDE REGEX "_posix\\.cc$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "_wasm\\.cc$")
+  endif()
 
   if(NOT sources)
     add_library(dunnock_${NAME} INTERFACE)

@@ -23,6 +23,7 @@ FLOORS = {
     "models": {"kernels", "checkpoint", "tensor", "base"},
     "runtime": {"models", "kernels", "checkpoint", "bundle", "text", "tensor", "base"},
     "pipeline": {"runtime", "models", "kernels", "checkpoint", "bundle", "text", "hub", "io", "tensor", "base"},
+    "wasm": {"runtime", "models", "kernels", "checkpoint", "bundle", "text", "tensor", "base"},
     "cli": {"hub", "pipeline", "runtime", "models", "kernels", "checkpoint", "bundle", "text", "io", "tensor", "base"},
 }
 # Tests may read files of the checkout whatever their floor.

@@ -1,9 +1,6 @@
 #include "base/thread_pool.h"
 
 #include <algorithm>
-#include <fstream>
-#include <set>
-#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -63,7 +60,8 @@ bool ThreadPool::RunPiece(Share& share, uint32_t generation) {
                                              std::memory_order_acq_rel));
   const Loop& loop = loop_;
   const uint32_t granules = loop.granules;
-  loop.call(loop.body, first * loop.granule, std::min(loop.count, (first + piece) * loop.granule));
+  loop.call(loop.body, static_cast<size_t>(first) * loop.granule,
+            std::min(loop.count, static_cast<size_t>(first + piece) * loop.granule));
   const uint32_t n = static_cast<uint32_t>(piece);
   if (done_.fetch_add(n, std::memory_order_acq_rel) + n == granules) done_.notify_one();
   return true;
@@ -134,20 +132,5 @@ ThreadPool& ThreadPool::Current() {
 
 ThreadPool::Use::Use(ThreadPool& pool) : outer_(std::exchange(current_pool, &pool)) {}
 ThreadPool::Use::~Use() { current_pool = outer_; }
-
-size_t ThreadPool::DefaultThreads() {
-  const size_t logical = std::max(1u, std::thread::hardware_concurrency());
-  // Two hyperthreads share the arithmetic units that the kernels keep busy: count cores, where the
-  // system tells.
-  std::set<std::string> cores;
-  for (size_t cpu = 0; cpu < logical; ++cpu) {
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                       "/topology/thread_siblings");
-    std::string siblings;
-    if (!(file >> siblings)) return logical;
-    cores.insert(siblings);
-  }
-  return std::max<size_t>(1, cores.size());
-}
 
 }  // namespace dunnock

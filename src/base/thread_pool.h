@@ -48,7 +48,7 @@ class ThreadPool {
     ThreadPool* outer_;
   };
 
-  // Physical cores this process may run on, at least 1.
+  // Physical cores this process may run on, at least 1; in WebAssembly 1, the host knows better.
   static size_t DefaultThreads();
 
  private:

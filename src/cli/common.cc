@@ -317,12 +317,6 @@ SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   return base;
 }
 
-std::string HexChecksum(uint64_t checksum) {
-  char buffer[17];
-  std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(checksum));
-  return buffer;
-}
-
 uint64_t PeakRssBytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

@@ -106,7 +106,6 @@ void AddPromptLookupFlag(CLI::App& verb, size_t* most);
 // -n as llama.cpp has it: -1 is as much as fits, which Session writes as 0.
 inline size_t MostTokens(int64_t n) { return n < 0 ? 0 : static_cast<size_t>(n); }
 
-std::string HexChecksum(uint64_t checksum);
 uint64_t PeakRssBytes();
 std::string HumanBytes(uint64_t bytes);  // "98.4 MB"
 

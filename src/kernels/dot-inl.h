@@ -29,7 +29,7 @@ HWY_INLINE int32_t LoadFour(const int8_t* x) {
 // DotCodes4: acc + the dot of unsigned 4-bit codes with x (the same four activations in every
 // lane). DotCodes8: acc + the dot of (code - 128) with x, where acc began as StartCodes8(sum of all
 // x).
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
 using TagU8 = hn::Repartition<uint8_t, TagF>;
 using VecU8 = hn::Vec<TagU8>;
@@ -56,7 +56,7 @@ HWY_INLINE Codes HighNibbles(const Codes& c) {
 }
 
 #if HWY_TARGET == HWY_AVX3_DL
-constexpr bool kUnsignedCodes = true;  // sums code * x, not (code - 128) * x
+constexpr bool kUnsignedCodes = true;  // Dot8 sums code * x, not (code - 128) * x
 HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
   // Highway 1.0.3 does not name avx512vnni among this target's features, so the intrinsic cannot be
   // inlined here; every CPU that has the target has the instruction (Ice Lake, Zen 4 and later).
@@ -64,6 +64,10 @@ HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
   return acc;
 }
 HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return Dot4(acc, codes, x); }
+HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
+  asm("vpdpwssd %2, %1, %0" : "+v"(acc.raw) : "v"(pairs.raw), "v"(x.raw));
+  return acc;
+}
 #elif HWY_TARGET == HWY_AVX2
 constexpr bool kUnsignedCodes = false;
 HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
@@ -75,7 +79,10 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   const __m256i w = _mm256_xor_si256(codes.raw, _mm256_set1_epi8(-128));
   return Dot4(acc, VecU8{_mm256_abs_epi8(w)}, VecI{_mm256_sign_epi8(x.raw, w)});
 }
-#else
+HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
+  return hn::Add(acc, VecI{_mm256_madd_epi16(pairs.raw, x.raw)});
+}
+#elif HWY_TARGET == HWY_SSE4
 constexpr bool kUnsignedCodes = false;
 HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
   const __m128i pairs = _mm_maddubs_epi16(codes.raw, x.raw);
@@ -85,6 +92,66 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   const __m128i w = _mm_xor_si128(codes.raw, _mm_set1_epi8(-128));
   return Dot4(acc, VecU8{_mm_abs_epi8(w)}, VecI{_mm_sign_epi8(x.raw, w)});
 }
+HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
+  return hn::Add(acc, VecI{_mm_madd_epi16(pairs.raw, x.raw)});
+}
+#elif HWY_TARGET == HWY_NEON
+// The instructions of dotprod and i8mm are the build's choice (-march=...+dotprod+i8mm): Highway
+// 1.0.3 has one target for all of NEON.
+HWY_INLINE int8x16_t Signed(VecU8 codes) {
+  return vreinterpretq_s8_u8(veorq_u8(codes.raw, vdupq_n_u8(0x80)));
+}
+#if defined(__ARM_FEATURE_DOTPROD)
+HWY_INLINE VecI DotSigned(VecI acc, int8x16_t w, VecI x) {
+  return VecI{vdotq_s32(acc.raw, w, vreinterpretq_s8_s32(x.raw))};
+}
+#else
+HWY_INLINE VecI DotSigned(VecI acc, int8x16_t w, VecI x) {
+  // |w| <= 128 and |x| <= 127: a pair is at most 32512, which 16 bits hold.
+  const int8x16_t v = vreinterpretq_s8_s32(x.raw);
+  const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(v)), high = vmull_high_s8(w, v);
+  return VecI{vpadalq_s16(acc.raw, vpaddq_s16(low, high))};
+}
+#endif
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+  return DotSigned(acc, vreinterpretq_s8_u8(codes.raw), x);
+}
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+constexpr bool kUnsignedCodes = true;
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
+  return VecI{vusdotq_s32(acc.raw, codes.raw, vreinterpretq_s8_s32(x.raw))};
+}
+#else
+constexpr bool kUnsignedCodes = false;
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return DotSigned(acc, Signed(codes), x); }
+#endif
+HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
+  const int16x8_t p = vreinterpretq_s16_s32(pairs.raw), v = vreinterpretq_s16_s32(x.raw);
+  const int32x4_t low = vmull_s16(vget_low_s16(p), vget_low_s16(v)), high = vmull_high_s16(p, v);
+  return VecI{vaddq_s32(acc.raw, vpaddq_s32(low, high))};
+}
+#elif HWY_TARGET == HWY_WASM
+constexpr bool kUnsignedCodes = true;
+HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
+  return hn::Add(acc, VecI{wasm_i32x4_dot_i16x8(pairs.raw, x.raw)});
+}
+// Even and odd bytes as 16-bit values: both halves of a product land in the lane of their row.
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
+  const v128_t even = wasm_v128_and(codes.raw, wasm_i16x8_const_splat(0xFF));
+  const v128_t odd = wasm_u16x8_shr(codes.raw, 8);
+  acc = DotPair(acc, VecI{even}, VecI{wasm_i16x8_shr(wasm_i16x8_shl(x.raw, 8), 8)});
+  return DotPair(acc, VecI{odd}, VecI{wasm_i16x8_shr(x.raw, 8)});
+}
+#if defined(__wasm_relaxed_simd__)
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+  // The same on every machine as long as the second operand is below 128.
+  return VecI{wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x.raw, codes.raw, acc.raw)};
+}
+#else
+HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) { return Dot8(acc, codes, x); }
+#endif
+#else
+#error "a target without dot products"
 #endif
 
 // 32 bytes: 16 lanes of two signed 8-bit values, widened. DotPairs adds to each lane its two
@@ -101,19 +168,8 @@ HWY_INLINE Pairs LoadPairs(const uint8_t* p) {
   });
 }
 HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
-  return EachPart<I16>([&](size_t i) HWY_ATTR {
-#if HWY_TARGET == HWY_AVX3_DL
-    VecI out = acc.part[i];
-    asm("vpdpwssd %2, %1, %0"
-        : "+v"(out.raw)
-        : "v"(pairs.part[i].raw), "v"(hn::Set(TagI(), x).raw));
-    return out;
-#elif HWY_TARGET == HWY_AVX2
-    return hn::Add(acc.part[i], VecI{_mm256_madd_epi16(pairs.part[i].raw, _mm256_set1_epi32(x))});
-#else
-    return hn::Add(acc.part[i], VecI{_mm_madd_epi16(pairs.part[i].raw, _mm_set1_epi32(x))});
-#endif
-  });
+  return EachPart<I16>(
+      [&](size_t i) HWY_ATTR { return DotPair(acc.part[i], pairs.part[i], hn::Set(TagI(), x)); });
 }
 
 HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
@@ -126,7 +182,7 @@ HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
       [&](size_t i) HWY_ATTR { return Dot8(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
 
-#else  // any other target: plain loops, which compilers vectorize
+#else  // the reference: plain loops
 
 struct Codes {
   uint8_t byte[64];

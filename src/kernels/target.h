@@ -10,8 +10,8 @@
 
 namespace dunnock {
 
-// "scalar", "sse4", "avx2", "avx512" (x86), "neon" or "wasm": those compiled in that this CPU has,
-// best first.
+// "scalar", "sse4", "avx2", "avx512" (x86), "neon", "neon-dotprod", "neon-i8mm" (one a build),
+// "wasm", "wasm-relaxed" (one a build): those compiled in that this CPU has, best first.
 std::vector<std::string> SupportedTargets();
 
 // The one in use.

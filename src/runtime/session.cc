@@ -47,6 +47,12 @@ uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits) {
   return checksum;
 }
 
+std::string HexChecksum(uint64_t checksum) {
+  std::string out(16, '0');
+  for (size_t i = 16; i-- > 0; checksum >>= 4) out[i] = "0123456789abcdef"[checksum & 15];
+  return out;
+}
+
 Result<Session> Session::Create(const Engine& engine, size_t context_length) {
   const ModelInfo& info = engine.model().info();
   if (!info.causal) {

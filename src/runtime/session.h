@@ -69,5 +69,6 @@ class Session {
 
 // Folds the bits of a logits vector into a running checksum.
 uint64_t FoldChecksum(uint64_t checksum, std::span<const float> logits);
+std::string HexChecksum(uint64_t checksum);  // 16 digits
 
 }  // namespace dunnock
