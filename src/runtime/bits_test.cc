@@ -49,8 +49,9 @@ TEST(Bits, ScalarGivesTheGolden) {
     if (std::getenv("DUNNOCK_WRITE_BITS") != nullptr) row["checksum"] = found;
     EXPECT_EQ(row.at("checksum"), found) << row;
   }
-  if (std::getenv("DUNNOCK_WRITE_BITS") != nullptr)
+  if (std::getenv("DUNNOCK_WRITE_BITS") != nullptr) {
     ASSERT_TRUE(WriteFileAtomically(kGolden + "bits.json", AsBytes(DumpJsonPretty(all) + "\n")));
+  }
   ASSERT_TRUE(ForceTarget(SupportedTargets().front()));
 }
 
