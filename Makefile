@@ -9,7 +9,7 @@ SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean wasm
+.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
@@ -37,6 +37,15 @@ bench-peers: build
 
 wasm:
 	@scripts/wasm
+
+wasm-test:
+	@scripts/wasm_test
+
+wasm-bench:
+	@scripts/wasm_test measure
+
+neon-test:
+	@scripts/neon_test
 
 asan:
 	@$(MAKE) --no-print-directory test PRESET=asan
