@@ -81,6 +81,8 @@ HWY_INLINE F16 Max(const F16& a, const F16& b) {
   return EachPart<F16>([&](size_t i) HWY_ATTR {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
     return hn::Max(b.part[i], a.part[i]);  // x86's is b > a ? b : a
+#elif HWY_TARGET == HWY_WASM
+    return VecF{wasm_f32x4_pmax(a.part[i].raw, b.part[i].raw)};  // a < b ? b : a
 #else
     return hn::IfThenElse(hn::Lt(a.part[i], b.part[i]), b.part[i], a.part[i]);
 #endif
@@ -90,6 +92,8 @@ HWY_INLINE F16 Min(const F16& a, const F16& b) {
   return EachPart<F16>([&](size_t i) HWY_ATTR {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
     return hn::Min(b.part[i], a.part[i]);  // x86's is b < a ? b : a
+#elif HWY_TARGET == HWY_WASM
+    return VecF{wasm_f32x4_pmin(a.part[i].raw, b.part[i].raw)};  // b < a ? b : a
 #else
     return hn::IfThenElse(hn::Lt(b.part[i], a.part[i]), b.part[i], a.part[i]);
 #endif
