@@ -66,6 +66,30 @@ CosSin CosSinOf(double angle) {
   }
 }
 
+// base^exponent in float64 for base > 0 and results far from the limits, good to about 1e-14. Basic
+// operations only: no two systems' pow need agree to the last bit.
+double PowerOf(double base, double exponent) {
+  constexpr double kLn2High = 0x1.62e42fefp-1;  // 33 bits: products with small integers are exact
+  constexpr double kLn2Low = 0x1.473de6af278edp-34;
+  // ln base = twos * ln 2 + 2 atanh((m - 1) / (m + 1)), m within a square root of two of 1.
+  int twos = 0;
+  double m = std::frexp(base, &twos);
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    --twos;
+  }
+  const double s = (m - 1) / (m + 1), square = s * s;
+  double series = 0.0;
+  for (int k = 25; k >= 1; k -= 2) series = series * square + 1.0 / k;
+  const double y = exponent * (twos * kLn2High + (twos * kLn2Low + 2 * s * series));
+  // e^y = 2^n * e^r with |r| <= ln 2 / 2.
+  const double n = std::floor(y / (kLn2High + kLn2Low) + 0.5);
+  const double r = (y - n * kLn2High) - n * kLn2Low;
+  double power = 1.0;
+  for (int k = 18; k >= 1; --k) power = 1.0 + power * r / k;
+  return std::ldexp(power, static_cast<int>(n));
+}
+
 }  // namespace
 
 RopeTable::RopeTable(double theta, size_t head_dim, size_t positions)
@@ -74,8 +98,7 @@ RopeTable::RopeTable(double theta, size_t head_dim, size_t positions)
   std::vector<float> frequency(half_);
   for (size_t i = 0; i < half_; ++i) {
     const double exponent = static_cast<double>(2 * i) / static_cast<double>(head_dim);
-    // pow in float64 is good to far more bits than the float32 it is rounded to.
-    frequency[i] = 1.0f / static_cast<float>(std::pow(theta, exponent));
+    frequency[i] = 1.0f / static_cast<float>(PowerOf(theta, exponent));
   }
   ThreadPool::Current().ParallelFor(positions, 64, [&](size_t begin, size_t end) {
     for (size_t p = begin; p < end; ++p) {
