@@ -1,6 +1,7 @@
 # make demo    install what is missing, build, fetch the default models, chat, embed and search
 # make test    install what is missing, build, run every test (fetches the real weights once)
 # make bench   measure the kernels and the default models beside the machine's limits
+# make bench-models  speed of the models beside the machine's limits, into docs/benchmarks.md
 # make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
 # make wasm    build the core for WebAssembly into build/wasm; installs Emscripten beside the system
 # make build   leaves the program at build/release/dunnock
@@ -9,7 +10,7 @@ SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
 
-.PHONY: demo build test bench bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
+.PHONY: demo build test bench bench-models bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
@@ -27,6 +28,9 @@ test: build
 
 bench: build
 	@scripts/bench build/$(PRESET)
+
+bench-models: build
+	@python3 bench/models.py --dunnock build/$(PRESET)/dunnock
 
 bench-peers: build
 	@scripts/setup libbenchmark-dev
