@@ -52,8 +52,8 @@ def table(rows, columns):
             share = limits.get(f"limit.{key}")
             if share is not None:
                 share = share["median"] / value["median"] if "_ms" in key else value["median"] / share["median"]
-            cells.append(number(value["median"]) + ("" if ratio is None else f" ({ratio:.2f})")
-                         + ("" if share is None else f" {100 * share:.0f} %"))
+            cells.append(number(value["median"]) + ("" if share is None else f", {100 * share:.0f} %")
+                         + ("" if ratio is None else f", {ratio:.2f}x"))
         out.append(f"| {name}{version} | " + " | ".join(cells) + " |")
     out.append("| the machine's limit | " + " | ".join(
         number(limits[f"limit.{key}"]["median"]) if f"limit.{key}" in limits else "" for key, _ in columns) + " |")
@@ -69,8 +69,9 @@ def page(results):
     m = results["machine"]
     out = [f"{results['date']}, commit {results['commit']}: {m['processor']}, {m['cpus']} CPUs ({', '.join(m['instructions'])}), "
            f"{m['memory_gb']} GB, {m['system']}; {results['threads']} threads, {results['rounds']} rounds in turn, medians of "
-           f"medians of {results['repeat']}. In brackets: how many times as fast we are, the median of the rounds' ratios. In "
-           "per cent: how much of what the machine's int8 arithmetic or memory allowed in the same minutes."]
+           f"medians of {results['repeat']}. In per cent: how much of what the machine's int8 "
+           "arithmetic or memory allowed in the same minutes. With an x: how many times as fast we are, the median of the "
+           "rounds' ratios."]
     charts = {}
     for task, columns, title, what in (
             ("decoder", DECODER, "SmolLM2-135M-Instruct, Q4_1 GGUF", "ids in, the same file: a prompt of 512 to its first "
