@@ -55,7 +55,8 @@ function(dunnock_floor NAME)
     add_executable(${NAME}_test ${tests})
     # Tests read goldens from disk, whatever their floor.
     target_link_libraries(${NAME}_test PRIVATE dunnock_${NAME} dunnock_io GTest::gtest_main)
-    target_compile_definitions(${NAME}_test PRIVATE DUNNOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_compile_definitions(${NAME}_test PRIVATE DUNNOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                               DUNNOCK_SANITIZED=$<BOOL:${DUNNOCK_SANITIZE}>)
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
   endif()
 endfunction()

@@ -20,11 +20,7 @@ namespace {
 const std::string kCases = DUNNOCK_SOURCE_DIR "/tests/cases/";
 
 // Sanitizers slow float32 down some thirty times: they see every eighth text of a golden.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kEvery = 8;
-#else
-constexpr size_t kEvery = 1;
-#endif
+constexpr size_t kEvery = DUNNOCK_SANITIZED ? 8 : 1;
 
 // The files at the path that the variable names. Without it the test fails, or is skipped if the
 // tests run offline on purpose.
