@@ -50,7 +50,7 @@ void Product(benchmark::State& state, ThreadPool& pool, const Limits& limits,
   const std::vector<float> x = Random(tokens * cols);
   std::vector<float> out(tokens * rows);
   for (auto _ : state) {
-    MatMul({out.data(), tokens, rows}, {x.data(), tokens, cols}, weight);
+    MatMul({out.data(), tokens, rows}, ConstRows{x.data(), tokens, cols}, weight);
     benchmark::ClobberMemory();
   }
   const double runs = static_cast<double>(state.iterations());

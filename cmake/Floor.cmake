@@ -52,11 +52,12 @@ function(dunnock_floor NAME)
   add_library(dunnock_${NAME} STATIC ${sources})
   target_link_libraries(dunnock_${NAME} PUBLIC dunnock_options ${ARG_DEPS})
   if(DUNNOCK_TESTS AND tests)
+    string(COMPARE NOTEQUAL "${DUNNOCK_SANITIZE}" "" sanitized)
     add_executable(${NAME}_test ${tests})
     # Tests read goldens from disk, whatever their floor.
     target_link_libraries(${NAME}_test PRIVATE dunnock_${NAME} dunnock_io GTest::gtest_main)
     target_compile_definitions(${NAME}_test PRIVATE DUNNOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                               DUNNOCK_SANITIZED=$<BOOL:${DUNNOCK_SANITIZE}>)
+                               DUNNOCK_SANITIZED=${sanitized})
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
   endif()
 endfunction()
