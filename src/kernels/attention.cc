@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
@@ -175,10 +176,8 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   }
 }
 
-// Scores, in units of log 2, become 16-bit codes of weight times the value's scale, a step a block;
-// returns the sum of the weights. Codes behind the last are 0 to the next multiple of 16.
-HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, size_t count,
-                                 const float* value_scales) {
+// The largest of the scores; those behind the last become -inf to the next multiple of 16.
+HWY_INLINE float LargestScore(float* scores, size_t count) {
   const size_t whole = count / 16 * 16;
   F16 most = Set(-INFINITY);
   for (size_t i = 0; i < whole; i += 16) most = Max(most, Load(scores + i));
@@ -186,9 +185,16 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, si
     std::fill(scores + count, scores + whole + 16, -INFINITY);
     most = Max(most, Load(scores + whole));
   }
-  const F16 shift = Set(MaxOf(most));
+  return MaxOf(most);
+}
+
+// Scores, in units of log 2, become weights times their values' scales; returns the sum of the
+// weights. tops: the largest of each block.
+HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, float largest_score,
+                             const float* value_scales) {
+  const F16 shift = Set(largest_score);
   F16 sum = Set(0.0f);
-  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
+  for (size_t begin = 0; begin < count; begin += kValueBlock, ++tops) {
     const size_t end = std::min(count, begin + kValueBlock);
     F16 largest = Set(0.0f);
     for (size_t i = begin; i < end; i += 16) {
@@ -198,13 +204,21 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, si
       largest = Max(largest, weight);
       Store(weight, scores + i);
     }
-    const float top = MaxOf(largest);
-    const F16 inverse = Set(top > 0.0f ? kMostWeight / top : 0.0f);
-    for (size_t i = begin; i < end; i += 16)
-      StoreNarrow(RoundToInt(Mul(Load(scores + i), inverse)), codes + i);
-    *steps = top / kMostWeight;
+    *tops = MaxOf(largest);
   }
   return Sum(sum);
+}
+
+// 16-bit codes of weights, a step a block, which takes the place of its largest weight. Codes behind
+// the last are 0 to the next multiple of 16.
+HWY_INLINE void QuantizeWeights(int16_t* codes, float* steps, const float* weights, size_t count) {
+  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
+    const size_t end = std::min(count, begin + kValueBlock);
+    const F16 inverse = Set(*steps > 0.0f ? kMostWeight / *steps : 0.0f);
+    for (size_t i = begin; i < end; i += 16)
+      StoreNarrow(RoundToInt(Mul(Load(weights + i), inverse)), codes + i);
+    *steps /= kMostWeight;
+  }
 }
 
 // kSlices x 16 dimensions from d on.
@@ -271,15 +285,18 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   const size_t blocks = (count + kValueBlock - 1) / kValueBlock;
   thread_local std::vector<float> steps;
   steps.assign(kQueries * blocks, 0.0f);
-  float inverse[kQueries];
+  // Query by query within each step: what one waits for, the next fills.
+  float largest[kQueries], inverse[kQueries];
+  for (size_t t = 0; t < kQueries; ++t)
+    largest[t] = LargestScore(scratch.scores + t * scratch.stride, queries[t].count);
+  for (size_t t = 0; t < kQueries; ++t)
+    inverse[t] = 1.0f / WeighValues(scratch.scores + t * scratch.stride, steps.data() + t * blocks,
+                                    queries[t].count, largest[t], kv.value_scales);
   for (size_t t = 0; t < kQueries; ++t) {
     int16_t* const weights = scratch.weights + t * scratch.stride;
-    const size_t seen = queries[t].count;
-    inverse[t] = 1.0f / QuantizeWeights(weights, steps.data() + t * blocks,
-                                        scratch.scores + t * scratch.stride, seen, kv.value_scales);
-    const size_t written = (seen + 15) / 16 * 16;
-    if (written < scratch.stride)
-      std::fill(weights + written, weights + scratch.stride, int16_t{0});
+    QuantizeWeights(weights, steps.data() + t * blocks, scratch.scores + t * scratch.stride,
+                    queries[t].count);
+    std::fill(weights + (queries[t].count + 15) / 16 * 16, weights + scratch.stride, int16_t{0});
   }
   Int8Mix<kQueries>(kv, queries, head_dim, count, inverse, steps.data(), blocks, scratch);
 }
@@ -302,14 +319,21 @@ HWY_INLINE void Pass(KvEncoding encoding, const KvHead& kv, const Query* queries
 // n queries of one kv head, over the positions that the one with the most sees.
 void AttendQueries(KvEncoding encoding, const KvHead& kv, const Query* queries, size_t n,
                    size_t head_dim, size_t count, float scale, const AttentionScratch& scratch) {
-  constexpr size_t kWide = kParts == 1 ? 12 : kParts == 2 ? 4 : 2;
-  for (; n >= kWide; n -= kWide, queries += kWide)
-    Pass<kWide>(encoding, kv, queries, head_dim, count, scale, scratch);
-  if constexpr (kWide > 3) {
-    for (; n >= 3; n -= 3, queries += 3)
-      Pass<3>(encoding, kv, queries, head_dim, count, scale, scratch);
+  const auto pass = [&](auto queries_a_pass) HWY_ATTR {
+    constexpr size_t kQueries = decltype(queries_a_pass)::value;
+    for (; n >= kQueries; n -= kQueries, queries += kQueries)
+      Pass<kQueries>(encoding, kv, queries, head_dim, count, scale, scratch);
+  };
+  if constexpr (kParts == 1) {
+    pass(std::integral_constant<size_t, 12>());
+    pass(std::integral_constant<size_t, 8>());
   }
-  for (; n > 0; --n, ++queries) Pass<1>(encoding, kv, queries, head_dim, count, scale, scratch);
+  if constexpr (kParts <= 2) {
+    pass(std::integral_constant<size_t, 4>());
+    pass(std::integral_constant<size_t, 3>());
+  }
+  if constexpr (kParts >= 4) pass(std::integral_constant<size_t, 2>());
+  pass(std::integral_constant<size_t, 1>());
 }
 
 }  // namespace dunnock::HWY_NAMESPACE
@@ -373,8 +397,12 @@ void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const 
   pool.ParallelFor(q.count, 4, [&](size_t begin, size_t end) {
     for (const Sequence& s : sequences) {
       const size_t from = std::max(begin, s.first_row), to = std::min(end, s.first_row + s.count);
-      for (size_t row = from; row < to; ++row)
-        s.cache->Store(layer, s.cache->length() + row - s.first_row, k[row], v[row]);
+      if (from < to) {
+        const auto rows = [&](const ConstRows& of) {
+          return ConstRows{of[from], to - from, of.cols};
+        };
+        s.cache->Store(layer, s.cache->length() + from - s.first_row, rows(k), rows(v));
+      }
     }
   });
   // A tile is some tokens with query heads of one kv head: as many as share a pass, but one head

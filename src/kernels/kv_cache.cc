@@ -31,28 +31,54 @@ struct Int8Strides {
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// The values of one position of a pair: every second byte.
-HWY_INLINE void StoreEverySecond(uint8_t* to, const int8_t* codes, size_t size) {
-  for (size_t d = 0; d < size; ++d) to[2 * d] = static_cast<uint8_t>(codes[d]);
+// Four dimensions a lane of a panel, around 128.
+HWY_INLINE void StoreKey(uint8_t* lane, const int8_t* codes, size_t size) {
+  for (size_t d = 0; d < size; d += 4) {
+    uint32_t four;
+    std::memcpy(&four, codes + d, 4);
+    four ^= 0x80808080;
+    std::memcpy(lane + d * 16, &four, 4);
+  }
 }
 
-// One token's keys and values in int8, a head after the other.
-void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t lane,
-               size_t odd, const float* k, const float* v) {
-  int8_t codes[kMostHeadDim + 3] = {};
-  float rotated[kMostHeadDim];
-  const size_t block = RotationBlock(size);
-  for (size_t h = 0; h < heads; ++h, k += size, v += size) {
-    const F16 largest = RotateBlocks(rotated, k, size, block);
-    *at.key_scales = QuantizeGroup(codes, rotated, size, largest).scale;
-    for (size_t d = 0; d < size; d += 4) {
-      uint32_t four;
-      std::memcpy(&four, codes + d, 4);
-      four ^= 0x80808080;  // around 128
-      std::memcpy(at.keys + d * 16 + lane * 4, &four, 4);
+// The values of two positions, dimension by dimension.
+HWY_INLINE void StorePair(uint8_t* pair, const int8_t* even, const int8_t* odd, size_t size) {
+  for (size_t d = 0; d < size; d += 16, pair += 32) {
+    for (size_t i = 0; i < 16; ++i) {
+      pair[2 * i] = static_cast<uint8_t>(even[d + i]);
+      pair[2 * i + 1] = static_cast<uint8_t>(odd[d + i]);
     }
-    *at.value_scales = QuantizeGroup(codes, v, size).scale;
-    StoreEverySecond(at.values + odd, codes, size);
+  }
+}
+
+// Keys and values of some tokens in int8, from a position of the head at `at` and those behind it.
+void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t position,
+               const ConstRows& k, const ConstRows& v) {
+  alignas(64) int8_t codes[2][kMostHeadDim + 16] = {};
+  alignas(64) float rotated[kMostHeadDim];
+  const size_t block = RotationBlock(size);
+  const size_t key_bytes = (size + 3) / 4 * 4, value_bytes = (size + 15) / 16 * 16;
+  for (size_t h = 0; h < heads; ++h) {
+    const auto quantize_value = [&](size_t i, int8_t* to) HWY_ATTR {
+      at.value_scales[position + i] = QuantizeGroup(to, v[i] + h * size, size).scale;
+    };
+    for (size_t i = 0; i < k.count; ++i) {
+      const size_t p = position + i;
+      const F16 largest = RotateBlocks(rotated, k[i] + h * size, size, block);
+      at.key_scales[p] = QuantizeGroup(codes[0], rotated, size, largest).scale;
+      StoreKey(at.keys + p / 16 * 16 * key_bytes + p % 16 * 4, codes[0], size);
+    }
+    for (size_t i = 0; i < k.count; ++i) {
+      const size_t p = position + i;
+      uint8_t* const pair = at.values + p / 2 * 2 * value_bytes;
+      quantize_value(i, codes[0]);
+      if (p % 2 == 0 && i + 1 < k.count) {
+        quantize_value(++i, codes[1]);
+        StorePair(pair, codes[0], codes[1], size);
+      } else {  // the other one is another call's
+        for (size_t d = 0; d < size; ++d) pair[2 * d + p % 2] = static_cast<uint8_t>(codes[0][d]);
+      }
+    }
     at.keys += to_next.keys;
     at.values += to_next.values;
     at.key_scales += to_next.scales;
@@ -137,34 +163,32 @@ KvHead KvCache::head(size_t layer, size_t head) {
           scales + 2 * head * allocated_, scales + (2 * head + 1) * allocated_};
 }
 
-void KvCache::Store(size_t layer, size_t position, const float* k, const float* v) {
-  DUNNOCK_CHECK(position < allocated_);
-  const size_t panel = position / 16, lane = position % 16, size = head_dim_;
-  const size_t heads = layers_[layer].heads;
+void KvCache::Store(size_t layer, size_t position, const ConstRows& k, const ConstRows& v) {
+  DUNNOCK_CHECK(position + k.count <= allocated_ && k.count == v.count);
+  const size_t heads = layers_[layer].heads, size = head_dim_;
   if (encoding_ == KvEncoding::kInt8) {
-    KvHead at = head(layer, 0);
-    at.keys += panel * 16 * sizes_.key;
-    at.values += position / 2 * 2 * sizes_.value;
-    at.key_scales += position;
-    at.value_scales += position;
     HWY_DYNAMIC_DISPATCH(StoreInt8)
-    (at, {allocated_ * sizes_.key, allocated_ * sizes_.value, 2 * allocated_}, heads, size, lane,
-     position % 2, k, v);
+    (head(layer, 0), {allocated_ * sizes_.key, allocated_ * sizes_.value, 2 * allocated_}, heads,
+     size, position, k, v);
     return;
   }
-  for (size_t i = 0; i < heads; ++i, k += size, v += size) {
-    const KvHead to = head(layer, i);
-    uint8_t* const keys = to.keys + panel * 16 * sizes_.key;
-    uint8_t* const values = to.values + position * sizes_.value;
-    if (encoding_ == KvEncoding::kF32) {
-      auto* const at = reinterpret_cast<float*>(keys) + lane;
-      for (size_t d = 0; d < size; ++d) at[d * 16] = k[d];
-      std::memcpy(values, v, sizes_.value);
-    } else {
-      auto* const at = reinterpret_cast<uint16_t*>(keys) + lane;
-      auto* const row = reinterpret_cast<uint16_t*>(values);
-      for (size_t d = 0; d < size; ++d) at[d * 16] = FloatToFloat16(k[d]);
-      for (size_t d = 0; d < size; ++d) row[d] = FloatToFloat16(v[d]);
+  for (size_t h = 0; h < heads; ++h) {
+    const KvHead to = head(layer, h);
+    for (size_t i = 0; i < k.count; ++i) {
+      const size_t p = position + i;
+      const float *const key = k[i] + h * size, *const value = v[i] + h * size;
+      uint8_t* const panel = to.keys + p / 16 * 16 * sizes_.key;
+      uint8_t* const values = to.values + p * sizes_.value;
+      if (encoding_ == KvEncoding::kF32) {
+        auto* const lane = reinterpret_cast<float*>(panel) + p % 16;
+        for (size_t d = 0; d < size; ++d) lane[d * 16] = key[d];
+        std::memcpy(values, value, sizes_.value);
+      } else {
+        auto* const lane = reinterpret_cast<uint16_t*>(panel) + p % 16;
+        auto* const row = reinterpret_cast<uint16_t*>(values);
+        for (size_t d = 0; d < size; ++d) lane[d * 16] = FloatToFloat16(key[d]);
+        for (size_t d = 0; d < size; ++d) row[d] = FloatToFloat16(value[d]);
+      }
     }
   }
 }

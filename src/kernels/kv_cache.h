@@ -46,9 +46,9 @@ class KvCache {
   void Commit(size_t n) { length_ += n; }
   void Truncate(size_t length);
 
-  // Stores rows k and v (kv_heads * head_dim) of one token at a position below the reserved end.
+  // Stores k and v (n, kv_heads * head_dim) of n tokens from a position on, below the reserved end.
   // Different positions may be stored from different threads.
-  void Store(size_t layer, size_t position, const float* k, const float* v);
+  void Store(size_t layer, size_t position, const ConstRows& k, const ConstRows& v);
 
   size_t head_dim() const { return head_dim_; }
   size_t kv_heads(size_t layer) const { return layers_[layer].heads; }

@@ -179,9 +179,32 @@ HWY_INLINE I16 ShiftLeft(const I16& a) {
 
 // Nearest integer, ties to even, for |a| < 2^22: adding 1.5 * 2^23 leaves it in the low bits.
 constexpr float kRoundMagic = 12582912.0f;
-HWY_INLINE F16 Round(const F16& a) { return Sub(Add(a, Set(kRoundMagic)), Set(kRoundMagic)); }
 HWY_INLINE I16 RoundToInt(const F16& a) {
+#if HWY_TARGET == HWY_AVX3_DL
+  return I16{{VecI{_mm512_cvtps_epi32(a.part[0].raw)}}};
+#elif HWY_TARGET == HWY_AVX2
+  return EachPart<I16>([&](size_t i)
+                           HWY_ATTR { return VecI{_mm256_cvtps_epi32(a.part[i].raw)}; });
+#elif HWY_TARGET == HWY_SSE4
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return VecI{_mm_cvtps_epi32(a.part[i].raw)}; });
+#else
   return AddI(BitsOf(Add(a, Set(kRoundMagic))), SetI(-0x4B400000));
+#endif
+}
+HWY_INLINE F16 Round(const F16& a) {
+#if HWY_TARGET == HWY_AVX3_DL
+  return F16{{VecF{_mm512_roundscale_ps(a.part[0].raw, _MM_FROUND_TO_NEAREST_INT)}}};
+#else
+  return Sub(Add(a, Set(kRoundMagic)), Set(kRoundMagic));
+#endif
+}
+// x * 2^n for whole n of -126..127.
+HWY_INLINE F16 TimesPowerOf2(const F16& x, const F16& n) {
+#if HWY_TARGET == HWY_AVX3_DL
+  return F16{{VecF{_mm512_scalef_ps(x.part[0].raw, n.part[0].raw)}}};
+#else
+  return Mul(x, FromBits(ShiftLeft<23>(AddI(RoundToInt(n), SetI(127)))));
+#endif
 }
 
 // The sum of all lanes, exact as long as it fits.

@@ -26,8 +26,7 @@ HWY_INLINE F16 Exp2(const F16& x) {
                             0.055507131f, 0.00967554096f, 0.00132764713f};
   const F16 clamped = Min(Set(127.0f), Max(Set(-126.0f), x));
   const F16 n = Round(clamped);
-  const F16 power = FromBits(ShiftLeft<23>(AddI(RoundToInt(clamped), SetI(127))));
-  return Mul(Polynomial(kFit, Sub(clamped, n)), power);
+  return TimesPowerOf2(Polynomial(kFit, Sub(clamped, n)), n);
 }
 
 // e^x; relative error below 2e-7 + 6e-8 |x|, from rounding the product.

@@ -16,9 +16,18 @@ namespace dunnock::HWY_NAMESPACE {
 // Lanes with bit kStep clear become self + partner, the others partner - self.
 template <size_t kStep>
 HWY_INLINE F16 Butterfly(const F16& a) {
+#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
+  // Products with 1 and -1 are exact: fused or not, the sum is the same.
+  float sign[16];
+  for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -1.0f : 1.0f;
+  const F16 signs = Load(sign), partner = Partner<kStep>(a);
+  return EachPart<F16>(
+      [&](size_t i) HWY_ATTR { return hn::MulAdd(a.part[i], signs.part[i], partner.part[i]); });
+#else
   float sign[16];
   for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -0.0f : 0.0f;
   return Add(Partner<kStep>(a), Xor(a, Load(sign)));
+#endif
 }
 
 // The steps of kVectors / 2 vectors and less, on values that lie in registers.
