@@ -46,32 +46,36 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// Claims a third of what is left of a share, and runs it. False if there was nothing.
-bool ThreadPool::RunPiece(Share& share, uint32_t generation) {
+// Claims a third of what is left of a share, and runs it. Returns its granules: 0, nothing was left.
+uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
   uint64_t word = share.word.load(std::memory_order_acquire);
   uint64_t first, piece;
   do {
-    if (word >> (2 * kRangeBits) != (generation & kGenerationMask)) return false;
+    if (word >> (2 * kRangeBits) != (generation & kGenerationMask)) return 0;
     first = word >> kRangeBits & kMostGranules;
     const uint64_t end = word & kMostGranules;
-    if (first == end) return false;
+    if (first == end) return 0;
     piece = std::max<uint64_t>((end - first) / 3, 1);
   } while (!share.word.compare_exchange_weak(word, word + (piece << kRangeBits),
                                              std::memory_order_acq_rel));
   const Loop& loop = loop_;
-  const uint32_t granules = loop.granules;
   loop.call(loop.body, static_cast<size_t>(first) * loop.granule,
             std::min(loop.count, static_cast<size_t>(first + piece) * loop.granule));
-  const uint32_t n = static_cast<uint32_t>(piece);
-  if (done_.fetch_add(n, std::memory_order_acq_rel) + n == granules) done_.notify_one();
-  return true;
+  return static_cast<uint32_t>(piece);
 }
 
-// A thread's own share first, then the others'.
+// A thread's own share first, then the others'. What is done is told once a share: every telling
+// takes the cache line away from the other cores.
 void ThreadPool::RunShares(size_t index, uint32_t generation) {
   for (size_t i = 0; i < threads(); ++i) {
-    while (RunPiece(shares_[(index + i) % threads()], generation)) {
+    Share& share = shares_[(index + i) % threads()];
+    uint32_t ran = 0, granules = 0;
+    while (const uint32_t piece = RunPiece(share, generation)) {
+      ran += piece;
+      granules = loop_.granules;
     }
+    if (ran > 0 && done_.fetch_add(ran, std::memory_order_acq_rel) + ran == granules)
+      done_.notify_one();
   }
 }
 

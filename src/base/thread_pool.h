@@ -66,7 +66,7 @@ class ThreadPool {
     std::atomic<uint64_t> word{0};
   };
   void Run(size_t count, size_t granule, Call call, const void* body);
-  bool RunPiece(Share& share, uint32_t generation);
+  uint32_t RunPiece(Share& share, uint32_t generation);
   void RunShares(size_t index, uint32_t generation);
   void Work(size_t index);
 
