@@ -128,7 +128,9 @@ void KvCache::Reserve(size_t n) {
   DUNNOCK_CHECK(needed <= capacity_);
   if (needed <= allocated_) return;
   const size_t most = RoundUp(capacity_, 16);
-  const size_t grown = std::min(most, std::max(RoundUp(needed, 16), 2 * allocated_));
+  // By a quarter at least, but seldom: memory follows the length, a position is copied few times.
+  const size_t step = allocated_ == 0 ? 0 : std::max<size_t>(128, RoundUp(allocated_ / 4, 16));
+  const size_t grown = std::min(most, std::max(RoundUp(needed, 16), allocated_ + step));
   // A head's panels (and rows) keep their order; only the distance between heads changes.
   const auto grow = [&](AlignedBuffer& data, size_t heads, size_t position_bytes) {
     AlignedBuffer out;
