@@ -46,7 +46,8 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// Claims a third of what is left of a share, and runs it. Returns its granules: 0, nothing was left.
+// Claims a third of what is left of a share, and runs it. Returns its granules: 0, nothing was
+// left.
 uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
   uint64_t word = share.word.load(std::memory_order_acquire);
   uint64_t first, piece;

@@ -190,9 +190,8 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
 
 // Scores, in units of log 2, become weights times their values' scales; returns the sum of the
 // weights. tops: the largest of each block.
-HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, float largest_score,
-                             const float* value_scales) {
-  const F16 shift = Set(largest_score);
+HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, const float* value_scales) {
+  const F16 shift = Set(LargestScore(scores, count));
   F16 sum = Set(0.0f);
   for (size_t begin = 0; begin < count; begin += kValueBlock, ++tops) {
     const size_t end = std::min(count, begin + kValueBlock);
@@ -209,8 +208,8 @@ HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, float lar
   return Sum(sum);
 }
 
-// 16-bit codes of weights, a step a block, which takes the place of its largest weight. Codes behind
-// the last are 0 to the next multiple of 16.
+// 16-bit codes of weights, a step a block, which takes the place of its largest weight. Codes
+// behind the last are 0 to the next multiple of 16.
 HWY_INLINE void QuantizeWeights(int16_t* codes, float* steps, const float* weights, size_t count) {
   for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
     const size_t end = std::min(count, begin + kValueBlock);
@@ -285,18 +284,14 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   const size_t blocks = (count + kValueBlock - 1) / kValueBlock;
   thread_local std::vector<float> steps;
   steps.assign(kQueries * blocks, 0.0f);
-  // Query by query within each step: what one waits for, the next fills.
-  float largest[kQueries], inverse[kQueries];
-  for (size_t t = 0; t < kQueries; ++t)
-    largest[t] = LargestScore(scratch.scores + t * scratch.stride, queries[t].count);
-  for (size_t t = 0; t < kQueries; ++t)
-    inverse[t] = 1.0f / WeighValues(scratch.scores + t * scratch.stride, steps.data() + t * blocks,
-                                    queries[t].count, largest[t], kv.value_scales);
+  float inverse[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
+    const size_t seen = queries[t].count, written = (seen + 15) / 16 * 16;
+    float *const scores = scratch.scores + t * scratch.stride, *const step = &steps[t * blocks];
     int16_t* const weights = scratch.weights + t * scratch.stride;
-    QuantizeWeights(weights, steps.data() + t * blocks, scratch.scores + t * scratch.stride,
-                    queries[t].count);
-    std::fill(weights + (queries[t].count + 15) / 16 * 16, weights + scratch.stride, int16_t{0});
+    inverse[t] = 1.0f / WeighValues(scores, step, seen, kv.value_scales);
+    QuantizeWeights(weights, step, scores, seen);
+    std::fill(weights + written, weights + scratch.stride, int16_t{0});
   }
   Int8Mix<kQueries>(kv, queries, head_dim, count, inverse, steps.data(), blocks, scratch);
 }

@@ -183,8 +183,7 @@ HWY_INLINE I16 RoundToInt(const F16& a) {
 #if HWY_TARGET == HWY_AVX3_DL
   return I16{{VecI{_mm512_cvtps_epi32(a.part[0].raw)}}};
 #elif HWY_TARGET == HWY_AVX2
-  return EachPart<I16>([&](size_t i)
-                           HWY_ATTR { return VecI{_mm256_cvtps_epi32(a.part[i].raw)}; });
+  return EachPart<I16>([&](size_t i) HWY_ATTR { return VecI{_mm256_cvtps_epi32(a.part[i].raw)}; });
 #elif HWY_TARGET == HWY_SSE4
   return EachPart<I16>([&](size_t i) HWY_ATTR { return VecI{_mm_cvtps_epi32(a.part[i].raw)}; });
 #else
