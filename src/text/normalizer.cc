@@ -90,12 +90,37 @@ class Charsmap {
         return Fail(ErrorCode::kLimit, Str("precompiled_charsmap: a text of ", end - at, " bytes"));
       at = end + 1;
     }
+    for (char c = ' '; c < 0x7F; ++c) {
+      std::string_view mapped;
+      const std::string_view one(&c, 1);
+      plain_[static_cast<uint8_t>(c)] = !Find(one, &mapped) || mapped == one;
+    }
     return {};
   }
 
   void Apply(std::string* text) const {
-    const std::u32string characters = ToUtf32(*text);
-    std::string out, cluster, one;
+    const std::string_view in = *text;
+    const auto plain = [&](size_t i) { return plain_[static_cast<uint8_t>(in[i])]; };
+    std::string out;
+    out.reserve(in.size());
+    // Between two plain characters a cluster ends. A plain one between such places stays as it is.
+    for (size_t at = 0; at < in.size();) {
+      size_t end = at;
+      while (end < in.size() && plain(end) && (end + 1 == in.size() || plain(end + 1))) ++end;
+      out += in.substr(at, end - at);
+      if (end == in.size()) break;
+      at = end++;
+      while (end < in.size() && !(plain(end - 1) && plain(end))) ++end;
+      ApplyToClusters(in.substr(at, end - at), &out);
+      at = end;
+    }
+    *text = std::move(out);
+  }
+
+ private:
+  void ApplyToClusters(std::string_view text, std::string* out) const {
+    const std::u32string characters = ToUtf32(text);
+    std::string cluster, one;
     for (size_t i = 0; i < characters.size();) {
       const size_t n = GraphemeClusterLength(std::u32string_view(characters).substr(i));
       cluster = ToUtf8(std::u32string_view(characters).substr(i, n));
@@ -103,20 +128,18 @@ class Charsmap {
       // As the reference has it: short clusters are looked up whole, by the shortest entry that
       // begins them; else each character alone.
       if (cluster.size() < 6 && Find(cluster, &mapped)) {
-        out += mapped;
+        *out += mapped;
       } else {
         for (size_t j = i; j < i + n; ++j) {
           one.clear();
           AppendUtf8(one, characters[j]);
-          out += Find(one, &mapped) ? mapped : std::string_view(one);
+          *out += Find(one, &mapped) ? mapped : std::string_view(one);
         }
       }
       i += n;
     }
-    *text = std::move(out);
   }
 
- private:
   bool Find(std::string_view key, std::string_view* mapped) const {
     if (units_.empty()) return false;
     const auto offset = [](uint32_t unit) { return (unit >> 10) << ((unit & (1u << 9)) >> 6); };
@@ -142,6 +165,7 @@ class Charsmap {
 
   std::vector<uint32_t> units_;
   std::string texts_;
+  std::array<bool, 256> plain_{};  // ASCII that is printed and maps to itself
 };
 
 Result<std::string> DecodeBase64(std::string_view text) {

@@ -1,10 +1,10 @@
 #pragma once
 // A trie over bytes, for finding all texts of a set that begin at a place. Built once; the children
-// of a node are a sorted run of edges.
+// of a node are a run of nodes, and their bytes a run of bytes.
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,38 +17,33 @@ class Trie {
   // Of equal texts the largest value counts; empty ones are left out. The texts are not kept.
   explicit Trie(std::vector<std::pair<std::string_view, int32_t>> texts);
 
-  bool empty() const { return edges_.empty(); }
+  bool empty() const { return nodes_.size() <= 1; }
 
   // Calls each(length, value) for every text of the set that begins `text`, shortest first.
   template <typename Each>
   void Prefixes(std::string_view text, const Each& each) const {
-    if (text.empty() || !begins_[static_cast<uint8_t>(text[0])]) return;  // most do not
-    uint32_t node = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      const Edge* first = edges_.data() + nodes_[node].first_edge;
-      const Edge* last = first + nodes_[node].edges;
-      const auto byte = static_cast<uint8_t>(text[i]);
-      const Edge* it =
-          std::lower_bound(first, last, byte, [](const Edge& e, uint8_t b) { return e.byte < b; });
-      if (it == last || it->byte != byte) return;
-      node = it->node;
-      if (nodes_[node].value >= 0) each(i + 1, nodes_[node].value);
+    if (text.empty()) return;
+    uint32_t node = roots_[static_cast<uint8_t>(text[0])];
+    for (size_t i = 1; node != 0; ++i) {
+      const Node& at = nodes_[node];
+      if (at.value >= 0) each(i, at.value);
+      if (i == text.size() || at.children == 0) return;
+      const uint8_t* const first = bytes_.data() + at.first_child;
+      const void* const it = std::memchr(first, static_cast<uint8_t>(text[i]), at.children);
+      if (it == nullptr) return;
+      node = at.first_child + static_cast<uint32_t>(static_cast<const uint8_t*>(it) - first);
     }
   }
 
  private:
   struct Node {
-    uint32_t first_edge = 0;
-    uint32_t edges = 0;
+    uint32_t first_child = 0;
+    uint32_t children = 0;
     int32_t value = -1;
   };
-  struct Edge {
-    uint8_t byte;
-    uint32_t node;
-  };
-  std::array<bool, 256> begins_{};
-  std::vector<Node> nodes_;
-  std::vector<Edge> edges_;
+  std::array<uint32_t, 256> roots_{};  // of texts that begin with a byte; 0: none does
+  std::vector<Node> nodes_;            // the root is 0
+  std::vector<uint8_t> bytes_;         // that lead to a node from its parent
 };
 
 }  // namespace dunnock
