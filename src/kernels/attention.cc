@@ -188,12 +188,13 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
   return MaxOf(most);
 }
 
-// Scores, in units of log 2, become weights times their values' scales; returns the sum of the
-// weights. tops: the largest of each block.
-HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, const float* value_scales) {
+// Scores, in units of log 2, become 16-bit codes of weight times the value's scale, a step a block;
+// returns the sum of the weights. Codes behind the last are 0 to the next multiple of 16.
+HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, size_t count,
+                                 const float* value_scales) {
   const F16 shift = Set(LargestScore(scores, count));
   F16 sum = Set(0.0f);
-  for (size_t begin = 0; begin < count; begin += kValueBlock, ++tops) {
+  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
     const size_t end = std::min(count, begin + kValueBlock);
     F16 largest = Set(0.0f);
     for (size_t i = begin; i < end; i += 16) {
@@ -203,21 +204,13 @@ HWY_INLINE float WeighValues(float* scores, float* tops, size_t count, const flo
       largest = Max(largest, weight);
       Store(weight, scores + i);
     }
-    *tops = MaxOf(largest);
+    const float top = MaxOf(largest);
+    const F16 inverse = Set(top > 0.0f ? kMostWeight / top : 0.0f);
+    for (size_t i = begin; i < end; i += 16)
+      StoreNarrow(RoundToInt(Mul(Load(scores + i), inverse)), codes + i);
+    *steps = top / kMostWeight;
   }
   return Sum(sum);
-}
-
-// 16-bit codes of weights, a step a block, which takes the place of its largest weight. Codes
-// behind the last are 0 to the next multiple of 16.
-HWY_INLINE void QuantizeWeights(int16_t* codes, float* steps, const float* weights, size_t count) {
-  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
-    const size_t end = std::min(count, begin + kValueBlock);
-    const F16 inverse = Set(*steps > 0.0f ? kMostWeight / *steps : 0.0f);
-    for (size_t i = begin; i < end; i += 16)
-      StoreNarrow(RoundToInt(Mul(Load(weights + i), inverse)), codes + i);
-    *steps /= kMostWeight;
-  }
 }
 
 // kSlices x 16 dimensions from d on.
@@ -287,10 +280,9 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   float inverse[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
     const size_t seen = queries[t].count, written = (seen + 15) / 16 * 16;
-    float *const scores = scratch.scores + t * scratch.stride, *const step = &steps[t * blocks];
     int16_t* const weights = scratch.weights + t * scratch.stride;
-    inverse[t] = 1.0f / WeighValues(scores, step, seen, kv.value_scales);
-    QuantizeWeights(weights, step, scores, seen);
+    inverse[t] = 1.0f / QuantizeWeights(weights, steps.data() + t * blocks,
+                                        scratch.scores + t * scratch.stride, seen, kv.value_scales);
     std::fill(weights + written, weights + scratch.stride, int16_t{0});
   }
   Int8Mix<kQueries>(kv, queries, head_dim, count, inverse, steps.data(), blocks, scratch);

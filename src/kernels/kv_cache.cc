@@ -20,9 +20,9 @@ namespace dunnock {
 
 constexpr size_t kMostHeadDim = 1024;
 
-// From one head to the next: bytes of keys and values, floats of scales.
-struct Int8Strides {
-  size_t keys, values, scales;
+// Bytes a position of a head, and positions from one head to the next.
+struct Int8Layout {
+  size_t key, value, positions;
 };
 
 }  // namespace dunnock
@@ -52,12 +52,11 @@ HWY_INLINE void StorePair(uint8_t* pair, const int8_t* even, const int8_t* odd, 
 }
 
 // Keys and values of some tokens in int8, from a position of the head at `at` and those behind it.
-void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size, size_t position,
+void StoreInt8(KvHead at, const Int8Layout& layout, size_t heads, size_t size, size_t position,
                const ConstRows& k, const ConstRows& v) {
   alignas(64) int8_t codes[2][kMostHeadDim + 16] = {};
   alignas(64) float rotated[kMostHeadDim];
   const size_t block = RotationBlock(size);
-  const size_t key_bytes = (size + 3) / 4 * 4, value_bytes = (size + 15) / 16 * 16;
   for (size_t h = 0; h < heads; ++h) {
     const auto quantize_value = [&](size_t i, int8_t* to) HWY_ATTR {
       at.value_scales[position + i] = QuantizeGroup(to, v[i] + h * size, size).scale;
@@ -66,11 +65,11 @@ void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size,
       const size_t p = position + i;
       const F16 largest = RotateBlocks(rotated, k[i] + h * size, size, block);
       at.key_scales[p] = QuantizeGroup(codes[0], rotated, size, largest).scale;
-      StoreKey(at.keys + p / 16 * 16 * key_bytes + p % 16 * 4, codes[0], size);
+      StoreKey(at.keys + p / 16 * 16 * layout.key + p % 16 * 4, codes[0], size);
     }
     for (size_t i = 0; i < k.count; ++i) {
       const size_t p = position + i;
-      uint8_t* const pair = at.values + p / 2 * 2 * value_bytes;
+      uint8_t* const pair = at.values + p / 2 * 2 * layout.value;
       quantize_value(i, codes[0]);
       if (p % 2 == 0 && i + 1 < k.count) {
         quantize_value(++i, codes[1]);
@@ -79,10 +78,10 @@ void StoreInt8(KvHead at, const Int8Strides& to_next, size_t heads, size_t size,
         for (size_t d = 0; d < size; ++d) pair[2 * d + p % 2] = static_cast<uint8_t>(codes[0][d]);
       }
     }
-    at.keys += to_next.keys;
-    at.values += to_next.values;
-    at.key_scales += to_next.scales;
-    at.value_scales += to_next.scales;
+    at.keys += layout.positions * layout.key;
+    at.values += layout.positions * layout.value;
+    at.key_scales += 2 * layout.positions;
+    at.value_scales += 2 * layout.positions;
   }
 }
 
@@ -170,8 +169,7 @@ void KvCache::Store(size_t layer, size_t position, const ConstRows& k, const Con
   const size_t heads = layers_[layer].heads, size = head_dim_;
   if (encoding_ == KvEncoding::kInt8) {
     HWY_DYNAMIC_DISPATCH(StoreInt8)
-    (head(layer, 0), {allocated_ * sizes_.key, allocated_ * sizes_.value, 2 * allocated_}, heads,
-     size, position, k, v);
+    (head(layer, 0), {sizes_.key, sizes_.value, allocated_}, heads, size, position, k, v);
     return;
   }
   for (size_t h = 0; h < heads; ++h) {
