@@ -24,7 +24,7 @@ Weight Form(WeightEncoding encoding, size_t rows, size_t cols, size_t group = 0)
   w.encoding = encoding;
   w.rows = rows;
   w.cols = cols;
-  w.group = group;
+  w.group = w.block = group;
   w.rotation = w.has_row_scales() ? 8 : 1;
   w.has_minimums = group != 0;
   w.panel_bytes = PanelBytesOf(w);
@@ -184,9 +184,12 @@ TEST_F(BundleTest, HostileManifests) {
       {"\"rotation\" is 8", of_b("rotation", 8)},
       {"\"group\" is 32", of_a("group", 32)},
       {"\"group\" is 0", of_b("group", 0)},
-      {"group is 17", of_b("group", 17)},
-      {"group is 24", of_b("group", 24)},
-      {"panel_bytes is 320", of_b("wide_scales", true)},
+      {"groups of 17 in blocks of 32", of_b("group", 17)},
+      {"groups of 24 in blocks of 32", of_b("group", 24)},
+      {"panel_bytes is 320", of_b("group", 16)},
+      {"\"block\" is 512", of_b("block", 512)},
+      {"groups of 32 in blocks of 48", of_b("block", 48)},
+      {"groups of 32 in blocks of 64", of_b("block", 64)},  // does not divide 32
       {"panel_bytes is 320", of_b("has_minimums", false)},
       {"a.weight: expected U8 (3, 384), found U8 (2, 384)", of_a("rows", 40)},
       {"a.bias: expected F32 (21), found F32 (20)", of_a("rows", 21)},

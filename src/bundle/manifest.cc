@@ -11,14 +11,16 @@ namespace {
 constexpr int64_t kVersion = 1;
 constexpr int64_t kMostRowsOrCols = 1 << 24;  // no product of two and a few bytes overflows
 constexpr int64_t kMostRotation = 512;
+constexpr int64_t kMostBlock = 256;
 
 Result<Weight> ParseWeight(const Json& json) {
   Weight w;
   DUNNOCK_TRY(const std::string encoding, RequiredString(json, "encoding"));
   const auto known = EncodingNamed(encoding);
   if (!known) {
-    return Unsupported(Str("encoding \"", encoding,
-                           "\": expected f32, bf16, int8, int4, int8-grouped or int4-grouped"));
+    return Unsupported(
+        Str("encoding \"", encoding,
+            "\": expected f32, bf16, int8, int4, int8-grouped, int6-grouped or int4-grouped"));
   }
   w.encoding = *known;
   const auto size = [&](const char* key, int64_t least, int64_t most) -> Result<size_t> {
@@ -29,11 +31,12 @@ Result<Weight> ParseWeight(const Json& json) {
   DUNNOCK_TRY(w.cols, size("cols", 1, kMostRowsOrCols));
   DUNNOCK_TRY(w.group, size("group", w.is_grouped() ? 16 : 0, w.is_grouped() ? 128 : 0));
   DUNNOCK_TRY(w.rotation, size("rotation", 1, w.has_row_scales() ? kMostRotation : 1));
-  w.wide_scales = FindBool(json, "wide_scales").value_or(false);
   w.has_minimums = FindBool(json, "has_minimums").value_or(false);
-  if (w.is_grouped() && (w.group % 8 != 0 || w.cols % w.group != 0)) {
-    return Invalid(Str("group is ", w.group, ": expected a multiple of 8 that divides the ", w.cols,
-                       " columns"));
+  DUNNOCK_TRY(w.block, size("block", w.is_grouped() ? 16 : 0, w.is_grouped() ? kMostBlock : 0));
+  if (w.is_grouped() && (w.group % 16 != 0 || w.block % w.group != 0 || w.cols % w.block != 0)) {
+    return Invalid(Str("groups of ", w.group, " in blocks of ", w.block,
+                       ": expected a multiple of 16 that divides the block, which divides the ",
+                       w.cols, " columns"));
   }
   if (!std::has_single_bit(w.rotation) || w.cols % w.rotation != 0) {
     return Invalid(Str("rotation is ", w.rotation, ": expected a power of two that divides the ",
@@ -53,8 +56,8 @@ OrderedJson WeightJson(const Weight& w) {
           {"rows", w.rows},
           {"cols", w.cols},
           {"group", w.group},
+          {"block", w.block},
           {"rotation", w.rotation},
-          {"wide_scales", w.wide_scales},
           {"has_minimums", w.has_minimums},
           {"panel_bytes", w.panel_bytes}};
 }

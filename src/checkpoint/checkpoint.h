@@ -7,12 +7,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "tensor/affine.h"
 #include "tensor/tensor.h"
 
 namespace dunnock {
@@ -39,14 +41,10 @@ Result<Checkpoint> OpenCheckpoint(const FileSet& files);
 // out (count, cols).
 Status DecodeRows(const Tensor& tensor, uint64_t first_row, uint64_t count, std::span<float> out);
 
-// A block type whose values are scale * code + minimum, with codes of up to 8 bits, taken apart
-// without loss. IsAffine: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q4_K, Q5_K.
-bool IsAffine(DType dtype);
-uint32_t AffineGroupSize(DType dtype);  // 32, or 16 for Q2_K
-int AffineCodeBits(DType dtype);        // 2, 4, 5 or 8
-// One row: codes (cols) unsigned (Q8_0's signed codes plus 128), scales and minimums
-// (cols / group), so that DecodeRows gives scale * code + minimum up to float rounding.
-void DecodeAffineRow(const Tensor& tensor, uint64_t row, std::span<uint8_t> codes,
-                     std::span<float> scales, std::span<float> minimums);
+// The form of a block type that is whole codes with scales, taken apart without loss: all of GGUF's
+// but IQ4_NL and IQ4_XS.
+std::optional<AffineForm> AffineFormOf(DType dtype);
+// One row of such a type.
+void DecodeAffineRow(const Tensor& tensor, uint64_t row, const AffineRow& out);
 
 }  // namespace dunnock

@@ -28,12 +28,12 @@ void DecodeBlocks(DType dtype, const uint8_t* bytes, std::span<float> out) {
   for (size_t at = 0; at < out.size(); at += info.block_size, bytes += info.block_bytes) {
     format.unpack(bytes, block);
     for (uint32_t i = 0; i < info.block_size; i += format.group) {
-      const float scale = block.scales[i / format.group];
+      const float scale = block.ScaleOf(i / format.group);
       const int8_t* codes = block.codes + i;
       float* values = &out[at + i];
       for (uint32_t j = 0; j < format.group; ++j) values[j] = scale * static_cast<float>(codes[j]);
       if (!format.has_minimums) continue;
-      const float minimum = block.minimums[i / format.group];
+      const float minimum = block.MinimumOf(i / format.group);
       for (uint32_t j = 0; j < format.group; ++j) values[j] += minimum;
     }
   }
@@ -78,30 +78,33 @@ Status DecodeRows(const Tensor& tensor, uint64_t first_row, uint64_t count, std:
   return {};
 }
 
-bool IsAffine(DType dtype) { return IsBlockType(dtype) && BlockFormatOf(dtype).code_bits != 0; }
-uint32_t AffineGroupSize(DType dtype) { return BlockFormatOf(dtype).group; }
-int AffineCodeBits(DType dtype) { return BlockFormatOf(dtype).code_bits; }
+std::optional<AffineForm> AffineFormOf(DType dtype) {
+  if (!IsBlockType(dtype) || BlockFormatOf(dtype).code_bits == 0) return std::nullopt;
+  const BlockFormat& format = BlockFormatOf(dtype);
+  return AffineForm{format.code_bits, format.group, InfoOf(dtype).block_size, format.has_minimums};
+}
 
-void DecodeAffineRow(const Tensor& tensor, uint64_t row, std::span<uint8_t> codes,
-                     std::span<float> scales, std::span<float> minimums) {
+void DecodeAffineRow(const Tensor& tensor, uint64_t row, const AffineRow& out) {
   const DTypeInfo& info = InfoOf(tensor.dtype);
   const BlockFormat& format = BlockFormatOf(tensor.dtype);
-  const uint64_t cols = tensor.cols();
-  DUNNOCK_CHECK(IsAffine(tensor.dtype) && row < tensor.rows() && codes.size() == cols &&
-                scales.size() == cols / format.group && minimums.size() == scales.size());
-  const uint8_t* bytes = tensor.bytes.data() + row * (cols / info.block_size * info.block_bytes);
+  const uint64_t cols = tensor.cols(), blocks = cols / info.block_size;
+  const uint32_t groups = info.block_size / format.group;
+  const int zero = format.has_minimums ? 0 : 1 << (format.code_bits - 1);
+  DUNNOCK_CHECK(format.code_bits != 0 && row < tensor.rows() && out.codes.size() == cols &&
+                out.scales.size() == blocks && out.minimums.size() == blocks &&
+                out.scale_factors.size() == blocks * groups &&
+                out.minimum_factors.size() == blocks * groups);
+  const uint8_t* bytes = tensor.bytes.data() + row * blocks * info.block_bytes;
   UnpackedBlock block;
-  for (size_t at = 0; at < cols; at += info.block_size, bytes += info.block_bytes) {
+  for (size_t b = 0; b < blocks; ++b, bytes += info.block_bytes) {
     format.unpack(bytes, block);
-    for (uint32_t i = 0; i < info.block_size; ++i) {
-      codes[at + i] = static_cast<uint8_t>(block.codes[i] + format.zero);
-    }
-    for (uint32_t g = 0; g < info.block_size / format.group; ++g) {
-      const size_t group = at / format.group + g;
-      scales[group] = block.scales[g];
-      // Exact: at most 8 bits times the 11 of a half.
-      minimums[group] = format.has_minimums ? block.minimums[g]
-                                            : static_cast<float>(-format.zero) * block.scales[g];
+    for (uint32_t i = 0; i < info.block_size; ++i)
+      out.codes[b * info.block_size + i] = static_cast<uint8_t>(block.codes[i] + zero);
+    out.scales[b] = block.scale;
+    out.minimums[b] = format.has_minimums ? block.minimum : 0.0f;
+    for (uint32_t g = 0; g < groups; ++g) {
+      out.scale_factors[b * groups + g] = block.scale_factors[g];
+      out.minimum_factors[b * groups + g] = format.has_minimums ? block.minimum_factors[g] : 0;
     }
   }
 }

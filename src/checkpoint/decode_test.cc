@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/test_files.h"
+#include "tensor/float16.h"
 
 namespace dunnock {
 namespace {
@@ -50,27 +51,36 @@ TEST_P(Blocks, DecodeARowInTheMiddle) {
 }
 
 TEST_P(Blocks, AffineFormIsTheSameNumber) {
-  if (!IsAffine(GetParam())) {
-    const auto dtype = GetParam();
-    EXPECT_TRUE(dtype == DType::kQ3_K || dtype == DType::kQ6_K || dtype == DType::kIQ4_NL ||
-                dtype == DType::kIQ4_XS);
+  const auto form = AffineFormOf(GetParam());
+  if (!form) {
+    EXPECT_TRUE(GetParam() == DType::kIQ4_NL || GetParam() == DType::kIQ4_XS);
     return;
   }
-  const size_t cols = tensor_.cols();
-  const size_t group = AffineGroupSize(GetParam());
+  const size_t cols = tensor_.cols(), group = form->group, block = form->block;
+  const int zero = form->has_minimums ? 0 : 1 << (form->code_bits - 1);
   std::vector<uint8_t> codes(cols);
-  std::vector<float> scales(cols / group), minimums(cols / group);
+  std::vector<float> scales(cols / block), minimums(cols / block);
+  std::vector<int8_t> scale_factors(cols / group), minimum_factors(cols / group);
   int most = 0;
   for (size_t row = 0; row < tensor_.rows(); ++row) {
-    DecodeAffineRow(tensor_, row, codes, scales, minimums);
+    DecodeAffineRow(tensor_, row, {codes, scales, minimums, scale_factors, minimum_factors});
     for (size_t i = 0; i < cols; ++i) {
-      ASSERT_EQ(scales[i / group] * codes[i] + minimums[i / group], expected_[row * cols + i])
+      const float scale = scales[i / block] * scale_factors[i / group];
+      const float minimum =
+          form->has_minimums ? minimums[i / block] * minimum_factors[i / group] : 0;
+      ASSERT_EQ(scale * static_cast<float>(codes[i] - zero) + minimum, expected_[row * cols + i])
           << "row " << row << " element " << i;
       most = std::max<int>(most, codes[i]);
     }
+    for (size_t b = 0; b < cols / block; ++b) {
+      EXPECT_EQ(Float16ToFloat(FloatToFloat16(scales[b])), scales[b]);
+      EXPECT_EQ(Float16ToFloat(FloatToFloat16(minimums[b])), minimums[b]);
+    }
+    if (group < block) continue;
+    for (size_t g = 0; g < cols / group; ++g) EXPECT_EQ(scale_factors[g], 1);
   }
-  EXPECT_LT(most, 1 << AffineCodeBits(GetParam()));
-  EXPECT_GE(most, 1 << (AffineCodeBits(GetParam()) - 1));
+  EXPECT_LT(most, 1 << form->code_bits);
+  EXPECT_GT(most, zero);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Blocks,

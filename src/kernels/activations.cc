@@ -59,6 +59,7 @@ ActivationForm FormFor(const Weight& weight) {
     case WeightEncoding::kInt4:
       return {true, weight.rotation, 0};
     case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt6Grouped:
     case WeightEncoding::kInt4Grouped:
       return {true, 1, weight.group};
   }

@@ -26,9 +26,9 @@ HWY_INLINE int32_t LoadFour(const int8_t* x) {
   return word;
 }
 
-// DotCodes4: acc + the dot of unsigned 4-bit codes with x (the same four activations in every
-// lane). DotCodes8: acc + the dot of (code - 128) with x, where acc began as StartCodes8(sum of all
-// x).
+// DotCodes7: acc + the dot of codes below 128 with x (the same four activations in every lane), in
+// the sums of two products below 32768: codes of 4 and of 6 bits. DotCodes8: acc + the dot of (code
+// - 128) with x, where acc began as StartCodes8(sum of all x).
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
 using TagU8 = hn::Repartition<uint8_t, TagF>;
@@ -54,43 +54,54 @@ HWY_INLINE Codes HighNibbles(const Codes& c) {
                    hn::Set(TagU8(), 15));
   });
 }
+// Codes of 6 bits: their nibbles, and two bits from place 2 kPlace of the bytes of `high`.
+template <size_t kPlace>
+HWY_INLINE Codes WithHighBits(const Codes& nibbles, const Codes& high) {
+  return EachPart<Codes>([&](size_t i) HWY_ATTR {
+    const hn::Repartition<uint16_t, TagU8> wide;
+    auto bits = hn::BitCast(wide, high.part[i]);
+    if constexpr (kPlace < 2) bits = hn::ShiftLeft<4 - 2 * kPlace>(bits);
+    if constexpr (kPlace > 2) bits = hn::ShiftRight<2 * kPlace - 4>(bits);
+    return hn::Or(nibbles.part[i], hn::And(hn::BitCast(TagU8(), bits), hn::Set(TagU8(), 0x30)));
+  });
+}
 
 #if HWY_TARGET == HWY_AVX3_DL
 constexpr bool kUnsignedCodes = true;  // Dot8 sums code * x, not (code - 128) * x
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
   // Highway 1.0.3 does not name avx512vnni among this target's features, so the intrinsic cannot be
   // inlined here; every CPU that has the target has the instruction (Ice Lake, Zen 4 and later).
   asm("vpdpbusd %2, %1, %0" : "+v"(acc.raw) : "v"(codes.raw), "v"(x.raw));
   return acc;
 }
-HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return Dot4(acc, codes, x); }
+HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) { return Dot7(acc, codes, x); }
 HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
   asm("vpdpwssd %2, %1, %0" : "+v"(acc.raw) : "v"(pairs.raw), "v"(x.raw));
   return acc;
 }
 #elif HWY_TARGET == HWY_AVX2
 constexpr bool kUnsignedCodes = false;
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
   const __m256i pairs = _mm256_maddubs_epi16(codes.raw, x.raw);
   return VecI{_mm256_add_epi32(acc.raw, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 }
 HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   // |w| <= 128 and |x| <= 127: a pair is at most 32512, below the 32767 where maddubs saturates.
   const __m256i w = _mm256_xor_si256(codes.raw, _mm256_set1_epi8(-128));
-  return Dot4(acc, VecU8{_mm256_abs_epi8(w)}, VecI{_mm256_sign_epi8(x.raw, w)});
+  return Dot7(acc, VecU8{_mm256_abs_epi8(w)}, VecI{_mm256_sign_epi8(x.raw, w)});
 }
 HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
   return hn::Add(acc, VecI{_mm256_madd_epi16(pairs.raw, x.raw)});
 }
 #elif HWY_TARGET == HWY_SSE4
 constexpr bool kUnsignedCodes = false;
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
   const __m128i pairs = _mm_maddubs_epi16(codes.raw, x.raw);
   return VecI{_mm_add_epi32(acc.raw, _mm_madd_epi16(pairs, _mm_set1_epi16(1)))};
 }
 HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   const __m128i w = _mm_xor_si128(codes.raw, _mm_set1_epi8(-128));
-  return Dot4(acc, VecU8{_mm_abs_epi8(w)}, VecI{_mm_sign_epi8(x.raw, w)});
+  return Dot7(acc, VecU8{_mm_abs_epi8(w)}, VecI{_mm_sign_epi8(x.raw, w)});
 }
 HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
   return hn::Add(acc, VecI{_mm_madd_epi16(pairs.raw, x.raw)});
@@ -113,7 +124,7 @@ HWY_INLINE VecI DotSigned(VecI acc, int8x16_t w, VecI x) {
   return VecI{vpadalq_s16(acc.raw, vpaddq_s16(low, high))};
 }
 #endif
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
   return DotSigned(acc, vreinterpretq_s8_u8(codes.raw), x);
 }
 #if defined(__ARM_FEATURE_MATMUL_INT8)
@@ -143,12 +154,12 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   return DotPair(acc, VecI{odd}, VecI{wasm_i16x8_shr(x.raw, 8)});
 }
 #if defined(__wasm_relaxed_simd__)
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) {
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
   // The same on every machine as long as the second operand is below 128.
   return VecI{wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x.raw, codes.raw, acc.raw)};
 }
 #else
-HWY_INLINE VecI Dot4(VecI acc, VecU8 codes, VecI x) { return Dot8(acc, codes, x); }
+HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) { return Dot8(acc, codes, x); }
 #endif
 #else
 #error "a target without dot products"
@@ -172,9 +183,9 @@ HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
       [&](size_t i) HWY_ATTR { return DotPair(acc.part[i], pairs.part[i], hn::Set(TagI(), x)); });
 }
 
-HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
+HWY_INLINE I16 DotCodes7(const I16& acc, const Codes& codes, int32_t x) {
   return EachPart<I16>(
-      [&](size_t i) HWY_ATTR { return Dot4(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
+      [&](size_t i) HWY_ATTR { return Dot7(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
 HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(kUnsignedCodes ? -128 * sum_x : 0); }
 HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
@@ -201,6 +212,12 @@ HWY_INLINE Codes HighNibbles(Codes c) {
   for (uint8_t& b : c.byte) b >>= 4;
   return c;
 }
+template <size_t kPlace>
+HWY_INLINE Codes WithHighBits(Codes nibbles, const Codes& high) {
+  for (size_t i = 0; i < 64; ++i)
+    nibbles.byte[i] |= static_cast<uint8_t>((high.byte[i] >> (2 * kPlace) & 3) << 4);
+  return nibbles;
+}
 HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(-128 * sum_x); }
 HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
   int8_t v[4];
@@ -213,7 +230,7 @@ HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
   return AddI(
       acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
 }
-HWY_INLINE I16 DotCodes4(const I16& acc, const Codes& codes, int32_t x) {
+HWY_INLINE I16 DotCodes7(const I16& acc, const Codes& codes, int32_t x) {
   return DotCodes8(acc, codes, x);
 }
 

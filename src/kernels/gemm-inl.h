@@ -77,7 +77,7 @@ HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&pa
     for (size_t t = 0; t < kTokens; ++t, at += stride) {
       const int32_t four = LoadFour(at);
       for (size_t p = 0; p < kPanels; ++p)
-        sum[p][t] = kFourBits ? DotCodes4(sum[p][t], w[p], four) : DotCodes8(sum[p][t], w[p], four);
+        sum[p][t] = kFourBits ? DotCodes7(sum[p][t], w[p], four) : DotCodes8(sum[p][t], w[p], four);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <random>
 
+#include "base/str.h"
 #include "base/thread_pool.h"
 #include "kernels/activations.h"
 #include "kernels/attention.h"
@@ -79,19 +80,25 @@ Floats Reference(const Floats& x, const Weight& weight) {
   return out;
 }
 
+Weight RandomWeight(const AffineForm& form, size_t rows, size_t cols, uint32_t seed) {
+  return PackGrouped(form, rows, cols, [&](size_t row, const AffineRow& out) {
+    std::mt19937 random(seed + static_cast<uint32_t>(row));
+    for (uint8_t& code : out.codes) code = static_cast<uint8_t>(random() % (1 << form.code_bits));
+    for (float& v : out.scales)
+      v = Float16ToFloat(static_cast<uint16_t>(0x2000 + random() % 0x400));
+    for (float& v : out.minimums)
+      v = -Float16ToFloat(static_cast<uint16_t>(0x3000 + random() % 0x800));
+    for (int8_t& v : out.scale_factors) v = static_cast<int8_t>(random() % 256);
+    for (int8_t& v : out.minimum_factors) v = static_cast<int8_t>(random() % 64);
+  });
+}
+
 Weight RandomWeight(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
                     uint32_t seed) {
-  if (encoding == WeightEncoding::kInt8Grouped || encoding == WeightEncoding::kInt4Grouped) {
-    return PackGrouped(encoding, rows, cols, group, [&](size_t row, const GroupedRow& out) {
-      std::mt19937 random(seed + static_cast<uint32_t>(row));
-      for (uint8_t& code : out.codes)
-        code =
-            static_cast<uint8_t>(random() % (encoding == WeightEncoding::kInt4Grouped ? 16 : 256));
-      for (float& v : out.scales)
-        v = Float16ToFloat(static_cast<uint16_t>(0x2000 + random() % 0x400));
-      for (float& v : out.minimums)
-        v = seed % 2 == 0 ? 0.0f : -static_cast<float>(random() % 1000) / 999.0f;
-    });
+  if (encoding >= WeightEncoding::kInt8Grouped) {
+    const auto size = static_cast<uint32_t>(group);
+    const auto bits = static_cast<uint32_t>(CodeBits(encoding));
+    return RandomWeight({bits, size, size, seed % 2 == 1}, rows, cols, seed);
   }
   const Floats values = Random(rows * cols, seed, 0.5f);
   return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
@@ -105,29 +112,45 @@ struct Case {
   double tolerance;  // of the largest output: what rounding x to int8 may cost
 };
 
+// Many tokens, few and one give what float64 gives of the same weight, up to the rounding of x, and
+// the same bits on every target.
+void ExpectReference(const Weight& weight, double tolerance) {
+  for (size_t n : {1, 2, 3, 5, 7, 8, 9, 12, 14, 16, 21, 251}) {
+    const Floats x = Random(n * weight.cols, 7);
+    const Floats out = SameBitsEverywhere([&] {
+      Floats y(n * weight.rows, -1.0f);
+      MatMul(View(y, weight.rows), View(x, weight.cols), weight);
+      return y;
+    });
+    const Floats expected = Reference(x, weight);
+    double largest = 0;
+    for (const float v : expected) largest = std::max(largest, std::fabs(double{v}));
+    EXPECT_LT(WorstDifference(out, expected), tolerance * largest) << n << " tokens";
+    // A row alone has the bits it has among others.
+    Floats alone(weight.rows);
+    MatMul(View(alone, weight.rows), ConstRows{x.data() + (n - 1) * weight.cols, 1, weight.cols},
+           weight);
+    EXPECT_EQ(
+        std::memcmp(alone.data(), out.data() + (n - 1) * weight.rows, weight.rows * sizeof(float)),
+        0);
+  }
+}
+
 class MatMulTest : public testing::TestWithParam<Case> {};
 
 TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
   const Case& c = GetParam();
-  for (uint32_t seed : {1, 2}) {
-    const Weight weight = RandomWeight(c.encoding, c.rows, c.cols, c.group, seed);
-    for (size_t n : {1, 2, 3, 5, 7, 8, 9, 12, 14, 16, 21, 251}) {
-      const Floats x = Random(n * c.cols, 7);
-      const Floats out = SameBitsEverywhere([&] {
-        Floats y(n * c.rows, -1.0f);
-        MatMul(View(y, c.rows), View(x, c.cols), weight);
-        return y;
-      });
-      const Floats expected = Reference(x, weight);
-      double largest = 0;
-      for (const float v : expected) largest = std::max(largest, std::fabs(double{v}));
-      EXPECT_LT(WorstDifference(out, expected), c.tolerance * largest) << n << " tokens";
-      // A row alone has the bits it has among others.
-      Floats alone(c.rows);
-      MatMul(View(alone, c.rows), ConstRows{x.data() + (n - 1) * c.cols, 1, c.cols}, weight);
-      EXPECT_EQ(std::memcmp(alone.data(), out.data() + (n - 1) * c.rows, c.rows * sizeof(float)),
-                0);
-    }
+  for (uint32_t seed : {1, 2})
+    ExpectReference(RandomWeight(c.encoding, c.rows, c.cols, c.group, seed), c.tolerance);
+}
+
+// The forms of GGUF's blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
+TEST(MatMul, FactorsOfABlocksScale) {
+  for (const AffineForm& form : {AffineForm{4, 32, 256, true}, AffineForm{6, 32, 256, true},
+                                 AffineForm{4, 16, 256, true}, AffineForm{6, 16, 256, false},
+                                 AffineForm{4, 16, 256, false}, AffineForm{8, 16, 64, false}}) {
+    SCOPED_TRACE(Str(form.code_bits, " bits, groups of ", form.group));
+    ExpectReference(RandomWeight(form, 37, 512, 5), 0.02);
   }
 }
 
@@ -143,20 +166,20 @@ INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
                                          Case{WeightEncoding::kInt4Grouped, 37, 64, 32, 0.02},
                                          Case{WeightEncoding::kInt4Grouped, 16, 256, 128, 0.02},
                                          Case{WeightEncoding::kInt4Grouped, 20, 96, 16, 0.02},
+                                         Case{WeightEncoding::kInt6Grouped, 37, 96, 32, 0.02},
+                                         Case{WeightEncoding::kInt6Grouped, 16, 64, 16, 0.02},
                                          Case{WeightEncoding::kInt8Grouped, 37, 96, 32, 0.02},
                                          Case{WeightEncoding::kInt8Grouped, 16, 64, 16, 0.02}));
 
 // The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
 TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
-  for (const WeightEncoding encoding :
-       {WeightEncoding::kInt8Grouped, WeightEncoding::kInt4Grouped}) {
-    const uint8_t largest = encoding == WeightEncoding::kInt8Grouped ? 255 : 15;
+  for (const uint32_t bits : {4, 6, 8}) {
     const size_t cols = 128, rows = 16;
     const Weight weight =
-        PackGrouped(encoding, rows, cols, 32, [&](size_t row, const GroupedRow& out) {
-          for (uint8_t& code : out.codes) code = row % 2 == 0 ? largest : 0;
+        PackGrouped({bits, 32, 32, false}, rows, cols, [&](size_t row, const AffineRow& out) {
+          for (uint8_t& code : out.codes)
+            code = static_cast<uint8_t>(row % 2 == 0 ? (1 << bits) - 1 : 0);
           for (float& v : out.scales) v = 1.0f;
-          for (float& v : out.minimums) v = 0.0f;
         });
     for (const float sign : {1.0f, -1.0f}) {
       const Floats x(cols, sign * 127.0f);

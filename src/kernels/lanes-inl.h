@@ -240,6 +240,14 @@ HWY_INLINE F16 LoadFloat16(const uint8_t* p) {
     return hn::PromoteTo(TagF(), hn::LoadU(narrow, buffer));
   });
 }
+HWY_INLINE F16 LoadInt8(const uint8_t* p) {
+  const hn::Rebind<int8_t, TagI> narrow;
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    int8_t buffer[kWidth];
+    std::memcpy(buffer, p + i * kWidth, sizeof buffer);
+    return hn::ConvertTo(TagF(), hn::PromoteTo(TagI(), hn::LoadU(narrow, buffer)));
+  });
+}
 HWY_INLINE F16 LoadBFloat16(const uint8_t* p) {
   const hn::Rebind<uint16_t, TagI> narrow;
   return EachPart<F16>([&](size_t i) HWY_ATTR {

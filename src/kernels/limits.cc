@@ -25,7 +25,7 @@ uint32_t SpinDots(size_t rounds) {
   I16 sum[kSums];
   for (I16& s : sum) s = SetI(0);
   for (size_t r = 0; r < rounds; ++r) {
-    for (I16& s : sum) s = DotCodes4(s, codes, static_cast<int32_t>(0x01020304 + r));
+    for (I16& s : sum) s = DotCodes7(s, codes, static_cast<int32_t>(0x01020304 + r));
   }
   I16 total = SetI(0);
   for (const I16& s : sum) total = AddI(total, s);

@@ -1,7 +1,6 @@
 #include "kernels/pack.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -50,8 +49,10 @@ struct Storage {
   uint8_t* bytes;
 };
 
-void Put(uint8_t* at, float value) { std::memcpy(at, &value, sizeof value); }
-void Put(uint8_t* at, uint16_t value) { std::memcpy(at, &value, sizeof value); }
+template <typename T>
+void Put(uint8_t* at, T value) {
+  std::memcpy(at, &value, sizeof value);
+}
 template <typename T>
 T Get(const uint8_t* at) {
   T value;
@@ -67,22 +68,36 @@ void ForRows(size_t rows, const Body& body) {
   });
 }
 
-bool IsFourBits(WeightEncoding encoding) {
-  return encoding == WeightEncoding::kInt4 || encoding == WeightEncoding::kInt4Grouped;
+// The parts of a code of `bits` bits: (row in panel, k) among those that begin at `at`. Each part
+// is some bits of one byte (docs/formats/panels.md).
+struct CodePart {
+  size_t byte;      // of the run
+  int shift;        // in that byte
+  int first, bits;  // of the code
+};
+template <typename Visit>
+void ForParts(size_t bits, size_t row, size_t k, const Visit& visit) {
+  const size_t lane = row * 4 + k % 4;
+  if (bits == 8) return visit(CodePart{k / 4 * 64 + lane, 0, 0, 8});
+  const int half = k % 8 < 4 ? 0 : 4;
+  if (bits == 4) return visit(CodePart{k / 8 * 64 + lane, half, 0, 4});
+  const size_t unit = k / 16 * 192;
+  visit(CodePart{unit + k % 16 / 8 * 64 + lane, half, 0, 4});
+  visit(CodePart{unit + 128 + lane, static_cast<int>(k % 16 / 4 * 2), 4, 2});
 }
 
-// Writes the code of (row in panel, k in the run of codes that begins at `at`).
-void PutCode(uint8_t* at, bool four_bits, size_t row, size_t k, uint8_t code) {
-  if (!four_bits) {
-    at[k / 4 * 64 + row * 4 + k % 4] = code;
-  } else {
-    at[k / 8 * 64 + row * 4 + k % 4] |= static_cast<uint8_t>(k % 8 < 4 ? code : code << 4);
-  }
+// The bytes at `at` are zero where the code goes.
+void PutCode(uint8_t* at, size_t bits, size_t row, size_t k, uint8_t code) {
+  ForParts(bits, row, k, [&](const CodePart& p) {
+    at[p.byte] |= static_cast<uint8_t>((code >> p.first & ((1 << p.bits) - 1)) << p.shift);
+  });
 }
-uint8_t GetCode(const uint8_t* at, bool four_bits, size_t row, size_t k) {
-  if (!four_bits) return at[k / 4 * 64 + row * 4 + k % 4];
-  const uint8_t both = at[k / 8 * 64 + row * 4 + k % 4];
-  return k % 8 < 4 ? both & 15 : both >> 4;
+int GetCode(const uint8_t* at, size_t bits, size_t row, size_t k) {
+  int code = 0;
+  ForParts(bits, row, k, [&](const CodePart& p) {
+    code |= (at[p.byte] >> p.shift & ((1 << p.bits) - 1)) << p.first;
+  });
+  return code;
 }
 
 // Rounds to the nearest whole number and clamps; NaN becomes `least`. Adding 1.5 * 2^23 leaves no
@@ -152,8 +167,8 @@ void PackRotatedRow(const Weight& weight, const Storage& panels, const Storage& 
   const float least = four_bits ? -8.0f : -127.0f, most = four_bits ? 7.0f : 127.0f;
   for (size_t k = 0; k < values.size(); ++k) {
     const float code = scale > 0.0f ? RoundAndClamp(values[k] / scale, least, most) : 0.0f;
-    PutCode(panel, four_bits, row % kPanelRows, k,
-            static_cast<uint8_t>(static_cast<int>(code) + (four_bits ? 8 : 128)));
+    PutCode(panel, CodeBits(weight.encoding), row % kPanelRows, k,
+            static_cast<uint8_t>(static_cast<int>(code) + CentreOf(weight.encoding)));
   }
 }
 
@@ -240,59 +255,49 @@ Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowRead
   return weight;
 }
 
-Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
-                   const GroupedRowReader& read, bool keep_minimums) {
-  DUNNOCK_CHECK(encoding == WeightEncoding::kInt4Grouped ||
-                encoding == WeightEncoding::kInt8Grouped);
-  DUNNOCK_CHECK(rows > 0 && cols > 0 && group % 8 == 0 && cols % group == 0);
-  Weight weight{.encoding = encoding,
+Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const AffineReader& read) {
+  DUNNOCK_CHECK(rows > 0 && cols > 0 && form.group % 16 == 0 && form.block % form.group == 0 &&
+                cols % form.block == 0);
+  Weight weight{.encoding = form.code_bits == 4   ? WeightEncoding::kInt4Grouped
+                            : form.code_bits == 6 ? WeightEncoding::kInt6Grouped
+                                                  : WeightEncoding::kInt8Grouped,
                 .rows = rows,
                 .cols = cols,
-                .group = group,
+                .group = form.group,
+                .block = form.block,
                 .rotation = 1,
+                .has_minimums = form.has_minimums,
                 .panels = {},
                 .scales = {},
                 .bias = {}};
-  const bool four_bits = IsFourBits(encoding);
-  const size_t groups = cols / group;
-
-  // First everything as it comes, then the narrowest form of the scales that holds it.
-  std::vector<uint8_t> codes(rows * cols);
-  std::vector<float> scales(rows * groups), minimums(rows * groups);
-  std::atomic<bool> wide = false, has_minimums = keep_minimums;
-  ForRows(rows, [&](size_t row) {
-    const std::span<float> row_scales(scales.data() + row * groups, groups);
-    const std::span<float> row_minimums(minimums.data() + row * groups, groups);
-    read(row, {std::span(codes.data() + row * cols, cols), row_scales, row_minimums});
-    for (size_t g = 0; g < groups; ++g) {
-      for (const float v : {row_scales[g], row_minimums[g]}) {
-        if (Float16ToFloat(FloatToFloat16(v)) != v) wide = true;
-      }
-      if (row_minimums[g] != 0.0f) has_minimums = true;
-    }
-  });
-  weight.wide_scales = wide;
-  weight.has_minimums = has_minimums;
-  const size_t number_bytes = wide ? 4 : 2;
-  const size_t head_bytes = kPanelRows * number_bytes * (has_minimums ? 2 : 1);
-  const size_t group_bytes = head_bytes + group * kPanelRows / (four_bits ? 2 : 1);
   weight.panel_bytes = PanelBytesOf(weight);
+  const GroupedLayout layout(weight);
   const Storage panels(weight.panel_count() * weight.panel_bytes);
+  const size_t blocks = cols / form.block, groups = form.block / form.group;
   ForRows(rows, [&](size_t row) {
+    thread_local std::vector<uint8_t> codes;
+    thread_local std::vector<float> scales, minimums;
+    thread_local std::vector<int8_t> scale_factors, minimum_factors;
+    codes.resize(cols);
+    scales.resize(blocks);
+    minimums.resize(blocks);
+    scale_factors.resize(blocks * groups);
+    minimum_factors.resize(blocks * groups);
+    read(row, {codes, scales, minimums, scale_factors, minimum_factors});
     const size_t lane = row % kPanelRows;
-    for (size_t g = 0; g < groups; ++g) {
-      uint8_t* const at = panels.bytes + row / kPanelRows * weight.panel_bytes + g * group_bytes;
-      const auto put_number = [&](size_t index, float v) {
-        if (wide) {
-          Put(at + index * 4, v);
-        } else {
-          Put(at + index * 2, FloatToFloat16(v));
+    uint8_t* head = panels.bytes + row / kPanelRows * weight.panel_bytes;
+    for (size_t b = 0; b < blocks; ++b, head += layout.block_bytes) {
+      Put(head + lane * 2, FloatToFloat16(scales[b]));
+      if (form.has_minimums) Put(head + (kPanelRows + lane) * 2, FloatToFloat16(minimums[b]));
+      for (size_t g = 0; g < groups; ++g) {
+        uint8_t* const at = head + layout.head_bytes + g * layout.group_bytes;
+        if (weight.has_factors()) {
+          Put(at + lane, scale_factors[b * groups + g]);
+          if (form.has_minimums) Put(at + kPanelRows + lane, minimum_factors[b * groups + g]);
         }
-      };
-      put_number(lane, scales[row * groups + g]);
-      if (has_minimums) put_number(kPanelRows + lane, minimums[row * groups + g]);
-      for (size_t k = 0; k < group; ++k) {
-        PutCode(at + head_bytes, four_bits, lane, k, codes[row * cols + g * group + k]);
+        const uint8_t* const from = &codes[b * form.block + g * form.group];
+        for (size_t k = 0; k < form.group; ++k)
+          PutCode(at + layout.factor_bytes, form.code_bits, lane, k, from[k]);
       }
     }
   });
@@ -301,7 +306,7 @@ Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t gro
 }
 
 Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read) {
-  const auto round = [&](size_t row, const GroupedRow& out) {
+  const auto round = [&](size_t row, const AffineRow& out) {
     thread_local std::vector<float> values;
     values.resize(cols);
     read(row, values);
@@ -310,14 +315,15 @@ Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader
                  &out.scales[g], &out.minimums[g]);
     }
   };
-  return PackGrouped(WeightEncoding::kInt4Grouped, rows, cols, group, round, true);
+  const auto size = static_cast<uint32_t>(group);
+  return PackGrouped({4, size, size, true}, rows, cols, round);
 }
 
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
   DUNNOCK_CHECK(row < weight.rows && out.size() == weight.cols);
   const uint8_t* const panel = weight.panels.bytes().data() + row / kPanelRows * weight.panel_bytes;
   const size_t lane = row % kPanelRows;
-  const bool four_bits = IsFourBits(weight.encoding);
+  const size_t bits = CodeBits(weight.encoding);
   switch (weight.encoding) {
     case WeightEncoding::kF32:
       for (size_t k = 0; k < out.size(); ++k)
@@ -333,25 +339,28 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
       const float scale = Get<float>(weight.scales.bytes().data() + row * sizeof(float));
       for (size_t k = 0; k < out.size(); ++k) {
         out[k] =
-            scale * static_cast<float>(GetCode(panel, four_bits, lane, k) - (four_bits ? 8 : 128));
+            scale * static_cast<float>(GetCode(panel, bits, lane, k) - CentreOf(weight.encoding));
       }
       return Rotate(out.data(), out.size(), weight.rotation);
     }
     case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt6Grouped:
     case WeightEncoding::kInt4Grouped: {
-      const size_t number_bytes = weight.wide_scales ? 4 : 2;
-      const size_t head_bytes = kPanelRows * number_bytes * (weight.has_minimums ? 2 : 1);
-      const size_t group_bytes = head_bytes + weight.group * kPanelRows / (four_bits ? 2 : 1);
+      const GroupedLayout layout(weight);
+      const int centre = weight.has_minimums ? 0 : CentreOf(weight.encoding);
       for (size_t k = 0; k < out.size(); ++k) {
-        const uint8_t* const at = panel + k / weight.group * group_bytes;
-        const auto number = [&](size_t index) {
-          return weight.wide_scales ? Get<float>(at + index * 4)
-                                    : Float16ToFloat(Get<uint16_t>(at + index * 2));
+        const uint8_t* const head = panel + k / weight.block * layout.block_bytes;
+        const uint8_t* const at =
+            head + layout.head_bytes + k % weight.block / weight.group * layout.group_bytes;
+        // The scale (0) or the minimum (1), times its group's factor.
+        const auto number = [&](size_t which) {
+          const size_t i = which * kPanelRows + lane;
+          const float of_block = Float16ToFloat(Get<uint16_t>(head + 2 * i));
+          return weight.has_factors() ? of_block * static_cast<float>(Get<int8_t>(at + i))
+                                      : of_block;
         };
-        const int code =
-            GetCode(at + head_bytes, four_bits, lane, k % weight.group) - (four_bits ? 0 : 128);
-        out[k] = number(lane) * static_cast<float>(code) +
-                 (weight.has_minimums ? number(kPanelRows + lane) : 0.0f);
+        const int code = GetCode(at + layout.factor_bytes, bits, lane, k % weight.group) - centre;
+        out[k] = number(0) * static_cast<float>(code) + (weight.has_minimums ? number(1) : 0.0f);
       }
       return;
     }

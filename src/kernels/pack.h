@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 
+#include "tensor/affine.h"
 #include "tensor/weight.h"
 
 namespace dunnock {
@@ -17,20 +18,13 @@ using RowReader = std::function<void(size_t row, std::span<float> out)>;
 // squared error).
 Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
-// A row in groups: codes (cols), scales and minimums (cols / group). Codes are below 16 for
-// kInt4Grouped; for kInt8Grouped 128 stands for zero.
-struct GroupedRow {
-  std::span<uint8_t> codes;
-  std::span<float> scales;
-  std::span<float> minimums;
-};
-using GroupedRowReader = std::function<void(size_t row, const GroupedRow& out)>;
+// Fills out with a row's codes, scales and factors (the factors are looked at only if the form has
+// them). Rows are asked for from several threads at once.
+using AffineReader = std::function<void(size_t row, const AffineRow& out)>;
 
-// kInt4Grouped or kInt8Grouped. Scales are kept as float16 where that loses nothing, else as
-// float32; minimums are dropped if all are zero, unless they are to be kept. cols must be a
-// multiple of group, group of 8.
-Weight PackGrouped(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
-                   const GroupedRowReader& read, bool keep_minimums = false);
+// kInt4Grouped, kInt6Grouped or kInt8Grouped, by the form's bits. A group is a multiple of 16, a
+// block of groups, cols of blocks.
+Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const AffineReader& read);
 
 // Rounds rows of values to kInt4Grouped, each group's float16 scale and minimum searched for the
 // least squared error. The size does not depend on the values.

@@ -62,7 +62,7 @@ TEST(RoundToInt4Groups, IsNearerThanTheWholeRange) {
   const Weight weight = RoundToInt4Groups(64, 576, 32, RowsOf(values, 576));
   EXPECT_EQ(weight.encoding, WeightEncoding::kInt4Grouped);
   EXPECT_TRUE(weight.has_minimums);
-  EXPECT_FALSE(weight.wide_scales);
+  EXPECT_FALSE(weight.has_factors());
   EXPECT_EQ(weight.panel_bytes, PanelBytesOf(weight));
   // Least to most of each group in 15 steps, the common way.
   double error = 0, square = 0;

@@ -155,8 +155,8 @@ HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, si
     const Codes w = LoadCodes(panel + b * 64);
     const Codes w_low = LowNibbles(w), w_high = HighNibbles(w);
     for (size_t t = 0; t < kTokens; ++t) {
-      to_low[t] = DotCodes4(to_low[t], w_low, LoadFour(codes[t] + b * 8));
-      to_high[t] = DotCodes4(to_high[t], w_high, LoadFour(codes[t] + b * 8 + 4));
+      to_low[t] = DotCodes7(to_low[t], w_low, LoadFour(codes[t] + b * 8));
+      to_high[t] = DotCodes7(to_high[t], w_high, LoadFour(codes[t] + b * 8 + 4));
     }
   };
   size_t b = 0;
@@ -179,55 +179,81 @@ HWY_INLINE Tile<kTokens> Int4Tile(const Weight& weight, const uint8_t* panel, si
 
 // ---- scale and minimum a group: exact sums inside a group, groups added in order ----
 
+// Adds to each sum the dot of a group's codes with x. The codes of 8 bits are around 128.
+template <WeightEncoding kEncoding, size_t kTokens>
+HWY_INLINE void AddGroup(I16 (&sum)[kTokens], const uint8_t* panel, size_t group,
+                         const int8_t* const (&x)[kTokens]) {
+  const auto add = [&](const Codes& codes, size_t k) HWY_ATTR {
+    for (size_t t = 0; t < kTokens; ++t) sum[t] = DotCodes7(sum[t], codes, LoadFour(x[t] + k));
+  };
+  const auto load = [&]() HWY_ATTR {
+    if constexpr (kTokens == 1) __builtin_prefetch(panel + kPrefetchBytes);
+    const Codes codes = LoadCodes(panel);
+    panel += 64;
+    return codes;
+  };
+  if constexpr (kEncoding == WeightEncoding::kInt4Grouped) {
+    for (size_t k = 0; k < group; k += 8) {
+      const Codes codes = load();
+      add(LowNibbles(codes), k);
+      add(HighNibbles(codes), k + 4);
+    }
+  } else if constexpr (kEncoding == WeightEncoding::kInt6Grouped) {
+    for (size_t k = 0; k < group; k += 16) {
+      const Codes first = load(), second = load(), high = load();
+      add(WithHighBits<0>(LowNibbles(first), high), k);
+      add(WithHighBits<1>(HighNibbles(first), high), k + 4);
+      add(WithHighBits<2>(LowNibbles(second), high), k + 8);
+      add(WithHighBits<3>(HighNibbles(second), high), k + 12);
+    }
+  } else {
+    for (size_t k = 0; k < group; k += 4) {
+      const Codes codes = load();
+      for (size_t t = 0; t < kTokens; ++t) sum[t] = DotCodes8(sum[t], codes, LoadFour(x[t] + k));
+    }
+  }
+}
+
 template <WeightEncoding kEncoding, size_t kTokens>
 HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x,
                                      size_t token) {
-  constexpr bool kFourBits = kEncoding == WeightEncoding::kInt4Grouped;
-  const size_t blocks = weight.group / (kFourBits ? 8 : 4);
-  const size_t scale_bytes = kPanelRows * (weight.wide_scales ? 4 : 2);
-  const auto load_scales = [&](const uint8_t* p) HWY_ATTR {
-    return weight.wide_scales ? LoadFloats(p) : LoadFloat16(p);
-  };
+  const GroupedLayout layout(weight);
+  const bool has_minimums = weight.has_minimums, has_factors = weight.has_factors();
+  const int32_t centre = has_minimums ? 0 : CentreOf(kEncoding);
   const int8_t* codes[kTokens];
   Tile<kTokens> out;
   for (size_t t = 0; t < kTokens; ++t) {
     codes[t] = x.quantized->codes(token + t);
     out.value[t] = Set(0.0f);
   }
-  const size_t groups = weight.cols / weight.group;
-  for (size_t g = 0; g < groups; ++g) {
-    const F16 scale = load_scales(panel);
-    panel += scale_bytes;
-    F16 minimum = Set(0.0f);
-    if (weight.has_minimums) {
-      minimum = load_scales(panel);
-      panel += scale_bytes;
-    }
-    I16 sum[kTokens];
-    for (size_t t = 0; t < kTokens; ++t) {
-      sum[t] = kFourBits ? SetI(0) : StartCodes8(x.quantized->sums(token + t)[g]);
-    }
-    for (size_t b = 0; b < blocks; ++b, panel += 64) {
-      if constexpr (kTokens == 1) __builtin_prefetch(panel + kPrefetchBytes);
-      const Codes w = LoadCodes(panel);
-      if constexpr (kFourBits) {
-        const Codes low = LowNibbles(w), high = HighNibbles(w);
-        for (size_t t = 0; t < kTokens; ++t) {
-          sum[t] = DotCodes4(sum[t], low, LoadFour(codes[t] + b * 8));
-          sum[t] = DotCodes4(sum[t], high, LoadFour(codes[t] + b * 8 + 4));
-        }
-      } else {
-        for (size_t t = 0; t < kTokens; ++t)
-          sum[t] = DotCodes8(sum[t], w, LoadFour(codes[t] + b * 4));
+  size_t g = 0;
+  for (size_t begin = 0; begin < weight.cols; begin += weight.block) {
+    const F16 block_scale = LoadFloat16(panel);
+    const F16 block_minimum = has_minimums ? LoadFloat16(panel + kPanelRows * 2) : Set(0.0f);
+    panel += layout.head_bytes;
+    for (size_t k = 0; k < weight.block; k += weight.group, ++g, panel += layout.group_bytes) {
+      F16 scale = block_scale, minimum = block_minimum;
+      if (has_factors) {
+        scale = Mul(scale, LoadInt8(panel));
+        if (has_minimums) minimum = Mul(minimum, LoadInt8(panel + kPanelRows));
       }
-    }
-    for (size_t t = 0; t < kTokens; ++t) {
-      codes[t] += weight.group;
-      F16 value = Mul(ToFloat(sum[t]), scale);
-      if (weight.has_minimums) {
-        value = Add(value, Mul(minimum, Set(static_cast<float>(x.quantized->sums(token + t)[g]))));
+      I16 sum[kTokens];
+      for (size_t t = 0; t < kTokens; ++t) {
+        const int32_t sum_x = x.quantized->sums(token + t)[g];
+        sum[t] = kEncoding == WeightEncoding::kInt8Grouped
+                     ? AddI(StartCodes8(sum_x), SetI((128 - centre) * sum_x))
+                     : SetI(-centre * sum_x);
       }
-      out.value[t] = Add(out.value[t], Mul(value, Set(x.quantized->scales(token + t)[g])));
+      AddGroup<kEncoding>(sum, panel + layout.factor_bytes, weight.group, codes);
+      for (size_t t = 0; t < kTokens; ++t) {
+        codes[t] += weight.group;
+        const float x_scale = x.quantized->scales(token + t)[g];
+        const F16 value = Mul(Mul(ToFloat(sum[t]), scale), Set(x_scale));
+        out.value[t] = Add(out.value[t], value);
+        if (!has_minimums) continue;
+        const float sum_x = static_cast<float>(x.quantized->sums(token + t)[g]) * x_scale;
+        out.value[t] = Add(out.value[t], Mul(minimum, Set(sum_x)));
+      }
     }
   }
   return out;
@@ -254,6 +280,9 @@ HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Ope
       break;
     case WeightEncoding::kInt8Grouped:
       out = GroupedTile<WeightEncoding::kInt8Grouped, kTokens>(weight, panel, x, token);
+      break;
+    case WeightEncoding::kInt6Grouped:
+      out = GroupedTile<WeightEncoding::kInt6Grouped, kTokens>(weight, panel, x, token);
       break;
     case WeightEncoding::kInt4Grouped:
       out = GroupedTile<WeightEncoding::kInt4Grouped, kTokens>(weight, panel, x, token);

@@ -119,31 +119,21 @@ class Loader final : public WeightVisitor {
     return nullptr;
   }
 
-  // Blocks with a scale and a minimum are kept as they are; everything else is rounded to rotated
-  // int8, which costs least (docs/architecture.md).
+  // GGUF's codes are kept as they are; everything else is rounded to rotated int8, which costs
+  // least (docs/architecture.md).
   Weight Pack(const Tensor& tensor, size_t first, size_t rows) const {
     const size_t cols = tensor.cols();
-    if (options_.compute == Compute::kF32 || !IsAffine(tensor.dtype)) {
-      const WeightEncoding encoding =
-          options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
-      return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
-        DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
+    const std::optional<AffineForm> form = AffineFormOf(tensor.dtype);
+    if (options_.compute == Compute::kAuto && form) {
+      return PackGrouped(*form, rows, cols, [&](size_t row, const AffineRow& out) {
+        DecodeAffineRow(tensor, first + row, out);
       });
     }
-    const bool four_bits = AffineCodeBits(tensor.dtype) <= 4;
-    const bool centred = AffineCodeBits(tensor.dtype) == 8;  // Q8_0: code 128 stands for zero
-    return PackGrouped(four_bits ? WeightEncoding::kInt4Grouped : WeightEncoding::kInt8Grouped,
-                       rows, cols, AffineGroupSize(tensor.dtype),
-                       [&](size_t row, const GroupedRow& out) {
-                         DecodeAffineRow(tensor, first + row, out.codes, out.scales, out.minimums);
-                         if (four_bits) return;
-                         for (uint8_t& code : out.codes)
-                           code = static_cast<uint8_t>(centred ? code : code + 128);
-                         // value = scale * (code - 128) + minimum in both cases
-                         const size_t group = AffineGroupSize(tensor.dtype);
-                         for (size_t g = 0; centred && g < cols / group; ++g)
-                           out.minimums[g] += 128 * out.scales[g];
-                       });
+    const WeightEncoding encoding =
+        options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
+    return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
+      DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
+    });
   }
 
   const Checkpoint& checkpoint_;

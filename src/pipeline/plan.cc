@@ -83,7 +83,7 @@ class Planner final : public WeightVisitor {
       form.encoding = WeightEncoding::kInt4;
     } else if (cols % kInt4Group == 0) {
       form.encoding = WeightEncoding::kInt4Grouped;
-      form.group = kInt4Group;
+      form.group = form.block = kInt4Group;
       form.has_minimums = true;
     } else {
       form.encoding = WeightEncoding::kInt8;

@@ -5,8 +5,8 @@
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kNames[] = {"f32",  "bf16",         "int8",
-                                       "int4", "int8-grouped", "int4-grouped"};
+constexpr std::string_view kNames[] = {"f32",          "bf16",         "int8",        "int4",
+                                       "int8-grouped", "int6-grouped", "int4-grouped"};
 
 }  // namespace
 
@@ -17,6 +17,18 @@ std::optional<WeightEncoding> EncodingNamed(std::string_view name) {
     if (kNames[i] == name) return static_cast<WeightEncoding>(i);
   }
   return std::nullopt;
+}
+
+size_t CodeBits(WeightEncoding encoding) {
+  switch (encoding) {
+    case WeightEncoding::kInt4:
+    case WeightEncoding::kInt4Grouped:
+      return 4;
+    case WeightEncoding::kInt6Grouped:
+      return 6;
+    default:
+      return 8;
+  }
 }
 
 size_t PanelBytesOf(const Weight& weight) {
@@ -31,13 +43,17 @@ size_t PanelBytesOf(const Weight& weight) {
     case WeightEncoding::kInt4:
       return (cols + 7) / 8 * 64;
     case WeightEncoding::kInt8Grouped:
+    case WeightEncoding::kInt6Grouped:
     case WeightEncoding::kInt4Grouped:
       break;
   }
-  const size_t numbers = kPanelRows * (weight.wide_scales ? 4 : 2) * (weight.has_minimums ? 2 : 1);
-  const size_t codes =
-      weight.group * kPanelRows / (weight.encoding == WeightEncoding::kInt4Grouped ? 2 : 1);
-  return cols / weight.group * (numbers + codes);
+  return cols / weight.block * GroupedLayout(weight).block_bytes;
 }
+
+GroupedLayout::GroupedLayout(const Weight& weight)
+    : head_bytes(kPanelRows * 2 * (weight.has_minimums ? 2 : 1)),
+      factor_bytes(weight.has_factors() ? kPanelRows * (weight.has_minimums ? 2 : 1) : 0),
+      group_bytes(factor_bytes + weight.group * kPanelRows * CodeBits(weight.encoding) / 8),
+      block_bytes(head_bytes + weight.block / weight.group * group_bytes) {}
 
 }  // namespace dunnock

@@ -17,8 +17,9 @@ enum class WeightEncoding : uint8_t {
   kBF16,         // 16 bfloat16 a k
   kInt8,         // rotated, unsigned codes around 128, one scale a row
   kInt4,         // rotated, unsigned codes around 8, one scale a row
-  kInt8Grouped,  // value = scale * (code - 128) + minimum, scale and minimum a row and group
-  kInt4Grouped,  // value = scale * code + minimum; holds GGUF's Q4_0, Q4_1, Q4_K without loss
+  kInt8Grouped,  // one scale a row and group of codes, perhaps a minimum; codes of 8 bits,
+  kInt6Grouped,  // of 6 bits,
+  kInt4Grouped,  // of 4 bits: GGUF's blocks without loss
 };
 
 std::string_view NameOf(
@@ -31,9 +32,9 @@ struct Weight {
   WeightEncoding encoding = WeightEncoding::kF32;
   size_t rows = 0;            // out_features
   size_t cols = 0;            // in_features, K
-  size_t group = 0;           // codes a scale, grouped forms only: 16, 32, 64 or 128
+  size_t group = 0;           // grouped: codes a scale, 16 to 128
+  size_t block = 0;           // grouped: codes a float16; above `group` each group has a factor too
   size_t rotation = 0;        // block of the Hadamard rotation along K; 1: none
-  bool wide_scales = false;   // grouped: scales are float32 (float16 would lose bits), else float16
   bool has_minimums = false;  // grouped: minimums follow the scales
   size_t panel_bytes = 0;     // from one panel of 16 rows to the next
   Blob panels;                // ceil(rows / 16) panels, 64-byte aligned
@@ -45,12 +46,23 @@ struct Weight {
   bool has_row_scales() const {
     return encoding == WeightEncoding::kInt8 || encoding == WeightEncoding::kInt4;
   }
-  bool is_grouped() const {
-    return encoding == WeightEncoding::kInt8Grouped || encoding == WeightEncoding::kInt4Grouped;
-  }
+  bool is_grouped() const { return encoding >= WeightEncoding::kInt8Grouped; }
+  bool has_factors() const { return block > group; }
 };
 
-// What panel_bytes must be, from encoding, cols, group, wide_scales and has_minimums.
+// Bits a code of an integer encoding: 8, 6 or 4.
+size_t CodeBits(WeightEncoding encoding);
+// The code that stands for zero where there are no minimums: 128, 32 or 8.
+inline int CentreOf(WeightEncoding encoding) { return 1 << (CodeBits(encoding) - 1); }
+
+// What panel_bytes must be, from encoding, cols, group, block and has_minimums.
 size_t PanelBytesOf(const Weight& weight);
+
+// Where things lie in a panel of a grouped form: blocks of a head (16 scales, 16 minimums) and its
+// groups, each of 16 factors of the scales, 16 of the minimums, and its codes.
+struct GroupedLayout {
+  explicit GroupedLayout(const Weight& weight);
+  size_t head_bytes, factor_bytes, group_bytes, block_bytes;
+};
 
 }  // namespace dunnock

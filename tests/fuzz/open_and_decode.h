@@ -31,11 +31,13 @@ inline void OpenAndDecode(const std::string& name, const uint8_t* data, size_t s
     std::vector<float> row(tensor.cols());
     const bool decodes = IsFloatType(tensor.dtype) || IsBlockType(tensor.dtype);
     DUNNOCK_CHECK(DecodeRows(tensor, tensor.rows() - 1, 1, row).has_value() == decodes);
-    if (!IsAffine(tensor.dtype)) continue;
-    const size_t groups = tensor.cols() / AffineGroupSize(tensor.dtype);
+    const auto form = AffineFormOf(tensor.dtype);
+    if (!form) continue;
+    const size_t blocks = tensor.cols() / form->block, groups = tensor.cols() / form->group;
     std::vector<uint8_t> codes(tensor.cols());
-    std::vector<float> scales(groups), minimums(groups);
-    DecodeAffineRow(tensor, 0, codes, scales, minimums);
+    std::vector<float> scales(blocks), minimums(blocks);
+    std::vector<int8_t> scale_factors(groups), minimum_factors(groups);
+    DecodeAffineRow(tensor, 0, {codes, scales, minimums, scale_factors, minimum_factors});
   }
   for (const char* file : {"tokenizer_config.json", "generation_config.json"}) {
     const auto found = checkpoint->files.find(file);

@@ -1,0 +1,25 @@
+#pragma once
+// Rows of whole codes with a scale and a minimum a run of them: how GGUF's blocks are taken apart
+// and what grouped weights are made of.
+
+#include <cstdint>
+#include <span>
+
+namespace dunnock {
+
+// value = scale * scale_factor * code + minimum * minimum_factor with minimums, else
+// scale * scale_factor * (code - 2^(code_bits - 1)).
+struct AffineForm {
+  uint32_t code_bits;  // 4, 6 or 8
+  uint32_t group;      // codes a pair of factors
+  uint32_t block;      // codes a scale and minimum; as many as a group: all factors are 1
+  bool has_minimums;
+};
+
+struct AffineRow {
+  std::span<uint8_t> codes;                          // (cols)
+  std::span<float> scales, minimums;                 // (cols / block), float16 values
+  std::span<int8_t> scale_factors, minimum_factors;  // (cols / group)
+};
+
+}  // namespace dunnock
