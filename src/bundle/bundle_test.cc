@@ -40,7 +40,7 @@ class BundleTest : public testing::Test {
     manifest_.quantization = "int8";
     manifest_.weights["a"] = Form(WeightEncoding::kInt8, 20, 24);
     manifest_.weights["b"] = Form(WeightEncoding::kInt4Grouped, 16, 32, 32);
-    Add("a.weight", DType::kU8, {2, 384}, 768);
+    Add("a.weight", DType::kU8, {2, 512}, 1024);
     Add("a.scales", DType::kF32, {32}, 128);
     Add("a.bias", DType::kF32, {20}, 80);
     Add("b.weight", DType::kU8, {1, 320}, 320);
@@ -84,7 +84,7 @@ TEST_F(BundleTest, OpensWhatWasWritten) {
   const Weight& a = bundle->weights.at("a");
   EXPECT_EQ(a.rows, 20u);
   EXPECT_EQ(a.rotation, 8u);
-  EXPECT_EQ(a.panels.size(), 768u);
+  EXPECT_EQ(a.panels.size(), 1024u);
   EXPECT_EQ(a.panels.bytes()[767], 1);
   EXPECT_EQ(a.scales.bytes()[127], 2);
   // The bias is padded to whole panels with zeros.
@@ -174,7 +174,7 @@ TEST_F(BundleTest, HostileManifests) {
       {"\"rows\" is 0", of_a("rows", 0)},
       {"\"rows\" is 1000000000000", of_a("rows", 1000000000000)},
       {"\"cols\" is -4", of_a("cols", -4)},
-      {"panel_bytes is 384: int8 of 16777216 columns", of_a("cols", 1 << 24)},
+      {"panel_bytes is 512: int8 of 16777216 columns", of_a("cols", 1 << 24)},
       {"panel_bytes is 64", of_a("panel_bytes", 64)},
       {"\"panel_bytes\" is 18446744073709551615", of_a("panel_bytes", UINT64_MAX)},
       {"rotation is 3", of_a("rotation", 3)},
@@ -191,7 +191,7 @@ TEST_F(BundleTest, HostileManifests) {
       {"groups of 32 in blocks of 48", of_b("block", 48)},
       {"groups of 32 in blocks of 64", of_b("block", 64)},  // does not divide 32
       {"panel_bytes is 320", of_b("has_minimums", false)},
-      {"a.weight: expected U8 (3, 384), found U8 (2, 384)", of_a("rows", 40)},
+      {"a.weight: expected U8 (3, 512), found U8 (2, 512)", of_a("rows", 40)},
       {"a.bias: expected F32 (21), found F32 (20)", of_a("rows", 21)},
       {"c.weight is missing", [](Json& j) { j["weights"]["c"] = j["weights"]["a"]; }},
       {"v.weight is missing", [](Json& j) { j["weights"]["v"] = j["weights"]["a"]; }},

@@ -18,9 +18,9 @@ Result<Weight> ParseWeight(const Json& json) {
   DUNNOCK_TRY(const std::string encoding, RequiredString(json, "encoding"));
   const auto known = EncodingNamed(encoding);
   if (!known) {
-    return Unsupported(
-        Str("encoding \"", encoding,
-            "\": expected f32, bf16, int8, int4, int8-grouped, int6-grouped or int4-grouped"));
+    return Unsupported(Str(
+        "encoding \"", encoding,
+        "\": expected f32, bf16, int8, int6, int4, int8-grouped, int6-grouped or int4-grouped"));
   }
   w.encoding = *known;
   const auto size = [&](const char* key, int64_t least, int64_t most) -> Result<size_t> {

@@ -16,28 +16,34 @@ namespace dunnock::HWY_NAMESPACE {
 
 void RotateRow(float* x, size_t size, size_t block) { RotateBlocks(x, x, size, block); }
 
-// memory (cols) is for the row on its way.
+// memory (cols) is for the row on its way. What comes out are form.passes rows, `stride` codes and
+// `groups` scales and sums from one to the next.
 void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form, float* memory,
-                 int8_t* codes, float* scales, int32_t* sums) {
+                 int8_t* codes, float* scales, int32_t* sums, size_t stride, size_t groups) {
   const float* x = left.x[row];
-  const size_t size = left.x.cols;
+  const size_t size = left.x.cols, group = form.group == 0 ? size : form.group;
   if (!left.norm.empty()) {
     RmsNormRow(memory, x, left.norm.data(), size, left.epsilon);
     x = memory;
   }
-  if (form.group == 0) {
-    const F16 largest = form.rotation > 1 ? RotateBlocks(memory, x, size, form.rotation)
-                                          : LargestMagnitudes(x, size);
-    const Quantized q = QuantizeGroup(codes, form.rotation > 1 ? memory : x, size, largest);
-    *scales = q.scale;
-    *sums = q.sum;
-    return;
+  F16 largest = Set(0.0f);
+  if (form.rotation > 1) {
+    largest = RotateBlocks(memory, x, size, form.rotation);
+    x = memory;
   }
-  DUNNOCK_CHECK(form.rotation == 1);
-  for (size_t g = 0; g * form.group < size; ++g) {
-    const Quantized q = QuantizeGroup(codes + g * form.group, x + g * form.group, form.group);
-    scales[g] = q.scale;
-    sums[g] = q.sum;
+  for (size_t pass = 0;; ++pass, codes += stride, scales += groups, sums += groups) {
+    for (size_t g = 0; g < groups; ++g) {
+      const float* const from = x + g * group;
+      const bool known = form.rotation > 1 && pass == 0;
+      const Quantized q = QuantizeGroup(codes + g * group, from, group,
+                                        known ? largest : LargestMagnitudes(from, group));
+      scales[g] = q.scale;
+      sums[g] = q.sum;
+    }
+    if (pass + 1 == form.passes) return;
+    for (size_t g = 0; g < groups; ++g)
+      LeaveRest(memory + g * group, x + g * group, codes + g * group, scales[g], group);
+    x = memory;
   }
 }
 
@@ -55,24 +61,20 @@ ActivationForm FormFor(const Weight& weight) {
     case WeightEncoding::kF32:
     case WeightEncoding::kBF16:
       return {};
-    case WeightEncoding::kInt8:
-    case WeightEncoding::kInt4:
-      return {true, weight.rotation, 0};
-    case WeightEncoding::kInt8Grouped:
-    case WeightEncoding::kInt6Grouped:
-    case WeightEncoding::kInt4Grouped:
-      return {true, 1, weight.group};
+    default:
+      return {true, weight.rotation, weight.is_grouped() ? weight.group : 0};
   }
-  return {};
 }
 
 void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) {
   const ConstRows& x = left.x;
   form_ = form;
-  padded_ = (x.cols + 7) / 8 * 8;
+  padded_ = PaddedCols(x.cols);
   groups_ = form.group == 0 ? 1 : x.cols / form.group;
-  const size_t code_bytes = (x.count * padded_ + 63) / 64 * 64;
-  const size_t scale_bytes = (x.count * groups_ * 4 + 63) / 64 * 64;
+  DUNNOCK_CHECK(form.rotation == 1 || groups_ == 1);
+  const size_t rows = x.count * form.passes;
+  const size_t code_bytes = (rows * padded_ + 63) / 64 * 64;
+  const size_t scale_bytes = (rows * groups_ * 4 + 63) / 64 * 64;
   auto* const bytes = static_cast<uint8_t*>(memory_.Reserve(code_bytes + 2 * scale_bytes));
   codes_ = reinterpret_cast<int8_t*>(bytes);
   scales_ = reinterpret_cast<float*>(bytes + code_bytes);
@@ -82,10 +84,12 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
     thread_local AlignedBuffer buffer;
     auto* const memory = static_cast<float*>(buffer.Reserve(x.cols * sizeof(float)));
     const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
-    for (size_t row = begin; row < end; ++row) {
-      int8_t* const codes = codes_ + row * padded_;
-      std::memset(codes + x.cols, 0, padded_ - x.cols);
-      quantize(left, row, form, memory, codes, scales_ + row * groups_, sums_ + row * groups_);
+    for (size_t i = begin; i < end; ++i) {
+      const size_t first = i * form.passes;
+      for (size_t row = first; row < first + form.passes; ++row)
+        std::memset(codes_ + row * padded_ + x.cols, 0, padded_ - x.cols);
+      quantize(left, i, form, memory, codes_ + first * padded_, scales_ + first * groups_,
+               sums_ + first * groups_, padded_, groups_);
     }
   });
 }

@@ -14,16 +14,19 @@ struct ActivationForm {
   bool quantized = false;
   size_t rotation = 1;  // block of the Hadamard rotation
   size_t group = 0;     // k a scale; 0: the whole row
+  size_t passes = 1;    // 2: what the codes leave is rounded again, to codes of its own
   bool operator==(const ActivationForm&) const = default;
 };
 ActivationForm FormFor(const Weight& weight);
 
-// x ~ code * scale. Rows of codes are padded with zeros to a multiple of 8.
+// x ~ code * scale, each row of x as `passes` rows, of which it is the sum. Rows of codes are
+// padded with zeros to PaddedCols.
 class Activations {
  public:
   void Quantize(const LeftOperand& x, const ActivationForm& form);
 
   const ActivationForm& form() const { return form_; }
+  size_t passes() const { return form_.passes; }
   const int8_t* codes(size_t row) const { return codes_ + row * padded_; }
   size_t stride() const { return padded_; }  // from the codes of one row to the next
   const float* scales(size_t row) const { return scales_ + row * groups_; }  // (groups)

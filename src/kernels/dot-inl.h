@@ -10,6 +10,7 @@
 #endif
 
 #include "kernels/lanes-inl.h"
+#include "tensor/weight.h"
 
 // Before a loop over sums that have to stay in registers.
 #ifndef DUNNOCK_UNROLL
@@ -253,6 +254,45 @@ HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
 }
 
 #endif
+
+// ---- the codes of a panel, 16 k at a time (docs/formats/panels.md) ----
+
+template <size_t kBits>
+constexpr size_t kStepBytes = kPanelRows * kStepCodes * kBits / 8;
+
+// body(codes of k 4 i .. 4 i + 3, i) for i 0 to 3.
+template <size_t kBits, typename Body>
+HWY_INLINE void ForStep(const uint8_t* panel, const Body& body) {
+  if constexpr (kBits == 8) {
+    for (size_t i = 0; i < 4; ++i) body(LoadCodes(panel + i * 64), i);
+    return;
+  }
+  const Codes first = LoadCodes(panel), second = LoadCodes(panel + 64);
+  if constexpr (kBits == 4) {
+    body(LowNibbles(first), 0);
+    body(HighNibbles(first), 1);
+    body(LowNibbles(second), 2);
+    body(HighNibbles(second), 3);
+  } else if constexpr (kBits == 6) {
+    const Codes high = LoadCodes(panel + 128);
+    body(WithHighBits<0>(LowNibbles(first), high), 0);
+    body(WithHighBits<1>(HighNibbles(first), high), 1);
+    body(WithHighBits<2>(LowNibbles(second), high), 2);
+    body(WithHighBits<3>(HighNibbles(second), high), 3);
+  }
+}
+
+// The sum of (code - 2^(kBits - 1)) * x: where it starts, by the sum of all x, and a step of it.
+template <size_t kBits>
+HWY_INLINE I16 StartCodes(int32_t sum_x) {
+  if constexpr (kBits == 8) return StartCodes8(sum_x);
+  return SetI(-(1 << (kBits - 1)) * sum_x);
+}
+template <size_t kBits>
+HWY_INLINE I16 DotCodes(const I16& acc, const Codes& codes, int32_t x) {
+  if constexpr (kBits == 8) return DotCodes8(acc, codes, x);
+  return DotCodes7(acc, codes, x);
+}
 
 }  // namespace dunnock::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

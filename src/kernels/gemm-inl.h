@@ -30,12 +30,12 @@ constexpr size_t kGemmTokens = kParts == 1 ? 12 : kParts == 2 ? 5 : 2;
 // The cost of unpacking vanishes over a block, and a block's activations stay in the second cache.
 constexpr size_t kGemmBlockBytes = size_t{800} << 10;
 
-// The 4-bit codes of a panel as bytes, in the layout of an 8-bit panel: 16 rows x 4 k a unit.
+// The codes of a panel as bytes, in the layout of an 8-bit panel.
+template <size_t kBits>
 HWY_INLINE void UnpackPanel(uint8_t* out, const uint8_t* panel, size_t cols) {
-  for (size_t k = 0; k < cols; k += 8, panel += 64, out += 128) {
-    const Codes codes = LoadCodes(panel);
-    StoreCodes(LowNibbles(codes), out);
-    StoreCodes(HighNibbles(codes), out + 64);
+  for (size_t k = 0; k < cols; k += kStepCodes, panel += kStepBytes<kBits>, out += kStepBytes<8>) {
+    ForStep<kBits>(panel,
+                   [&](const Codes& codes, size_t i) HWY_ATTR { StoreCodes(codes, out + i * 64); });
   }
 }
 
@@ -55,7 +55,7 @@ struct PairCodes {
 };
 
 // sum[p][t] = the dot of panel p's 16 rows with token t, over `chunks` x 4 k.
-template <bool kFourBits, size_t kPanels, size_t kTokens>
+template <size_t kBits, size_t kPanels, size_t kTokens>
 HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
                          const uint8_t* const (&next)[kPanels], size_t chunks, const Activations& x,
                          size_t token) {
@@ -63,21 +63,19 @@ HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&pa
   const size_t stride = x.stride();
   for (size_t t = 0; t < kTokens; ++t) {
     const int32_t sum_x = x.sums(token + t)[0];
-    for (size_t p = 0; p < kPanels; ++p)
-      sum[p][t] = kFourBits ? SetI(-8 * sum_x) : StartCodes8(sum_x);
+    for (size_t p = 0; p < kPanels; ++p) sum[p][t] = StartCodes<kBits>(sum_x);
   }
   for (size_t c = 0; c < chunks; ++c) {
     Codes w[kPanels];
     for (size_t p = 0; p < kPanels; ++p) {
       w[p] = LoadCodes(panels[p] + c * 64);
-      __builtin_prefetch(next[p] + c * (kFourBits ? 32 : 64));
+      __builtin_prefetch(next[p] + c * (8 * kBits));
     }
     const int8_t* at = codes + c * 4;
     DUNNOCK_UNROLL
     for (size_t t = 0; t < kTokens; ++t, at += stride) {
       const int32_t four = LoadFour(at);
-      for (size_t p = 0; p < kPanels; ++p)
-        sum[p][t] = kFourBits ? DotCodes7(sum[p][t], w[p], four) : DotCodes8(sum[p][t], w[p], four);
+      for (size_t p = 0; p < kPanels; ++p) sum[p][t] = DotCodes<kBits>(sum[p][t], w[p], four);
     }
   }
 }
@@ -87,25 +85,26 @@ HWY_INLINE const uint8_t* PanelBytes(const PanelOf& of) {
 }
 
 // The codes of a panel, a byte each: as they lie there, or unpacked to memory.
+template <size_t kBits>
 HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
-  if (of.weight->encoding == WeightEncoding::kInt8) return PanelBytes(of);
-  UnpackPanel(memory, PanelBytes(of), of.weight->cols);
+  if constexpr (kBits == 8) return PanelBytes(of);
+  UnpackPanel<kBits>(memory, PanelBytes(of), of.weight->cols);
   return memory;
 }
 
 // The products of two panels with kTokens tokens: emit(a, b, token) for one after another.
-template <bool kFourBits, size_t kTokens, typename Emit>
+template <size_t kBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {
-  const size_t chunks = (pair.first.weight->cols + 3) / 4;
+  const size_t chunks = PaddedCols(pair.first.weight->cols) / 4;
   I16 sums[2][kTokens];
   if constexpr (kGemmPanels == 2) {
-    GemmTile<kFourBits>(sums, codes.panel, codes.next, chunks, x, token);
+    GemmTile<kBits>(sums, codes.panel, codes.next, chunks, x, token);
   } else {
     for (size_t p = 0; p < 2; ++p) {
       const uint8_t *const panels[] = {codes.panel[p]}, *const next[] = {codes.next[p]};
       I16 one[1][kTokens];
-      GemmTile<kFourBits>(one, panels, next, chunks, x, token);
+      GemmTile<kBits>(one, panels, next, chunks, x, token);
       for (size_t t = 0; t < kTokens; ++t) sums[p][t] = one[0][t];
     }
   }
@@ -128,22 +127,22 @@ HWY_INLINE size_t NextTile(size_t left) {
   return kGemmTokens > 4 && left > 4 ? std::min(left / 2 * 2, kGemmTokens) : left;
 }
 
-template <bool kFourBits, size_t kTokens, typename Emit>
+template <size_t kBits, size_t kTokens, typename Emit>
 HWY_INLINE void GemmPairOf(size_t tokens, const PanelPair& pair, const PairCodes& codes,
                            const Activations& x, size_t token, const Emit& emit) {
-  if (tokens == kTokens) return GemmPair<kFourBits, kTokens>(pair, codes, x, token, emit);
+  if (tokens == kTokens) return GemmPair<kBits, kTokens>(pair, codes, x, token, emit);
   if constexpr (kTokens > 1) {
     constexpr size_t kFewer = kTokens > 4 ? (kTokens - 1) / 2 * 2 : kTokens - 1;
-    GemmPairOf<kFourBits, kFewer>(tokens, pair, codes, x, token, emit);
+    GemmPairOf<kBits, kFewer>(tokens, pair, codes, x, token, emit);
   }
 }
 
-template <bool kFourBits, typename Emit>
+template <size_t kBits, typename Emit>
 HWY_INLINE void GemmTokens(const PanelPair& pair, PairCodes codes, const Activations& x,
                            size_t token, size_t end, const Emit& emit) {
   while (token < end) {
     const size_t tokens = NextTile(end - token);
-    GemmPairOf<kFourBits, kGemmTokens>(tokens, pair, codes, x, token, emit);
+    GemmPairOf<kBits, kGemmTokens>(tokens, pair, codes, x, token, emit);
     token += tokens;
     for (size_t p = 0; p < 2; ++p) codes.next[p] = codes.panel[p];  // has come by now
   }
@@ -151,15 +150,14 @@ HWY_INLINE void GemmTokens(const PanelPair& pair, PairCodes codes, const Activat
 
 // Whether a weight is multiplied this way with this many tokens.
 HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
-  return tokens >= kFewestGemmTokens &&
-         (weight.encoding == WeightEncoding::kInt8 || weight.encoding == WeightEncoding::kInt4);
+  return tokens >= kFewestGemmTokens && weight.has_row_scales();
 }
 
 // All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, first, second,
 // token) gets the products.
-template <typename PairAt, typename Emit>
-HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
-                     const Emit& emit) {
+template <size_t kBits, typename PairAt, typename Emit>
+HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
+                       const Emit& emit) {
   thread_local AlignedBuffer memory;
   const size_t blocks = 1 + tokens * x.stride() / kGemmBlockBytes;
   const size_t tiles_a_block = (tokens / kGemmTokens + blocks) / blocks;
@@ -167,20 +165,29 @@ HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, 
     end = std::min(tokens, begin + tiles_a_block * kGemmTokens);
     for (size_t i = 0; i < count; ++i) {
       const PanelPair pair = pair_at(i);
-      const size_t panel_bytes = (pair.first.weight->cols + 7) / 8 * 128;
+      const size_t panel_bytes = PaddedCols(pair.first.weight->cols) * kPanelRows;
       auto* const bytes = static_cast<uint8_t*>(memory.Reserve(2 * panel_bytes));
       const PanelPair next = pair_at(i + 1 < count ? i + 1 : i);
       const PairCodes codes{
-          {ByteCodes(pair.first, bytes), ByteCodes(pair.second, bytes + panel_bytes)},
+          {ByteCodes<kBits>(pair.first, bytes), ByteCodes<kBits>(pair.second, bytes + panel_bytes)},
           {PanelBytes(next.first), PanelBytes(next.second)}};
-      const auto emit_one = [&](const F16& first, const F16& second, size_t token)
-                                HWY_ATTR { emit(i, first, second, token); };
-      if (pair.first.weight->encoding == WeightEncoding::kInt4) {
-        GemmTokens<true>(pair, codes, x, begin, end, emit_one);
-      } else {
-        GemmTokens<false>(pair, codes, x, begin, end, emit_one);
-      }
+      GemmTokens<kBits>(pair, codes, x, begin, end,
+                        [&](const F16& first, const F16& second, size_t token)
+                            HWY_ATTR { emit(i, first, second, token); });
     }
+  }
+}
+
+template <typename PairAt, typename Emit>
+HWY_INLINE void Gemm(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
+                     const Emit& emit) {
+  switch (CodeBits(pair_at(0).first.weight->encoding)) {
+    case 4:
+      return GemmOf<4>(count, pair_at, x, tokens, emit);
+    case 6:
+      return GemmOf<6>(count, pair_at, x, tokens, emit);
+    default:
+      return GemmOf<8>(count, pair_at, x, tokens, emit);
   }
 }
 

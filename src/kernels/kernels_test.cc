@@ -114,12 +114,15 @@ struct Case {
 
 // Many tokens, few and one give what float64 gives of the same weight, up to the rounding of x, and
 // the same bits on every target.
-void ExpectReference(const Weight& weight, double tolerance) {
+void ExpectReference(const Weight& weight, double tolerance, bool fine = false) {
+  const auto multiply = [&](Rows out, const ConstRows& x) {
+    MatMul(out, fine ? Fine(x) : LeftOperand(x), weight);
+  };
   for (size_t n : {1, 2, 3, 5, 7, 8, 9, 12, 14, 16, 21, 251}) {
     const Floats x = Random(n * weight.cols, 7);
     const Floats out = SameBitsEverywhere([&] {
       Floats y(n * weight.rows, -1.0f);
-      MatMul(View(y, weight.rows), View(x, weight.cols), weight);
+      multiply(View(y, weight.rows), View(x, weight.cols));
       return y;
     });
     const Floats expected = Reference(x, weight);
@@ -128,8 +131,7 @@ void ExpectReference(const Weight& weight, double tolerance) {
     EXPECT_LT(WorstDifference(out, expected), tolerance * largest) << n << " tokens";
     // A row alone has the bits it has among others.
     Floats alone(weight.rows);
-    MatMul(View(alone, weight.rows), ConstRows{x.data() + (n - 1) * weight.cols, 1, weight.cols},
-           weight);
+    multiply(View(alone, weight.rows), {x.data() + (n - 1) * weight.cols, 1, weight.cols});
     EXPECT_EQ(
         std::memcmp(alone.data(), out.data() + (n - 1) * weight.rows, weight.rows * sizeof(float)),
         0);
@@ -142,6 +144,19 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
   const Case& c = GetParam();
   for (uint32_t seed : {1, 2})
     ExpectReference(RandomWeight(c.encoding, c.rows, c.cols, c.group, seed), c.tolerance);
+}
+
+// Activations of a head: the same tests, with an error some hundred times smaller.
+TEST(MatMul, FineIsNearlyExact) {
+  for (const Weight& weight :
+       {RandomWeight(WeightEncoding::kInt8, 37, 70, 0, 1),
+        RandomWeight(WeightEncoding::kInt6, 48, 576, 0, 1),
+        RandomWeight(WeightEncoding::kInt4, 20, 64, 0, 2),
+        RandomWeight({4, 32, 32, true}, 37, 96, 3), RandomWeight({6, 16, 256, false}, 16, 256, 4),
+        RandomWeight(WeightEncoding::kF32, 16, 24, 0, 5)}) {
+    SCOPED_TRACE(NameOf(weight.encoding));
+    ExpectReference(weight, 2e-4, true);
+  }
 }
 
 // The forms of GGUF's blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
@@ -161,6 +176,8 @@ INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
                                          Case{WeightEncoding::kInt8, 48, 384, 0, 0.02},
                                          Case{WeightEncoding::kInt8, 17, 36, 0, 0.03},
                                          Case{WeightEncoding::kInt8, 5, 101, 0, 0.03},
+                                         Case{WeightEncoding::kInt6, 40, 576, 0, 0.02},
+                                         Case{WeightEncoding::kInt6, 19, 70, 0, 0.03},
                                          Case{WeightEncoding::kInt4, 40, 576, 0, 0.02},
                                          Case{WeightEncoding::kInt4, 3, 50, 0, 0.03},
                                          Case{WeightEncoding::kInt4Grouped, 37, 64, 32, 0.02},

@@ -36,27 +36,33 @@ HWY_INLINE void StoreRows(const Rows& out, size_t p, size_t token, F16 value, Ep
   StoreFirst(value, to, valid);
 }
 
-// Panels [begin, end) of out, all tokens.
+// Panels [begin, end) of out, all tokens. Where a token is two rows of codes, the product with the
+// second is added to that with the first.
 void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue,
                    size_t begin, size_t end) {
-  if (UsesGemm(weight, out.count)) {
+  const size_t second = x.quantized != nullptr ? x.quantized->passes() - 1 : 0;
+  const size_t rows = out.count << second;
+  const auto store = [&](size_t p, size_t row, const F16& value) HWY_ATTR {
+    StoreRows(out, p, row >> second, value, (row & second) != 0 ? Epilogue::kAdd : epilogue);
+  };
+  if (UsesGemm(weight, rows)) {
     const auto pair_at = [&](size_t i) -> PanelPair {
       const size_t p = begin + 2 * i;  // an odd one is multiplied with itself
       return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
     };
-    Gemm((end - begin + 1) / 2, pair_at, *x.quantized, out.count,
-         [&](size_t i, const F16& first, const F16& second, size_t token) HWY_ATTR {
+    Gemm((end - begin + 1) / 2, pair_at, *x.quantized, rows,
+         [&](size_t i, const F16& one, const F16& other, size_t row) HWY_ATTR {
            const size_t p = begin + 2 * i;
-           StoreRows(out, p, token, first, epilogue);
-           if (p + 1 < end) StoreRows(out, p + 1, token, second, epilogue);
+           store(p, row, one);
+           if (p + 1 < end) store(p + 1, row, other);
          });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
-    ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
+    ForTiles(rows, [&](size_t row, auto size) HWY_ATTR {
       constexpr size_t kTokens = decltype(size)::value;
-      const Tile<kTokens> tile = ComputeTile<kTokens>(weight, p, x, token);
-      for (size_t t = 0; t < kTokens; ++t) StoreRows(out, p, token + t, tile.value[t], epilogue);
+      const Tile<kTokens> tile = ComputeTile<kTokens>(weight, p, x, row);
+      for (size_t t = 0; t < kTokens; ++t) store(p, row + t, tile.value[t]);
     });
   }
 }
@@ -105,8 +111,9 @@ class Operands {
 
   Operand For(const Weight& weight) {
     DUNNOCK_CHECK(weight.cols == x_.x.cols);
-    const ActivationForm form = FormFor(weight);
+    ActivationForm form = FormFor(weight);
     if (!form.quantized) return {Floats(), nullptr};
+    form.passes = x_.fine ? 2 : 1;
     thread_local Activations memory[kMostForms];
     for (size_t i = 0; i < used_; ++i) {
       if (memory[i].form() == form) return {x_.x, &memory[i]};
@@ -141,6 +148,7 @@ void Project(std::initializer_list<Projection> projections, const LeftOperand& x
   size_t panels = 0, n = 0;
   for (const Projection& p : projections) {
     DUNNOCK_CHECK(p.out.count == x.x.count && p.out.cols == p.weight.rows);
+    DUNNOCK_CHECK(!x.fine || (p.weight.bias.size() == 0 && epilogue == Epilogue::kStore));
     operand[n++] = operands.For(p.weight);
     panels += p.weight.panel_count();
   }

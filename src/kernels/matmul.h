@@ -4,7 +4,7 @@
 // result of a row depends on none of them, nor on its neighbours.
 //
 // Float forms accumulate four partial sums over k mod 4. Integer forms quantize x to int8 (rotated
-// with one scale a row for kInt8 and kInt4; a scale per group for the grouped forms) and sum
+// with one scale a row for kInt8, kInt6 and kInt4; a scale per group for the grouped forms) and sum
 // exactly in int32; floats enter in a fixed order per output (docs/architecture.md).
 
 #include <initializer_list>
@@ -21,6 +21,7 @@ struct LeftOperand {
   ConstRows x;
   std::span<const float> norm = {};  // weight of an RMSNorm; empty: x as it is
   float epsilon = 0;
+  bool fine = false;  // integer forms: the sum of two int8 numbers, not one
 
   LeftOperand(const ConstRows& rows) : x(rows) {}  // NOLINT: rows are an operand
   LeftOperand(const Rows& rows) : x(rows) {}       // NOLINT
@@ -29,6 +30,13 @@ struct LeftOperand {
 };
 inline LeftOperand RmsNormed(const ConstRows& x, std::span<const float> weight, float epsilon) {
   return {x, weight, epsilon};
+}
+
+// For a head, whose products are compared and not rounded again (docs/architecture.md).
+inline LeftOperand Fine(const ConstRows& x) {
+  LeftOperand fine = x;
+  fine.fine = true;
+  return fine;
 }
 
 struct Projection {

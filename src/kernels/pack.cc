@@ -79,11 +79,9 @@ template <typename Visit>
 void ForParts(size_t bits, size_t row, size_t k, const Visit& visit) {
   const size_t lane = row * 4 + k % 4;
   if (bits == 8) return visit(CodePart{k / 4 * 64 + lane, 0, 0, 8});
-  const int half = k % 8 < 4 ? 0 : 4;
-  if (bits == 4) return visit(CodePart{k / 8 * 64 + lane, half, 0, 4});
-  const size_t unit = k / 16 * 192;
-  visit(CodePart{unit + k % 16 / 8 * 64 + lane, half, 0, 4});
-  visit(CodePart{unit + 128 + lane, static_cast<int>(k % 16 / 4 * 2), 4, 2});
+  const size_t step = k / 16 * (bits * 32);
+  visit(CodePart{step + k % 16 / 8 * 64 + lane, k % 8 < 4 ? 0 : 4, 0, 4});
+  if (bits == 6) visit(CodePart{step + 128 + lane, static_cast<int>(k % 16 / 4 * 2), 4, 2});
 }
 
 // The bytes at `at` are zero where the code goes.
@@ -129,10 +127,10 @@ float LargestMagnitude(std::span<const float> values) {
   return largest;
 }
 
-// Four bits are too few to spend on the largest value: of scales between half and all of what
+// Few bits are too few to spend on the largest value: of scales between half and all of what
 // would reach it, the one with the least squared error; then the least squares for its codes.
-float BestInt4Scale(std::span<const float> values) {
-  const float most = LargestMagnitude(values) / 7.5f;
+float BestScale(std::span<const float> values, float least_code, float most_code) {
+  const float most = LargestMagnitude(values) / (most_code + 0.5f);
   if (!(most > 0.0f)) return 0.0f;
   constexpr int kCandidates = 20;
   float best = most, least_error = INFINITY;
@@ -140,7 +138,7 @@ float BestInt4Scale(std::span<const float> values) {
     const float scale = most * (0.5f + 0.5f * static_cast<float>(i + 1) / kCandidates);
     const float inverse = 1.0f / scale;
     const float error = SumOf(values.size(), [&](size_t k) {
-      const float d = values[k] - scale * RoundAndClamp(values[k] * inverse, -8.0f, 7.0f);
+      const float d = values[k] - scale * RoundAndClamp(values[k] * inverse, least_code, most_code);
       return d * d;
     });
     if (error < least_error) {
@@ -149,7 +147,9 @@ float BestInt4Scale(std::span<const float> values) {
     }
   }
   const float inverse = 1.0f / best;
-  const auto code = [&](size_t k) { return RoundAndClamp(values[k] * inverse, -8.0f, 7.0f); };
+  const auto code = [&](size_t k) {
+    return RoundAndClamp(values[k] * inverse, least_code, most_code);
+  };
   const float products = SumOf(values.size(), [&](size_t k) { return values[k] * code(k); });
   const float squares = SumOf(values.size(), [&](size_t k) { return code(k) * code(k); });
   return products > 0.0f && squares > 0.0f ? products / squares : best;
@@ -157,18 +157,20 @@ float BestInt4Scale(std::span<const float> values) {
 
 void PackRotatedRow(const Weight& weight, const Storage& panels, const Storage& scales, size_t row,
                     std::span<float> values) {
-  const bool four_bits = weight.encoding == WeightEncoding::kInt4;
+  const size_t bits = CodeBits(weight.encoding);
+  const int centre = CentreOf(weight.encoding);
+  const auto most = static_cast<float>(centre - 1);
+  const float least = bits == 8 ? -most : -most - 1.0f;
   Rotate(values.data(), values.size(), weight.rotation);
   // Two rotations multiply by the block.
   for (float& v : values) v /= static_cast<float>(weight.rotation);
-  const float scale = four_bits ? BestInt4Scale(values) : LargestMagnitude(values) / 127.0f;
+  const float scale = bits == 8 ? LargestMagnitude(values) / most : BestScale(values, least, most);
   Put(scales.bytes + row * sizeof(float), scale);
   uint8_t* const panel = panels.bytes + row / kPanelRows * weight.panel_bytes;
-  const float least = four_bits ? -8.0f : -127.0f, most = four_bits ? 7.0f : 127.0f;
   for (size_t k = 0; k < values.size(); ++k) {
     const float code = scale > 0.0f ? RoundAndClamp(values[k] / scale, least, most) : 0.0f;
-    PutCode(panel, CodeBits(weight.encoding), row % kPanelRows, k,
-            static_cast<uint8_t>(static_cast<int>(code) + CentreOf(weight.encoding)));
+    PutCode(panel, bits, row % kPanelRows, k,
+            static_cast<uint8_t>(static_cast<int>(code) + centre));
   }
 }
 
@@ -335,6 +337,7 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
       }
       return;
     case WeightEncoding::kInt8:
+    case WeightEncoding::kInt6:
     case WeightEncoding::kInt4: {
       const float scale = Get<float>(weight.scales.bytes().data() + row * sizeof(float));
       for (size_t k = 0; k < out.size(); ++k) {

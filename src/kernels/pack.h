@@ -13,9 +13,9 @@ namespace dunnock {
 // Fills out (cols) with a row's values. Rows are asked for in order, from several threads at once.
 using RowReader = std::function<void(size_t row, std::span<float> out)>;
 
-// kF32, kBF16 (round to nearest even), kInt8 and kInt4 (rotated by RotationBlock(cols), rounded to
-// nearest; the scale of kInt8 is the largest magnitude / 127, that of kInt4 the one with the least
-// squared error).
+// kF32, kBF16 (round to nearest even), kInt8, kInt6 and kInt4 (rotated by RotationBlock(cols),
+// rounded to nearest; the scale of kInt8 is the largest magnitude / 127, that of the others the one
+// with the least squared error).
 Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
 // Fills out with a row's codes, scales and factors (the factors are looked at only if the form has

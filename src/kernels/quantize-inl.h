@@ -48,6 +48,17 @@ HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size) {
   return QuantizeGroup(codes, x, size, LargestMagnitudes(x, size));
 }
 
+// rest = x - code * scale. rest may be x.
+HWY_INLINE void LeaveRest(float* rest, const float* x, const int8_t* codes, float scale,
+                          size_t size) {
+  for (size_t i = 0; i < size; i += 16) {
+    const size_t valid = std::min<size_t>(size - i, 16);
+    uint8_t last[16] = {};
+    std::memcpy(last, codes + i, valid);
+    StoreFirst(Sub(LoadFirst(x + i, valid), Mul(LoadInt8(last), Set(scale))), rest + i, valid);
+  }
+}
+
 }  // namespace dunnock::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

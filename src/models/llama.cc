@@ -135,7 +135,7 @@ class Llama final : public Model {
     RmsNorm(x, x, norm_, c.rms_epsilon);
   }
 
-  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, hidden, head_); }
+  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, Fine(hidden), head_); }
 
  private:
   const Config c_;

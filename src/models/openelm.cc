@@ -195,7 +195,7 @@ class OpenElm final : public Model {
     RmsNorm(x, x, norm_, kRmsEpsilon);
   }
 
-  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, hidden, head_); }
+  void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, Fine(hidden), head_); }
 
  private:
   const Config c_;

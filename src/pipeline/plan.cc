@@ -71,14 +71,16 @@ class Planner final : public WeightVisitor {
     return nullptr;
   }
 
-  // A head decides between neighbours by small differences: 8 bits.
+  // A head decides between neighbours by small differences: more bits than the layers have.
   Weight FormFor(bool head, size_t rows, size_t cols) const {
     Weight form;
     form.rows = rows;
     form.cols = cols;
     form.rotation = 1;
-    if (head || format_ == QuantizeFormat::kInt8) {
+    if (format_ == QuantizeFormat::kInt8) {
       form.encoding = WeightEncoding::kInt8;
+    } else if (head) {
+      form.encoding = WeightEncoding::kInt6;
     } else if (format_ == QuantizeFormat::kInt4) {
       form.encoding = WeightEncoding::kInt4;
     } else if (cols % kInt4Group == 0) {

@@ -165,7 +165,7 @@ TEST_F(QuantizeTest, TiedHeadsAreStoredOnce) {
                   .has_value());
   const auto bundle = OpenBundle(Bundle());
   ASSERT_TRUE(bundle.has_value());
-  EXPECT_EQ(bundle->weights.at("model.embed_tokens").encoding, WeightEncoding::kInt8);
+  EXPECT_EQ(bundle->weights.at("model.embed_tokens").encoding, WeightEncoding::kInt6);
   EXPECT_EQ(bundle->weights.at("model.layers.0.mlp.up_proj").encoding, WeightEncoding::kInt4);
   EXPECT_FALSE(bundle->checkpoint.tensors.contains("model.embed_tokens.weight"));
   ASSERT_TRUE(
@@ -173,7 +173,7 @@ TEST_F(QuantizeTest, TiedHeadsAreStoredOnce) {
           .has_value());
   const auto untied = OpenBundle(Bundle());
   ASSERT_TRUE(untied.has_value());
-  EXPECT_EQ(untied->weights.at("lm_head").encoding, WeightEncoding::kInt8);
+  EXPECT_EQ(untied->weights.at("lm_head").encoding, WeightEncoding::kInt6);
   EXPECT_TRUE(IsFloatType(untied->checkpoint.tensors.at("model.embed_tokens.weight").dtype));
 }
 

@@ -5,8 +5,8 @@
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kNames[] = {"f32",          "bf16",         "int8",        "int4",
-                                       "int8-grouped", "int6-grouped", "int4-grouped"};
+constexpr std::string_view kNames[] = {"f32",  "bf16",         "int8",         "int6",
+                                       "int4", "int8-grouped", "int6-grouped", "int4-grouped"};
 
 }  // namespace
 
@@ -24,6 +24,7 @@ size_t CodeBits(WeightEncoding encoding) {
     case WeightEncoding::kInt4:
     case WeightEncoding::kInt4Grouped:
       return 4;
+    case WeightEncoding::kInt6:
     case WeightEncoding::kInt6Grouped:
       return 6;
     default:
@@ -32,22 +33,16 @@ size_t CodeBits(WeightEncoding encoding) {
 }
 
 size_t PanelBytesOf(const Weight& weight) {
-  const size_t cols = weight.cols;
   switch (weight.encoding) {
     case WeightEncoding::kF32:
-      return cols * kPanelRows * 4;
+      return weight.cols * kPanelRows * 4;
     case WeightEncoding::kBF16:
-      return cols * kPanelRows * 2;
-    case WeightEncoding::kInt8:
-      return (cols + 3) / 4 * 64;
-    case WeightEncoding::kInt4:
-      return (cols + 7) / 8 * 64;
-    case WeightEncoding::kInt8Grouped:
-    case WeightEncoding::kInt6Grouped:
-    case WeightEncoding::kInt4Grouped:
+      return weight.cols * kPanelRows * 2;
+    default:
       break;
   }
-  return cols / weight.block * GroupedLayout(weight).block_bytes;
+  if (weight.is_grouped()) return weight.cols / weight.block * GroupedLayout(weight).block_bytes;
+  return PaddedCols(weight.cols) * kPanelRows * CodeBits(weight.encoding) / 8;
 }
 
 GroupedLayout::GroupedLayout(const Weight& weight)

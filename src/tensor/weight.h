@@ -16,6 +16,7 @@ enum class WeightEncoding : uint8_t {
   kF32,          // 16 floats a k
   kBF16,         // 16 bfloat16 a k
   kInt8,         // rotated, unsigned codes around 128, one scale a row
+  kInt6,         // rotated, unsigned codes around 32, one scale a row
   kInt4,         // rotated, unsigned codes around 8, one scale a row
   kInt8Grouped,  // one scale a row and group of codes, perhaps a minimum; codes of 8 bits,
   kInt6Grouped,  // of 6 bits,
@@ -27,6 +28,11 @@ std::string_view NameOf(
 std::optional<WeightEncoding> EncodingNamed(std::string_view name);
 
 inline constexpr size_t kPanelRows = 16;
+// The codes of integer encodings lie in steps of as many k; K is padded to whole steps.
+inline constexpr size_t kStepCodes = 16;
+inline constexpr size_t PaddedCols(size_t cols) {
+  return (cols + kStepCodes - 1) / kStepCodes * kStepCodes;
+}
 
 struct Weight {
   WeightEncoding encoding = WeightEncoding::kF32;
@@ -38,13 +44,13 @@ struct Weight {
   bool has_minimums = false;  // grouped: minimums follow the scales
   size_t panel_bytes = 0;     // from one panel of 16 rows to the next
   Blob panels;                // ceil(rows / 16) panels, 64-byte aligned
-  Blob scales;                // kInt8, kInt4: float32 a row, padded to whole panels
+  Blob scales;                // kInt8, kInt6, kInt4: float32 a row, padded to whole panels
   Blob bias;                  // float32 a row, padded to whole panels; empty: none
 
   size_t panel_count() const { return (rows + kPanelRows - 1) / kPanelRows; }
   size_t size_bytes() const { return panels.size() + scales.size() + bias.size(); }
   bool has_row_scales() const {
-    return encoding == WeightEncoding::kInt8 || encoding == WeightEncoding::kInt4;
+    return encoding >= WeightEncoding::kInt8 && encoding <= WeightEncoding::kInt4;
   }
   bool is_grouped() const { return encoding >= WeightEncoding::kInt8Grouped; }
   bool has_factors() const { return block > group; }
