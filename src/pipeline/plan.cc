@@ -71,7 +71,8 @@ class Planner final : public WeightVisitor {
     return nullptr;
   }
 
-  // A head decides between neighbours by small differences: more bits than the layers have.
+  // A head decides between neighbours by small differences: more bits than the layers have. Six cost
+  // little beside what int4 costs, but more than int4-grouped costs (docs/benchmarks.md).
   Weight FormFor(bool head, size_t rows, size_t cols) const {
     Weight form;
     form.rows = rows;
@@ -80,7 +81,8 @@ class Planner final : public WeightVisitor {
     if (format_ == QuantizeFormat::kInt8) {
       form.encoding = WeightEncoding::kInt8;
     } else if (head) {
-      form.encoding = WeightEncoding::kInt6;
+      form.encoding =
+          format_ == QuantizeFormat::kInt4 ? WeightEncoding::kInt6 : WeightEncoding::kInt8;
     } else if (format_ == QuantizeFormat::kInt4) {
       form.encoding = WeightEncoding::kInt4;
     } else if (cols % kInt4Group == 0) {

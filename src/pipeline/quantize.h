@@ -19,7 +19,7 @@ namespace dunnock {
 enum class QuantizeFormat {
   kInt8,         // every matrix rotated int8, a scale a row
   kInt4,         // rotated int4, a scale a row; the head int6
-  kInt4Grouped,  // int4 with a float16 scale and minimum for 32 values; the head int6
+  kInt4Grouped,  // int4 with a float16 scale and minimum for 32 values; the head int8
 };
 std::string_view NameOf(QuantizeFormat format);  // "int8", "int4", "int4-grouped"
 std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
