@@ -419,12 +419,13 @@ TEST(Norm, ArgMaxIsTheFirstOfTheLargest) {
 TEST(Rope, TurnsPairsByPositionTimesFrequency) {
   const size_t head_dim = 20, heads = 2;
   for (const double theta : {10000.0, 130000.0}) {
-    const RopeTable table(theta, head_dim, 5000);
+    const RopeFrequencies frequencies(theta, head_dim);
     const Floats x = Random(3 * heads * head_dim, 16);
     const std::vector<uint32_t> positions = {0, 17, 4999};
     const Floats out = SameBitsEverywhere([&] {
-      Floats y = x;
-      Rope(View(y, heads * head_dim), positions, table);
+      Floats y = x, cos_sin(3 * head_dim);
+      frequencies.CosSin(View(cos_sin, head_dim), positions);
+      Rope(View(y, heads * head_dim), View(cos_sin, head_dim));
       return y;
     });
     for (size_t t = 0; t < 3; ++t) {

@@ -14,7 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-void RopeRow(float* x, size_t cols, const float* cos, const float* sin, size_t half) {
+void RopeRow(float* x, size_t cols, const float* cos_sin, size_t half) {
+  const float *const cos = cos_sin, *const sin = cos_sin + half;
   for (float* head = x; head < x + cols; head += 2 * half) {
     for (size_t i = 0; i < half; i += 16) {
       const size_t n = half - i;
@@ -48,9 +49,10 @@ CosSin CosSinOf(double angle) {
   const double r = (angle - turns * kHalfPiHigh) - turns * kHalfPiLow;
   const double square = r * r;
   double cos = 0.0, sin = 0.0;
-  for (int k = 18; k >= 2; k -= 2) {
-    cos = (1.0 + cos) * (-square / (k * (k - 1.0)));
-    sin = (1.0 + sin) * (-square / (k * (k + 1.0)));
+#pragma GCC unroll 9
+  for (int k = 18; k >= 2; k -= 2) {  // no division is left of these constants
+    cos = (1.0 + cos) * square * (-1.0 / (k * (k - 1.0)));
+    sin = (1.0 + sin) * square * (-1.0 / (k * (k + 1.0)));
   }
   cos = 1.0 + cos;
   sin = r * (1.0 + sin);
@@ -92,35 +94,35 @@ double PowerOf(double base, double exponent) {
 
 }  // namespace
 
-RopeTable::RopeTable(double theta, size_t head_dim, size_t positions)
-    : half_(head_dim / 2), cos_(positions * half_), sin_(positions * half_) {
+RopeFrequencies::RopeFrequencies(double theta, size_t head_dim) : frequencies_(head_dim / 2) {
   DUNNOCK_CHECK(head_dim % 2 == 0 && head_dim > 0);
-  std::vector<float> frequency(half_);
-  for (size_t i = 0; i < half_; ++i) {
+  for (size_t i = 0; i < frequencies_.size(); ++i) {
     const double exponent = static_cast<double>(2 * i) / static_cast<double>(head_dim);
-    frequency[i] = 1.0f / static_cast<float>(PowerOf(theta, exponent));
+    frequencies_[i] = 1.0f / static_cast<float>(PowerOf(theta, exponent));
   }
-  ThreadPool::Current().ParallelFor(positions, 64, [&](size_t begin, size_t end) {
-    for (size_t p = begin; p < end; ++p) {
-      for (size_t i = 0; i < half_; ++i) {
-        const float angle = static_cast<float>(p) * frequency[i];
-        const CosSin at = CosSinOf(static_cast<double>(angle));
-        cos_[p * half_ + i] = static_cast<float>(at.cos);
-        sin_[p * half_ + i] = static_cast<float>(at.sin);
+}
+
+void RopeFrequencies::CosSin(Rows out, std::span<const uint32_t> positions) const {
+  const size_t half = frequencies_.size();
+  DUNNOCK_CHECK(out.count == positions.size() && out.cols == 2 * half);
+  ThreadPool::Current().ParallelFor(out.count, 8, [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      DUNNOCK_CHECK(positions[row] < 1u << 20);
+      for (size_t i = 0; i < half; ++i) {
+        const float angle = static_cast<float>(positions[row]) * frequencies_[i];
+        const auto [cos, sin] = CosSinOf(static_cast<double>(angle));
+        out[row][i] = static_cast<float>(cos);
+        out[row][half + i] = static_cast<float>(sin);
       }
     }
   });
 }
 
-void Rope(Rows x, std::span<const uint32_t> positions, const RopeTable& table) {
-  const size_t half = table.head_dim() / 2;
-  DUNNOCK_CHECK(positions.size() == x.count && x.cols % table.head_dim() == 0);
+void Rope(Rows x, ConstRows cos_sin) {
+  DUNNOCK_CHECK(cos_sin.count == x.count && x.cols % cos_sin.cols == 0);
   ThreadPool::Current().ParallelFor(x.count, 8, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      DUNNOCK_CHECK(positions[i] < table.positions());
-      HWY_DYNAMIC_DISPATCH(RopeRow)(x[i], x.cols, table.cos(positions[i]), table.sin(positions[i]),
-                                    half);
-    }
+    for (size_t i = begin; i < end; ++i)
+      HWY_DYNAMIC_DISPATCH(RopeRow)(x[i], x.cols, cos_sin[i], cos_sin.cols / 2);
   });
 }
 

@@ -10,27 +10,21 @@
 
 namespace dunnock {
 
-// cos and sin of position * theta^(-2i / head_dim), computed as the reference does (frequencies and
-// angles rounded to float32) with a cosine of our own, so that every machine has the same table.
-class RopeTable {
+// The angles position * theta^(-2i / head_dim), computed as the reference does: frequencies and
+// angles rounded to float32.
+class RopeFrequencies {
  public:
-  RopeTable() = default;
-  RopeTable(double theta, size_t head_dim, size_t positions);
+  RopeFrequencies(double theta, size_t head_dim);
 
-  size_t positions() const { return half_ == 0 ? 0 : cos_.size() / half_; }
-  size_t head_dim() const { return 2 * half_; }
-  const float* cos(size_t position) const {
-    return cos_.data() + position * half_;
-  }  // (head_dim / 2)
-  const float* sin(size_t position) const { return sin_.data() + position * half_; }
+  // out (positions, head_dim): the cosines of a position's angles, then their sines, by functions
+  // of our own, the same on every machine. Positions are below 2^20.
+  void CosSin(Rows out, std::span<const uint32_t> positions) const;
 
  private:
-  size_t half_ = 0;
-  std::vector<float> cos_, sin_;
+  std::vector<float> frequencies_;  // (head_dim / 2)
 };
 
-// Turns every head of row i (cols is a multiple of head_dim) to positions[i], which must be below
-// table.positions().
-void Rope(Rows x, std::span<const uint32_t> positions, const RopeTable& table);
+// Turns every head of row i (x.cols is a multiple of head_dim) by row i of cos_sin (n, head_dim).
+void Rope(Rows x, ConstRows cos_sin);
 
 }  // namespace dunnock

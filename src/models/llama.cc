@@ -3,6 +3,8 @@
 // 2307.09288). Reference: transformers/models/llama/modeling_llama.py.
 // The head is tied to the embedding when tie_word_embeddings says so.
 
+#include <algorithm>
+
 #include "base/str.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
@@ -74,7 +76,7 @@ struct Layer {
 class Llama final : public Model {
  public:
   explicit Llama(const Config& config)
-      : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim, c_.context) {
+      : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim) {
     info_.model_type = "llama";
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
@@ -110,20 +112,22 @@ class Llama final : public Model {
     const Config& c = c_;
     const size_t n = batch.ids.size();
     scratch.Reset();
-    const Rows q = scratch.Get(n, c.heads * c.head_dim);
-    const Rows k = scratch.Get(n, c.kv_heads * c.head_dim);
-    const Rows v = scratch.Get(n, c.kv_heads * c.head_dim);
-    const Rows attended = scratch.Get(n, c.heads * c.head_dim);
-    const Rows gate = scratch.Get(n, c.ffn);
+    const size_t q_cols = c.heads * c.head_dim, kv_cols = c.kv_heads * c.head_dim;
+    const Rows cos_sin = scratch.Get(n, c.head_dim);
+    // Attention is over when the MLP begins: they share memory.
+    float* const shared = scratch.Get(n, std::max(2 * (q_cols + kv_cols), c.ffn)).data;
+    const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
+    const Rows attended = v.Behind(q_cols), gate{shared, n, c.ffn};
 
+    rope_.CosSin(cos_sin, batch.positions);
     embedding_.Lookup(x, batch.ids);  // (n, hidden)
     batch.Probe(0, x);
     for (size_t i = 0; i < c.layers; ++i) {
       const Layer& l = layers_[i];
 
       MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, c.rms_epsilon));
-      Rope(q, batch.positions, rope_);
-      Rope(k, batch.positions, rope_);
+      Rope(q, cos_sin);
+      Rope(k, cos_sin);
       Attention(attended, q, k, v, batch.sequences, i,
                 {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
       MatMulAdd(x, attended, l.o);  // residual
@@ -143,7 +147,7 @@ class Llama final : public Model {
   std::vector<Layer> layers_;
   std::vector<float> norm_;  // (hidden)
   Weight head_;              // (vocab, hidden)
-  RopeTable rope_;
+  RopeFrequencies rope_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 // gate above the up projection. The head is always the embedding. Reference: general_gpt in
 // apple/corenet; tools/openelm_reference.py.
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/str.h"
@@ -118,7 +119,7 @@ struct Layer {
 class OpenElm final : public Model {
  public:
   explicit OpenElm(const Config& config)
-      : c_(config), layers_(c_.layers.size()), rope_(c_.rope_theta, c_.head_dim, c_.context) {
+      : c_(config), layers_(c_.layers.size()), rope_(c_.rope_theta, c_.head_dim) {
     info_.model_type = "openelm";
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
@@ -157,34 +158,30 @@ class OpenElm final : public Model {
 
   void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
     const size_t n = batch.ids.size(), head_dim = c_.head_dim;
-    LayerShape widest{};
-    for (const LayerShape& shape : c_.layers) {
-      widest.heads = std::max(widest.heads, shape.heads);
-      widest.kv_heads = std::max(widest.kv_heads, shape.kv_heads);
-      widest.ffn = std::max(widest.ffn, shape.ffn);
-    }
+    // Attention is over when the MLP begins, and a layer when the next does: they share memory.
+    size_t widest = 0;
+    for (const auto& [heads, kv_heads, ffn] : c_.layers)
+      widest = std::max({widest, 2 * (heads + kv_heads) * head_dim, ffn});
     scratch.Reset();
-    float* const q_memory = scratch.Get(n, widest.heads * head_dim).data;
-    float* const k_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
-    float* const v_memory = scratch.Get(n, widest.kv_heads * head_dim).data;
-    float* const attended_memory = scratch.Get(n, widest.heads * head_dim).data;
-    float* const gate_memory = scratch.Get(n, widest.ffn).data;
+    const Rows cos_sin = scratch.Get(n, head_dim);
+    float* const shared = scratch.Get(n, widest).data;
 
+    rope_.CosSin(cos_sin, batch.positions);
     embedding_.Lookup(x, batch.ids);  // (n, hidden)
     batch.Probe(0, x);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& l = layers_[i];
       const auto [heads, kv_heads, ffn] = c_.layers[i];
-      const Rows q{q_memory, n, heads * head_dim}, attended{attended_memory, n, heads * head_dim};
-      const Rows k{k_memory, n, kv_heads * head_dim}, v{v_memory, n, kv_heads * head_dim};
-      const Rows q_heads{q_memory, n * heads, head_dim}, k_heads{k_memory, n * kv_heads, head_dim};
-      const Rows gate{gate_memory, n, ffn};
+      const size_t q_cols = heads * head_dim, kv_cols = kv_heads * head_dim;
+      const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
+      const Rows attended = v.Behind(q_cols), gate{shared, n, ffn};
+      const Rows q_heads{q.data, n * heads, head_dim}, k_heads{k.data, n * kv_heads, head_dim};
 
       MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, kRmsEpsilon));
       RmsNorm(q_heads, q_heads, l.q_norm, kRmsEpsilon);
       RmsNorm(k_heads, k_heads, l.k_norm, kRmsEpsilon);
-      Rope(q, batch.positions, rope_);
-      Rope(k, batch.positions, rope_);
+      Rope(q, cos_sin);
+      Rope(k, cos_sin);
       Attention(attended, q, k, v, batch.sequences, i, {heads, kv_heads, head_dim, Mask::kCausal});
       MatMulAdd(x, attended, l.o);  // residual
 
@@ -203,7 +200,7 @@ class OpenElm final : public Model {
   std::vector<Layer> layers_;
   std::vector<float> norm_;  // (hidden)
   Weight head_;              // (vocab, hidden)
-  RopeTable rope_;
+  RopeFrequencies rope_;
 };
 
 }  // namespace

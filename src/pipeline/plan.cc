@@ -71,8 +71,8 @@ class Planner final : public WeightVisitor {
     return nullptr;
   }
 
-  // A head decides between neighbours by small differences: more bits than the layers have. Six cost
-  // little beside what int4 costs, but more than int4-grouped costs (docs/benchmarks.md).
+  // A head decides between neighbours by small differences: more bits than the layers have. Six
+  // cost little beside what int4 costs, but more than int4-grouped costs (docs/benchmarks.md).
   Weight FormFor(bool head, size_t rows, size_t cols) const {
     Weight form;
     form.rows = rows;
