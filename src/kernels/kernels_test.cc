@@ -232,6 +232,34 @@ TEST(MatMul, BiasAddGeluAndSwiGlu) {
   }
 }
 
+// A GGUF file may have them in two types.
+TEST(MatMul, GateAndUpOfTwoEncodings) {
+  const size_t rows = 40, cols = 96;
+  const Weight weights[] = {RandomWeight(WeightEncoding::kInt8, rows, cols, 0, 3),
+                            RandomWeight({4, 32, 32, true}, rows, cols, 4),
+                            RandomWeight({6, 16, 32, false}, rows, cols, 5),
+                            RandomWeight(WeightEncoding::kF32, rows, cols, 0, 6)};
+  for (const Weight& gate : weights) {
+    for (const Weight& up : weights) {
+      for (const size_t n : {1, 9}) {
+        const Floats x = Random(n * cols, 6, 0.1f);
+        const Floats out = SameBitsEverywhere([&] {
+          Floats y(n * rows);
+          SwiGluMatMul(View(y, rows), View(x, cols), gate, up);
+          return y;
+        });
+        Floats g(n * rows), u(n * rows);
+        MatMul(View(g, rows), View(x, cols), gate);
+        MatMul(View(u, rows), View(x, cols), up);
+        for (size_t i = 0; i < out.size(); ++i) {
+          const double expected = g[i] / (1 + std::exp(-double{g[i]})) * u[i];
+          EXPECT_NEAR(out[i], expected, 1e-5 * (1 + std::fabs(expected)));
+        }
+      }
+    }
+  }
+}
+
 TEST(MatMul, SeveralProjectionsEqualEachAlone) {
   const size_t cols = 64, n = 3;
   const Weight a = RandomWeight(WeightEncoding::kInt8, 40, cols, 0, 1);

@@ -67,15 +67,16 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
   }
 }
 
-void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const Operand& x,
-                  size_t begin, size_t end) {
+void SwiGluPanels(const Rows& out, const Weight& gate, const Operand& gate_x, const Weight& up,
+                  const Operand& up_x, size_t begin, size_t end) {
   const auto store = [&](size_t p, size_t token, const F16& g, const F16& u)
                          HWY_ATTR { StoreRows(out, p, token, Mul(Silu(g), u), Epilogue::kStore); };
-  if (UsesGemm(gate, out.count) && gate.encoding == up.encoding) {
+  if (UsesGemm(gate, out.count) && gate.encoding == up.encoding &&
+      gate_x.quantized == up_x.quantized) {
     const auto pair_at = [&](size_t i) -> PanelPair {
       return {{&gate, begin + i}, {&up, begin + i}};
     };
-    Gemm(end - begin, pair_at, *x.quantized, out.count,
+    Gemm(end - begin, pair_at, *gate_x.quantized, out.count,
          [&](size_t i, const F16& g, const F16& u, size_t token)
              HWY_ATTR { store(begin + i, token, g, u); });
     return;
@@ -83,8 +84,8 @@ void SwiGluPanels(const Rows& out, const Weight& gate, const Weight& up, const O
   for (size_t p = begin; p < end; ++p) {
     ForTiles(out.count, [&](size_t token, auto size) HWY_ATTR {
       constexpr size_t kTokens = decltype(size)::value;
-      const Tile<kTokens> g = ComputeTile<kTokens>(gate, p, x, token);
-      const Tile<kTokens> u = ComputeTile<kTokens>(up, p, x, token);
+      const Tile<kTokens> g = ComputeTile<kTokens>(gate, p, gate_x, token);
+      const Tile<kTokens> u = ComputeTile<kTokens>(up, p, up_x, token);
       for (size_t t = 0; t < kTokens; ++t) store(p, token + t, g.value[t], u.value[t]);
     });
   }
@@ -192,12 +193,11 @@ void TanhMatMul(Rows out, ConstRows x, const Weight& weight) {
 }
 
 void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weight& up) {
-  DUNNOCK_CHECK(gate.rows == up.rows && FormFor(gate) == FormFor(up));
-  DUNNOCK_CHECK(out.count == x.x.count && out.cols == gate.rows);
+  DUNNOCK_CHECK(gate.rows == up.rows && out.count == x.x.count && out.cols == gate.rows);
   Operands operands(x);
-  const Operand operand = operands.For(gate);
+  const Operand gate_x = operands.For(gate), up_x = operands.For(up);
   ThreadPool::Current().ParallelFor(gate.panel_count(), 1, [&](size_t begin, size_t end) {
-    HWY_DYNAMIC_DISPATCH(SwiGluPanels)(out, gate, up, operand, begin, end);
+    HWY_DYNAMIC_DISPATCH(SwiGluPanels)(out, gate, gate_x, up, up_x, begin, end);
   });
 }
 

@@ -52,7 +52,7 @@ void MatMul(std::initializer_list<Projection> projections, const LeftOperand& x)
 // out += x * weight^T + bias: the residual addition.
 void MatMulAdd(Rows out, ConstRows x, const Weight& weight);
 
-// out = silu(x * gate^T) * (x * up^T); gate and up have the same shape and encoding.
+// out = silu(x * gate^T) * (x * up^T); gate and up have the same shape.
 void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weight& up);
 
 // out = gelu(x * weight^T + bias), gelu(x) = x * (1 + erf(x / sqrt 2)) / 2.

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/str.h"
-#include "kernels/activations.h"
 #include "kernels/pack.h"
 
 namespace dunnock {
@@ -36,7 +35,7 @@ class Loader final : public WeightVisitor {
       if ((bias == Bias::kYes) != (packed->bias.size() > 0))
         return Fault(Str(name, ": expected ", bias == Bias::kYes ? "a" : "no", " bias"));
       *weight = options_.compute == Compute::kF32 ? Unpacked(*packed) : *packed;
-      return CheckForm(name, *weight);
+      return;
     }
     const Tensor* tensor = Find(name + ".weight", {total, cols});
     if (tensor == nullptr) return;
@@ -46,7 +45,6 @@ class Loader final : public WeightVisitor {
       Vector(name + ".bias", &values, rows);
       if (!values.empty()) SetBias(weight, values);
     }
-    CheckForm(name, *weight);
   }
 
   void Vector(const std::string& name, std::vector<float>* vector, size_t size) override {
@@ -92,16 +90,6 @@ class Loader final : public WeightVisitor {
     return false;
   }
 
-  // Gate and up are multiplied in one pass, so their activations must be rounded alike; so are the
-  // slices of one tensor.
-  void CheckForm(const std::string& name, const Weight& weight) {
-    const size_t up = name.find(".up_proj");
-    const std::string partner = up == std::string::npos ? name : name.substr(0, up) + ".gate_proj";
-    const auto [it, inserted] = forms_.emplace(partner, FormFor(weight));
-    if (!(it->second == FormFor(weight)))
-      Fault(Str(name, ": encoded otherwise than ", partner, ", which is multiplied with it"));
-  }
-
   static Weight Unpacked(const Weight& packed) {
     Weight out =
         PackRows(WeightEncoding::kF32, packed.rows, packed.cols,
@@ -139,7 +127,6 @@ class Loader final : public WeightVisitor {
   const Checkpoint& checkpoint_;
   const LoadOptions& options_;
   std::vector<std::string> faults_;
-  std::map<std::string, ActivationForm> forms_;  // by the name of the tensor that came first
   size_t seen_ = 0;
 };
 

@@ -266,17 +266,6 @@ TEST_F(QuantizeTest, ABundleOfAnotherModelIsRefused) {
   EXPECT_TRUE(Says(with([](Json& c) { c["num_hidden_layers"] = 99; }), "is missing"));
 }
 
-TEST_F(QuantizeTest, GateAndUpMustBeEncodedAlike) {
-  const FileSet files = MapFolder(kGolden + "llama-gqa-tied/safetensors").value();
-  InMemory packed = PackInMemory(files, QuantizeFormat::kInt8);
-  Weight& up = packed.weights.at("model.layers.0.mlp.up_proj");
-  up = PackRows(WeightEncoding::kF32, up.rows, up.cols,
-                [](size_t, std::span<float> out) { std::fill(out.begin(), out.end(), 0.0f); });
-  const auto model = LoadModel(packed.checkpoint, {.packed = &packed.weights});
-  ASSERT_FALSE(model.has_value());
-  EXPECT_TRUE(Says(model.error().message, "up_proj: encoded otherwise than"));
-}
-
 TEST(Bench, MeasuresDecodersAndEncoders) {
   BenchOptions options;
   options.prompt_tokens = 8;
