@@ -19,7 +19,8 @@ void RotateRow(float* x, size_t size, size_t block) { RotateBlocks(x, x, size, b
 // memory (cols) is for the row on its way. What comes out are form.passes rows, `stride` codes and
 // `groups` scales and sums from one to the next.
 void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form, float* memory,
-                 int8_t* codes, float* scales, int32_t* sums, size_t stride, size_t groups) {
+                 int8_t* codes, float* scales, int32_t* sums, float* scaled_sums, size_t stride,
+                 size_t groups) {
   const float* x = left.x[row];
   const size_t size = left.x.cols, group = form.group == 0 ? size : form.group;
   if (!left.norm.empty()) {
@@ -31,7 +32,8 @@ void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form
     largest = RotateBlocks(memory, x, size, form.rotation);
     x = memory;
   }
-  for (size_t pass = 0;; ++pass, codes += stride, scales += groups, sums += groups) {
+  for (size_t pass = 0;;
+       ++pass, codes += stride, scales += groups, sums += groups, scaled_sums += groups) {
     for (size_t g = 0; g < groups; ++g) {
       const float* const from = x + g * group;
       const bool known = form.rotation > 1 && pass == 0;
@@ -39,6 +41,7 @@ void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form
                                         known ? largest : LargestMagnitudes(from, group));
       scales[g] = q.scale;
       sums[g] = q.sum;
+      scaled_sums[g] = q.scale * static_cast<float>(q.sum);
     }
     if (pass + 1 == form.passes) return;
     for (size_t g = 0; g < groups; ++g)
@@ -75,10 +78,11 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
   const size_t rows = x.count * form.passes;
   const size_t code_bytes = (rows * padded_ + 63) / 64 * 64;
   const size_t scale_bytes = (rows * groups_ * 4 + 63) / 64 * 64;
-  auto* const bytes = static_cast<uint8_t*>(memory_.Reserve(code_bytes + 2 * scale_bytes));
+  auto* const bytes = static_cast<uint8_t*>(memory_.Reserve(code_bytes + 3 * scale_bytes));
   codes_ = reinterpret_cast<int8_t*>(bytes);
   scales_ = reinterpret_cast<float*>(bytes + code_bytes);
   sums_ = reinterpret_cast<int32_t*>(bytes + code_bytes + scale_bytes);
+  scaled_sums_ = reinterpret_cast<float*>(bytes + code_bytes + 2 * scale_bytes);
 
   ThreadPool::Current().ParallelFor(x.count, 4, [&](size_t begin, size_t end) {
     thread_local AlignedBuffer buffer;
@@ -89,7 +93,7 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
       for (size_t row = first; row < first + form.passes; ++row)
         std::memset(codes_ + row * padded_ + x.cols, 0, padded_ - x.cols);
       quantize(left, i, form, memory, codes_ + first * padded_, scales_ + first * groups_,
-               sums_ + first * groups_, padded_, groups_);
+               sums_ + first * groups_, scaled_sums_ + first * groups_, padded_, groups_);
     }
   });
 }

@@ -288,6 +288,12 @@ HWY_INLINE I16 StartCodes(int32_t sum_x) {
   if constexpr (kBits == 8) return StartCodes8(sum_x);
   return SetI(-(1 << (kBits - 1)) * sum_x);
 }
+// Where the sum of code * x starts.
+template <size_t kBits>
+HWY_INLINE I16 StartPlainCodes(int32_t sum_x) {
+  if constexpr (kBits == 8) return AddI(StartCodes8(sum_x), SetI(128 * sum_x));
+  return SetI(0);
+}
 template <size_t kBits>
 HWY_INLINE I16 DotCodes(const I16& acc, const Codes& codes, int32_t x) {
   if constexpr (kBits == 8) return DotCodes8(acc, codes, x);

@@ -160,8 +160,7 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
       I16 sum[kTokens];
       for (size_t t = 0; t < kTokens; ++t) {
         const int32_t sum_x = x.quantized->sums(token + t)[g];
-        sum[t] = StartCodes<kBits>(sum_x);  // codes around their centre; from 0 with minimums
-        if (has_minimums) sum[t] = AddI(sum[t], SetI((1 << (kBits - 1)) * sum_x));
+        sum[t] = has_minimums ? StartPlainCodes<kBits>(sum_x) : StartCodes<kBits>(sum_x);
       }
       const uint8_t* at = panel + layout.factor_bytes;
       for (size_t i = 0; i < weight.group; i += kStepCodes, at += kStepBytes<kBits>) {
@@ -177,7 +176,7 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
         const F16 value = Mul(Mul(ToFloat(sum[t]), scale), Set(x_scale));
         out.value[t] = Add(out.value[t], value);
         if (!has_minimums) continue;
-        const float sum_x = static_cast<float>(x.quantized->sums(token + t)[g]) * x_scale;
+        const float sum_x = x.quantized->scaled_sums(token + t)[g];
         out.value[t] = Add(out.value[t], Mul(minimum, Set(sum_x)));
       }
     }
