@@ -36,12 +36,13 @@ Weight Make(WeightEncoding encoding, size_t rows, size_t cols) {
       std::copy(row.begin(), row.end(), out.begin());
     });
   }
-  const auto bits = static_cast<uint32_t>(CodeBits(encoding));
-  return PackGrouped({bits, 32, 32, true}, rows, cols, [&](size_t r, const AffineRow& out) {
-    for (size_t k = 0; k < cols; ++k) out.codes[k] = static_cast<uint8_t>((k * 7 + r) % 16);
-    for (float& s : out.scales) s = 0.5f;
-    for (float& m : out.minimums) m = -4.0f;
-  });
+  return PackGrouped({CodeBits(encoding), 32, 32, true}, rows, cols,
+                     [&](size_t r, const AffineRow& out) {
+                       for (size_t k = 0; k < cols; ++k)
+                         out.codes[k] = static_cast<uint8_t>((k * 7 + r) % 16);
+                       for (float& s : out.scales) s = 0.5f;
+                       for (float& m : out.minimums) m = -4.0f;
+                     });
 }
 
 void Product(benchmark::State& state, ThreadPool& pool, const Limits& limits,

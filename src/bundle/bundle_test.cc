@@ -85,7 +85,7 @@ TEST_F(BundleTest, OpensWhatWasWritten) {
   EXPECT_EQ(a.rows, 20u);
   EXPECT_EQ(a.rotation, 8u);
   EXPECT_EQ(a.panels.size(), 1024u);
-  EXPECT_EQ(a.panels.bytes()[767], 1);
+  EXPECT_EQ(a.panels.bytes()[1023], 1);
   EXPECT_EQ(a.scales.bytes()[127], 2);
   // The bias is padded to whole panels with zeros.
   ASSERT_EQ(a.bias.size(), 128u);

@@ -86,25 +86,24 @@ std::optional<AffineForm> AffineFormOf(DType dtype) {
 
 void DecodeAffineRow(const Tensor& tensor, uint64_t row, const AffineRow& out) {
   const DTypeInfo& info = InfoOf(tensor.dtype);
-  const BlockFormat& format = BlockFormatOf(tensor.dtype);
-  const uint64_t cols = tensor.cols(), blocks = cols / info.block_size;
-  const uint32_t groups = info.block_size / format.group;
-  const int zero = format.has_minimums ? 0 : 1 << (format.code_bits - 1);
-  DUNNOCK_CHECK(format.code_bits != 0 && row < tensor.rows() && out.codes.size() == cols &&
-                out.scales.size() == blocks && out.minimums.size() == blocks &&
-                out.scale_factors.size() == blocks * groups &&
+  const std::optional<AffineForm> form = AffineFormOf(tensor.dtype);
+  DUNNOCK_CHECK(form.has_value());
+  const uint64_t cols = tensor.cols(), blocks = cols / form->block;
+  const size_t groups = form->block / form->group;
+  DUNNOCK_CHECK(row < tensor.rows() && out.codes.size() == cols && out.scales.size() == blocks &&
+                out.minimums.size() == blocks && out.scale_factors.size() == blocks * groups &&
                 out.minimum_factors.size() == blocks * groups);
   const uint8_t* bytes = tensor.bytes.data() + row * blocks * info.block_bytes;
   UnpackedBlock block;
   for (size_t b = 0; b < blocks; ++b, bytes += info.block_bytes) {
-    format.unpack(bytes, block);
-    for (uint32_t i = 0; i < info.block_size; ++i)
-      out.codes[b * info.block_size + i] = static_cast<uint8_t>(block.codes[i] + zero);
+    BlockFormatOf(tensor.dtype).unpack(bytes, block);
+    for (size_t i = 0; i < form->block; ++i)
+      out.codes[b * form->block + i] = static_cast<uint8_t>(block.codes[i] + form->zero());
     out.scales[b] = block.scale;
-    out.minimums[b] = format.has_minimums ? block.minimum : 0.0f;
-    for (uint32_t g = 0; g < groups; ++g) {
+    out.minimums[b] = form->has_minimums ? block.minimum : 0.0f;
+    for (size_t g = 0; g < groups; ++g) {
       out.scale_factors[b * groups + g] = block.scale_factors[g];
-      out.minimum_factors[b * groups + g] = format.has_minimums ? block.minimum_factors[g] : 0;
+      out.minimum_factors[b * groups + g] = form->has_minimums ? block.minimum_factors[g] : 0;
     }
   }
 }

@@ -31,9 +31,8 @@ class Activations {
   size_t stride() const { return padded_; }  // from the codes of one row to the next
   const float* scales(size_t row) const { return scales_ + row * groups_; }  // (groups)
   const int32_t* sums(size_t row) const { return sums_ + row * groups_; }    // sum of codes a group
-  const float* scaled_sums(size_t row) const {
-    return scaled_sums_ + row * groups_;
-  }  // times scale
+  // That sum times the scale.
+  const float* scaled_sums(size_t row) const { return scaled_sums_ + row * groups_; }
   size_t groups() const { return groups_; }
 
  private:

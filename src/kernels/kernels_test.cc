@@ -96,9 +96,7 @@ Weight RandomWeight(const AffineForm& form, size_t rows, size_t cols, uint32_t s
 Weight RandomWeight(WeightEncoding encoding, size_t rows, size_t cols, size_t group,
                     uint32_t seed) {
   if (encoding >= WeightEncoding::kInt8Grouped) {
-    const auto size = static_cast<uint32_t>(group);
-    const auto bits = static_cast<uint32_t>(CodeBits(encoding));
-    return RandomWeight({bits, size, size, seed % 2 == 1}, rows, cols, seed);
+    return RandomWeight({CodeBits(encoding), group, group, seed % 2 == 1}, rows, cols, seed);
   }
   const Floats values = Random(rows * cols, seed, 0.5f);
   return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
@@ -190,7 +188,7 @@ INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
 
 // The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
 TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
-  for (const uint32_t bits : {4, 6, 8}) {
+  for (const size_t bits : {4, 6, 8}) {
     const size_t cols = 128, rows = 16;
     const Weight weight =
         PackGrouped({bits, 32, 32, false}, rows, cols, [&](size_t row, const AffineRow& out) {

@@ -79,7 +79,7 @@ template <typename Visit>
 void ForParts(size_t bits, size_t row, size_t k, const Visit& visit) {
   const size_t lane = row * 4 + k % 4;
   if (bits == 8) return visit(CodePart{k / 4 * 64 + lane, 0, 0, 8});
-  const size_t step = k / 16 * (bits * 32);
+  const size_t step = k / kStepCodes * (kPanelRows * kStepCodes * bits / 8);
   visit(CodePart{step + k % 16 / 8 * 64 + lane, k % 8 < 4 ? 0 : 4, 0, 4});
   if (bits == 6) visit(CodePart{step + 128 + lane, static_cast<int>(k % 16 / 4 * 2), 4, 2});
 }
@@ -258,8 +258,8 @@ Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowRead
 }
 
 Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const AffineReader& read) {
-  DUNNOCK_CHECK(rows > 0 && cols > 0 && form.group % 16 == 0 && form.block % form.group == 0 &&
-                cols % form.block == 0);
+  DUNNOCK_CHECK(rows > 0 && cols > 0 && form.group % kStepCodes == 0 &&
+                form.block % form.group == 0 && cols % form.block == 0);
   Weight weight{.encoding = form.code_bits == 4   ? WeightEncoding::kInt4Grouped
                             : form.code_bits == 6 ? WeightEncoding::kInt6Grouped
                                                   : WeightEncoding::kInt8Grouped,
@@ -317,8 +317,7 @@ Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader
                  &out.scales[g], &out.minimums[g]);
     }
   };
-  const auto size = static_cast<uint32_t>(group);
-  return PackGrouped({4, size, size, true}, rows, cols, round);
+  return PackGrouped({4, group, group, true}, rows, cols, round);
 }
 
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
