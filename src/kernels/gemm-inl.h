@@ -61,9 +61,10 @@ HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&pa
                          size_t token) {
   const int8_t* const codes = x.codes(token);
   const size_t stride = x.stride();
+  DUNNOCK_UNROLL
   for (size_t t = 0; t < kTokens; ++t) {
-    const int32_t sum_x = x.sums(token + t)[0];
-    for (size_t p = 0; p < kPanels; ++p) sum[p][t] = StartCodes<kBits>(sum_x);
+    const I16 start = StartCodes<kBits>(x.sums(token + t)[0]);
+    for (size_t p = 0; p < kPanels; ++p) sum[p][t] = start;
   }
   for (size_t c = 0; c < chunks; ++c) {
     Codes w[kPanels];
@@ -92,7 +93,8 @@ HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
   return memory;
 }
 
-// The products of two panels with kTokens tokens: emit(a, b, token) for one after another.
+// The products of two panels with kTokens tokens: emit(token, kTokens, products with the first, with
+// the second).
 template <size_t kBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {
@@ -112,11 +114,14 @@ HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const 
   const F16 scales[] = {RowScales(*first.weight, first.index),
                         RowScales(*second.weight, second.index)};
   const RowBias bias[] = {{*first.weight, first.index}, {*second.weight, second.index}};
+  F16 products[2][kTokens];
+  DUNNOCK_UNROLL
   for (size_t t = 0; t < kTokens; ++t) {
     const float x_scale = x.scales(token + t)[0];
-    emit(bias[0].AddTo(ScaleSum(sums[0][t], scales[0], x_scale)),
-         bias[1].AddTo(ScaleSum(sums[1][t], scales[1], x_scale)), token + t);
+    for (size_t p = 0; p < 2; ++p)
+      products[p][t] = bias[p].AddTo(ScaleSum(sums[p][t], scales[p], x_scale));
   }
+  emit(token, kTokens, products[0], products[1]);
 }
 
 // How many tokens the next tile takes: few left are dealt out evenly, so that no tile is too small
@@ -153,8 +158,8 @@ HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
   return tokens >= kFewestGemmTokens && weight.has_row_scales();
 }
 
-// All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, first, second,
-// token) gets the products.
+// All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, token, n, first,
+// second) gets the products of n tokens from `token` on with its two panels.
 template <size_t kBits, typename PairAt, typename Emit>
 HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
                        const Emit& emit) {
@@ -172,8 +177,8 @@ HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x
           {ByteCodes<kBits>(pair.first, bytes), ByteCodes<kBits>(pair.second, bytes + panel_bytes)},
           {PanelBytes(next.first), PanelBytes(next.second)}};
       GemmTokens<kBits>(pair, codes, x, begin, end,
-                        [&](const F16& first, const F16& second, size_t token)
-                            HWY_ATTR { emit(i, first, second, token); });
+                        [&](size_t token, size_t n, const F16* first, const F16* second)
+                            HWY_ATTR { emit(i, token, n, first, second); });
     }
   }
 }

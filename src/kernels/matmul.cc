@@ -25,25 +25,49 @@ enum class Epilogue { kStore, kAdd, kGelu, kTanh };
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Rows [16 p, 16 p + 16) of out for one token.
-HWY_INLINE void StoreRows(const Rows& out, size_t p, size_t token, F16 value, Epilogue epilogue) {
-  const size_t row = p * kPanelRows;
-  const size_t valid = out.cols - row < kPanelRows ? out.cols - row : kPanelRows;
-  float* const to = out[token] + row;
-  if (epilogue == Epilogue::kAdd) value = Add(LoadFirst(to, valid), value);
-  if (epilogue == Epilogue::kGelu) value = Gelu(value);
-  if (epilogue == Epilogue::kTanh) value = Tanh(value);
-  StoreFirst(value, to, valid);
+// Of out, the rows [16 p, 16 p + 16) of n tokens: to = of(values[i], to, how many rows there are).
+template <typename Of>
+HWY_INLINE void ForTile(const Rows& out, size_t p, size_t token, size_t n, const Of& of) {
+  const size_t row = p * kPanelRows, valid = std::min(out.cols - row, kPanelRows);
+  float* to = out[token] + row;
+  for (size_t i = 0; i < n; ++i, to += out.cols) StoreFirst(of(i, to, valid), to, valid);
+}
+
+HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n, const F16* values,
+                            Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::kStore:
+      return ForTile(out, p, token, n,
+                     [&](size_t i, const float*, size_t) HWY_ATTR { return values[i]; });
+    case Epilogue::kAdd:
+      return ForTile(out, p, token, n, [&](size_t i, const float* to, size_t valid) HWY_ATTR {
+        return Add(LoadFirst(to, valid), values[i]);
+      });
+    case Epilogue::kGelu:
+      return ForTile(out, p, token, n,
+                     [&](size_t i, const float*, size_t) HWY_ATTR { return Gelu(values[i]); });
+    case Epilogue::kTanh:
+      return ForTile(out, p, token, n,
+                     [&](size_t i, const float*, size_t) HWY_ATTR { return Tanh(values[i]); });
+  }
+}
+
+HWY_NOINLINE void StoreSwiGlu(const Rows& out, size_t p, size_t token, size_t n, const F16* gate,
+                              const F16* up) {
+  ForTile(out, p, token, n, [&](size_t i, const float*, size_t)
+                                HWY_ATTR { return Mul(Silu(gate[i]), up[i]); });
 }
 
 // Panels [begin, end) of out, all tokens. Where a token is two rows of codes, the product with the
 // second is added to that with the first.
 void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue,
                    size_t begin, size_t end) {
-  const size_t second = x.quantized != nullptr ? x.quantized->passes() - 1 : 0;
-  const size_t rows = out.count << second;
-  const auto store = [&](size_t p, size_t row, const F16& value) HWY_ATTR {
-    StoreRows(out, p, row >> second, value, (row & second) != 0 ? Epilogue::kAdd : epilogue);
+  const bool fine = x.quantized != nullptr && x.quantized->passes() == 2;
+  const size_t rows = fine ? 2 * out.count : out.count;
+  const auto store = [&](size_t p, size_t row, size_t n, const F16* values) HWY_ATTR {
+    if (!fine) return StoreTile(out, p, row, n, values, epilogue);
+    for (size_t i = row; i < row + n; ++i)
+      StoreTile(out, p, i / 2, 1, values++, i % 2 == 0 ? epilogue : Epilogue::kAdd);
   };
   if (UsesGemm(weight, rows)) {
     const auto pair_at = [&](size_t i) -> PanelPair {
@@ -51,34 +75,31 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
       return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
     };
     Gemm((end - begin + 1) / 2, pair_at, *x.quantized, rows,
-         [&](size_t i, const F16& one, const F16& other, size_t row) HWY_ATTR {
+         [&](size_t i, size_t row, size_t n, const F16* one, const F16* other) HWY_ATTR {
            const size_t p = begin + 2 * i;
-           store(p, row, one);
-           if (p + 1 < end) store(p + 1, row, other);
+           store(p, row, n, one);
+           if (p + 1 < end) store(p + 1, row, n, other);
          });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
     ForTiles(rows, [&](size_t row, auto size) HWY_ATTR {
       constexpr size_t kTokens = decltype(size)::value;
-      const Tile<kTokens> tile = ComputeTile<kTokens>(weight, p, x, row);
-      for (size_t t = 0; t < kTokens; ++t) store(p, row + t, tile.value[t]);
+      store(p, row, kTokens, ComputeTile<kTokens>(weight, p, x, row).value);
     });
   }
 }
 
 void SwiGluPanels(const Rows& out, const Weight& gate, const Operand& gate_x, const Weight& up,
                   const Operand& up_x, size_t begin, size_t end) {
-  const auto store = [&](size_t p, size_t token, const F16& g, const F16& u)
-                         HWY_ATTR { StoreRows(out, p, token, Mul(Silu(g), u), Epilogue::kStore); };
   if (UsesGemm(gate, out.count) && gate.encoding == up.encoding &&
       gate_x.quantized == up_x.quantized) {
     const auto pair_at = [&](size_t i) -> PanelPair {
       return {{&gate, begin + i}, {&up, begin + i}};
     };
     Gemm(end - begin, pair_at, *gate_x.quantized, out.count,
-         [&](size_t i, const F16& g, const F16& u, size_t token)
-             HWY_ATTR { store(begin + i, token, g, u); });
+         [&](size_t i, size_t token, size_t n, const F16* g, const F16* u)
+             HWY_ATTR { StoreSwiGlu(out, begin + i, token, n, g, u); });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
@@ -86,7 +107,7 @@ void SwiGluPanels(const Rows& out, const Weight& gate, const Operand& gate_x, co
       constexpr size_t kTokens = decltype(size)::value;
       const Tile<kTokens> g = ComputeTile<kTokens>(gate, p, gate_x, token);
       const Tile<kTokens> u = ComputeTile<kTokens>(up, p, up_x, token);
-      for (size_t t = 0; t < kTokens; ++t) store(p, token + t, g.value[t], u.value[t]);
+      StoreSwiGlu(out, p, token, kTokens, g.value, u.value);
     });
   }
 }
