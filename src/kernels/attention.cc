@@ -134,9 +134,9 @@ void FloatPass(const KvHead& kv, const Query* queries, size_t head_dim, size_t c
   FloatMix<kHalf, kQueries>(kv, queries, head_dim, count, inverse, scratch);
 }
 
-// ---- int8 keys and values: exact integer sums, floats once a key, and once a block of values ----
+// ---- int8 keys and values: exact integer sums, floats once a key and once a block of values ----
 
-// Weights of a block share a scale; 512 products of 15 and 7 bits fit 32.
+// Values that are summed in integers: 512 products of 15 and 7 bits fit 32.
 constexpr size_t kValueBlock = 512;
 constexpr float kMostWeight = 32767.0f;
 constexpr float kLog2E = 1.44269504f;
@@ -188,43 +188,58 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
   return MaxOf(most);
 }
 
-// Scores, in units of log 2, become 16-bit codes of weight times the value's scale, a step a block;
-// returns the sum of the weights. Codes behind the last are 0 to the next multiple of 16.
-HWY_INLINE float QuantizeWeights(int16_t* codes, float* steps, float* scores, size_t count,
-                                 const float* value_scales) {
+// A query's weights times the scales of their values, as 16-bit codes: code * step / sum is what a
+// value's codes are multiplied by.
+struct Weights {
+  float step, sum;
+};
+
+// scores, in units of log 2, are those of the first `count` positions. Codes behind the last are 0
+// to the next multiple of 16. No weight is above 1: largest_scale bounds the products.
+HWY_INLINE Weights QuantizeWeights(int16_t* codes, float* scores, size_t count,
+                                   const float* value_scales, float largest_scale) {
   const F16 shift = Set(LargestScore(scores, count));
+  const F16 inverse = Set(largest_scale > 0.0f ? kMostWeight / largest_scale : 0.0f);
   F16 sum = Set(0.0f);
-  for (size_t begin = 0; begin < count; begin += kValueBlock, ++steps) {
-    const size_t end = std::min(count, begin + kValueBlock);
-    F16 largest = Set(0.0f);
-    for (size_t i = begin; i < end; i += 16) {
-      F16 weight = Exp2(Sub(Load(scores + i), shift));  // behind the last: 2^-126
-      sum = Add(sum, weight);
-      weight = Mul(weight, Load(value_scales + i));
-      largest = Max(largest, weight);
-      Store(weight, scores + i);
-    }
-    const float top = MaxOf(largest);
-    const F16 inverse = Set(top > 0.0f ? kMostWeight / top : 0.0f);
-    for (size_t i = begin; i < end; i += 16)
-      StoreNarrow(RoundToInt(Mul(Load(scores + i), inverse)), codes + i);
-    *steps = top / kMostWeight;
+  for (size_t i = 0; i < count; i += 16) {
+    // Behind the last: 2^-126.
+    const F16 weight = Exp2InRange(Max(Set(-126.0f), Sub(Load(scores + i), shift)));
+    sum = Add(sum, weight);
+    StoreNarrow(RoundToInt(Mul(Mul(weight, Load(value_scales + i)), inverse)), codes + i);
   }
-  return Sum(sum);
+  return {largest_scale / kMostWeight, Sum(sum)};
 }
+
+// The largest of the first n scales, for one n after another that does not shrink.
+class LargestScale {
+ public:
+  explicit LargestScale(const float* scales) : scales_(scales) {}
+  float Of(size_t n) {
+    if (n == seen_) return largest_;
+    seen_ = n;
+    for (; whole_ + 16 <= n; whole_ += 16) most_ = Max(most_, Load(scales_ + whole_));
+    return largest_ = MaxOf(Max(most_, LoadFirst(scales_ + whole_, n - whole_)));
+  }
+
+ private:
+  const float* scales_;
+  size_t seen_ = 0, whole_ = 0;
+  float largest_ = 0.0f;
+  F16 most_ = Set(0.0f);
+};
 
 // kSlices x 16 dimensions from d on.
 template <size_t kQueries, size_t kSlices>
 HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t head_dim, size_t d,
-                              size_t count, const float* inverse, const float* steps, size_t blocks,
+                              size_t count, const float* factors,
                               const AttentionScratch& scratch) {
   const size_t pair_bytes = (head_dim + 15) / 16 * 32;
   F16 mixed[kQueries][kSlices];
   for (auto& row : mixed) {
     for (F16& m : row) m = Set(0.0f);
   }
-  for (size_t b = 0; b < blocks; ++b) {
-    const size_t begin = b * kValueBlock, end = std::min(count, begin + kValueBlock);
+  for (size_t begin = 0; begin < count; begin += kValueBlock) {
+    const size_t end = std::min(count, begin + kValueBlock);
     const uint8_t* pair = kv.values + begin / 2 * pair_bytes + d * 2;
     I16 sum[kQueries][kSlices];
     for (auto& row : sum) {
@@ -242,50 +257,45 @@ HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t hea
       }
     }
     for (size_t t = 0; t < kQueries; ++t) {
-      const F16 step = Set(steps[t * blocks + b]);
-      for (size_t s = 0; s < kSlices; ++s)
-        mixed[t][s] = Add(mixed[t][s], Mul(ToFloat(sum[t][s]), step));
+      for (size_t s = 0; s < kSlices; ++s) mixed[t][s] = Add(mixed[t][s], ToFloat(sum[t][s]));
     }
   }
   for (size_t t = 0; t < kQueries; ++t) {
     for (size_t s = 0; s < kSlices; ++s) {
       const size_t at = d + s * 16;
-      StoreFirst(Mul(mixed[t][s], Set(inverse[t])), queries[t].out + at, head_dim - at);
+      StoreFirst(Mul(mixed[t][s], Set(factors[t])), queries[t].out + at, head_dim - at);
     }
   }
 }
 
 template <size_t kQueries>
 HWY_INLINE void Int8Mix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
-                        const float* inverse, const float* steps, size_t blocks,
-                        const AttentionScratch& scratch) {
+                        const float* factors, const AttentionScratch& scratch) {
   // As many sums side by side as the registers hold.
   constexpr size_t kSums = kParts == 1 ? 24 : kParts == 2 ? 4 : 2;
   constexpr size_t kSlices = kSums / kQueries >= 4 ? 4 : kSums / kQueries >= 2 ? 2 : 1;
   size_t d = 0;
   for (; d + kSlices * 16 <= head_dim; d += kSlices * 16)
-    Int8MixSlices<kQueries, kSlices>(kv, queries, head_dim, d, count, inverse, steps, blocks,
-                                     scratch);
+    Int8MixSlices<kQueries, kSlices>(kv, queries, head_dim, d, count, factors, scratch);
   for (; d < head_dim; d += 16)
-    Int8MixSlices<kQueries, 1>(kv, queries, head_dim, d, count, inverse, steps, blocks, scratch);
+    Int8MixSlices<kQueries, 1>(kv, queries, head_dim, d, count, factors, scratch);
 }
 
 template <size_t kQueries>
 void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t count, float scale,
               const AttentionScratch& scratch) {
   Int8Scores<kQueries>(kv, queries, head_dim, (count + 15) / 16, scale, scratch);
-  const size_t blocks = (count + kValueBlock - 1) / kValueBlock;
-  thread_local std::vector<float> steps;
-  steps.assign(kQueries * blocks, 0.0f);
-  float inverse[kQueries];
+  LargestScale largest(kv.value_scales);
+  float factors[kQueries];
   for (size_t t = 0; t < kQueries; ++t) {
     const size_t seen = queries[t].count, written = (seen + 15) / 16 * 16;
-    int16_t* const weights = scratch.weights + t * scratch.stride;
-    inverse[t] = 1.0f / QuantizeWeights(weights, steps.data() + t * blocks,
-                                        scratch.scores + t * scratch.stride, seen, kv.value_scales);
-    std::fill(weights + written, weights + scratch.stride, int16_t{0});
+    int16_t* const codes = scratch.weights + t * scratch.stride;
+    const Weights weights = QuantizeWeights(codes, scratch.scores + t * scratch.stride, seen,
+                                            kv.value_scales, largest.Of(seen));
+    factors[t] = weights.step / weights.sum;
+    std::fill(codes + written, codes + scratch.stride, int16_t{0});
   }
-  Int8Mix<kQueries>(kv, queries, head_dim, count, inverse, steps.data(), blocks, scratch);
+  Int8Mix<kQueries>(kv, queries, head_dim, count, factors, scratch);
 }
 
 // ----

@@ -208,11 +208,12 @@ HWY_INLINE F16 TimesPowerOf2(const F16& x, const F16& n) {
 
 // The sum of all lanes, exact as long as it fits.
 HWY_INLINE int32_t SumI(const I16& a) {
-  alignas(64) int32_t lanes[16];
-  for (size_t p = 0; p < kParts; ++p) hn::Store(a.part[p], TagI(), lanes + p * kWidth);
-  int32_t sum = 0;
-  for (const int32_t lane : lanes) sum += lane;
-  return sum;
+  const auto add_partners = [](const I16& x, const F16& partners)
+                                HWY_ATTR { return AddI(x, BitsOf(partners)); };
+  I16 x = add_partners(a, Partner<8>(FromBits(a)));
+  x = add_partners(x, Partner<4>(FromBits(x)));
+  x = add_partners(x, Partner<2>(FromBits(x)));
+  return hn::GetLane(add_partners(x, Partner<1>(FromBits(x))).part[0]);
 }
 // 16 integers narrowed to N, which holds them.
 template <typename N>
