@@ -346,28 +346,44 @@ namespace {
 struct Call {
   Rows out;
   ConstRows q;
-  std::span<const Sequence> sequences;
+  size_t first_row;  // of the batch: row 0 of out and q
   size_t layer;
   AttentionShape shape;
 };
 
-// Tokens [begin, end) of a sequence with the query heads [head, head + heads) of one kv head.
-void AttendTile(const Call& call, const Sequence& s, size_t begin, size_t end, size_t head,
-                size_t heads) {
+// Tokens [begin, end) of a sequence.
+struct Piece {
+  const Sequence* sequence;
+  size_t begin, end;
+};
+
+// Calls body(piece) for what the rows [first, first + count) of the batch are of each sequence.
+template <typename Body>
+void ForPieces(std::span<const Sequence> sequences, size_t first, size_t count, const Body& body) {
+  for (const Sequence& s : sequences) {
+    const size_t from = std::max(first, s.first_row);
+    const size_t to = std::min(first + count, s.first_row + s.count);
+    if (from < to) body(Piece{&s, from - s.first_row, to - s.first_row});
+  }
+}
+
+// The tokens of a piece with the query heads [head, head + heads) of one kv head.
+void AttendTile(const Call& call, const Piece& piece, size_t head, size_t heads) {
   const AttentionShape& shape = call.shape;
+  const Sequence& s = *piece.sequence;
   const auto seen = [&](size_t token) {
     return s.cache->length() + (shape.mask == Mask::kCausal ? token + 1 : s.count);
   };
   Query queries[kMostQueries];
   size_t n = 0;
-  for (size_t token = begin; token < end; ++token) {
-    const size_t row = s.first_row + token;
+  for (size_t token = piece.begin; token < piece.end; ++token) {
+    const size_t row = s.first_row + token - call.first_row;
     for (size_t h = head; h < head + heads; ++h) {
       queries[n++] = {call.q[row] + h * shape.head_dim, call.out[row] + h * shape.head_dim,
                       seen(token)};
     }
   }
-  const size_t count = seen(end - 1), stride = (count + 15) / 16 * 16;
+  const size_t count = seen(piece.end - 1), stride = (count + 15) / 16 * 16;
   thread_local AlignedBuffer memory;
   auto* const scores = static_cast<float*>(
       memory.Reserve(kMostQueries * stride * (sizeof(float) + sizeof(int16_t))));
@@ -381,57 +397,70 @@ void AttendTile(const Call& call, const Sequence& s, size_t begin, size_t end, s
 
 }  // namespace
 
-void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences,
-               size_t layer, const AttentionShape& shape) {
-  DUNNOCK_CHECK(shape.heads % shape.kv_heads == 0 && q.cols == shape.heads * shape.head_dim);
-  DUNNOCK_CHECK(k.cols == shape.kv_heads * shape.head_dim && v.cols == k.cols &&
+void StoreKeysAndValues(ConstRows k, ConstRows v, size_t first_row,
+                        std::span<const Sequence> sequences, size_t layer) {
+  DUNNOCK_CHECK(v.cols == k.cols && v.count == k.count);
+  ThreadPool::Current().ParallelFor(k.count, 4, [&](size_t begin, size_t end) {
+    ForPieces(sequences, first_row + begin, end - begin, [&](const Piece& piece) {
+      const Sequence& s = *piece.sequence;
+      const size_t row = s.first_row + piece.begin - first_row;
+      const auto rows = [&](const ConstRows& of) {
+        return ConstRows{of[row], piece.end - piece.begin, of.cols};
+      };
+      s.cache->Store(layer, s.cache->length() + piece.begin, rows(k), rows(v));
+    });
+  });
+}
+
+void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> sequences,
+            size_t layer, const AttentionShape& shape) {
+  DUNNOCK_CHECK(shape.heads % shape.kv_heads == 0 && q.cols == shape.heads * shape.head_dim &&
                 out.cols == q.cols);
   ThreadPool& pool = ThreadPool::Current();
-  for (const Sequence& s : sequences) {
-    DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads &&
-                  s.cache->head_dim() == shape.head_dim);
-  }
-  pool.ParallelFor(q.count, 4, [&](size_t begin, size_t end) {
-    for (const Sequence& s : sequences) {
-      const size_t from = std::max(begin, s.first_row), to = std::min(end, s.first_row + s.count);
-      if (from < to) {
-        const auto rows = [&](const ConstRows& of) {
-          return ConstRows{of[from], to - from, of.cols};
-        };
-        s.cache->Store(layer, s.cache->length() + from - s.first_row, rows(k), rows(v));
-      }
-    }
-  });
   // A tile is some tokens with query heads of one kv head: as many as share a pass, but one head
   // where that would leave threads without work. A result does not depend on its tile.
   const size_t group = shape.heads / shape.kv_heads;
   size_t heads = std::min(group, kMostQueries);
   while (group % heads != 0) --heads;
   size_t tokens = kMostQueries / heads;
-  const auto tiles_of = [&](const Sequence& s) {
-    return (s.count + tokens - 1) / tokens * (shape.heads / heads);
+  const auto tiles_of = [&](const Piece& piece) {
+    return (piece.end - piece.begin + tokens - 1) / tokens * (shape.heads / heads);
   };
   size_t tiles = 0;
-  for (const Sequence& s : sequences) tiles += tiles_of(s);
+  const auto count_tiles = [&] {
+    tiles = 0;
+    ForPieces(sequences, first_row, q.count, [&](const Piece& piece) {
+      const KvCache& cache = *piece.sequence->cache;
+      DUNNOCK_CHECK(cache.kv_heads(layer) == shape.kv_heads && cache.head_dim() == shape.head_dim);
+      tiles += tiles_of(piece);
+    });
+  };
+  count_tiles();
   if (pool.threads() > 1 && tiles < 4 * pool.threads()) {
     heads = tokens = 1;
-    tiles = 0;
-    for (const Sequence& s : sequences) tiles += tiles_of(s);
+    count_tiles();
   }
-  const Call call{out, q, sequences, layer, shape};
+  const Call call{out, q, first_row, layer, shape};
   pool.ParallelFor(tiles, 1, [&](size_t begin, size_t end) {
     const size_t head_tiles = shape.heads / heads;
-    size_t before = 0;  // tiles of the sequences before s
-    for (const Sequence& s : sequences) {
-      const size_t here = tiles_of(s);
+    size_t before = 0;  // tiles of the pieces before
+    ForPieces(sequences, first_row, q.count, [&](const Piece& piece) {
+      const size_t here = tiles_of(piece);
       for (size_t tile = std::max(begin, before); tile < std::min(end, before + here); ++tile) {
-        const size_t at = tile - before, token = at / head_tiles * tokens;
-        AttendTile(call, s, token, std::min(s.count, token + tokens), at % head_tiles * heads,
-                   heads);
+        const size_t at = tile - before, token = piece.begin + at / head_tiles * tokens;
+        AttendTile(call, {piece.sequence, token, std::min(piece.end, token + tokens)},
+                   at % head_tiles * heads, heads);
       }
       before += here;
-    }
+    });
   });
+}
+
+void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences,
+               size_t layer, const AttentionShape& shape) {
+  DUNNOCK_CHECK(k.cols == shape.kv_heads * shape.head_dim);
+  StoreKeysAndValues(k, v, 0, sequences, layer);
+  Attend(out, q, 0, sequences, layer, shape);
 }
 
 }  // namespace dunnock

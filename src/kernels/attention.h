@@ -32,4 +32,11 @@ struct AttentionShape {
 void Attention(Rows out, ConstRows q, ConstRows k, ConstRows v, std::span<const Sequence> sequences,
                size_t layer, const AttentionShape& shape);
 
+// The two halves of it, for some of a batch's rows: those from `first_row` on. Threads may take
+// different rows, and attend when the rows of all are stored.
+void StoreKeysAndValues(ConstRows k, ConstRows v, size_t first_row,
+                        std::span<const Sequence> sequences, size_t layer);
+void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> sequences,
+            size_t layer, const AttentionShape& shape);
+
 }  // namespace dunnock

@@ -18,6 +18,7 @@ struct Rows {
 
   float* operator[](size_t row) const { return data + row * cols; }
   size_t size() const { return count * cols; }
+  Rows Part(size_t begin, size_t end) const { return {data + begin * cols, end - begin, cols}; }
   // As many rows of other columns in the memory behind these.
   Rows Behind(size_t other_cols) const { return {data + size(), count, other_cols}; }
 };
