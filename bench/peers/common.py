@@ -14,9 +14,20 @@ def some_ids(count, vocabulary, seed):
     return ids
 
 
+WARM_UP_SECONDS = .3  # at least, and one call: caches, clocks and who runs where settle
+
+
+def warm_up(work):
+    start = time.perf_counter()
+    while True:
+        work()
+        if time.perf_counter() - start > WARM_UP_SECONDS:
+            return
+
+
 def median_ms(work, repeat):
-    """Median of `repeat` calls behind one that warms up."""
-    work()
+    """Median of `repeat` calls behind those that warm up."""
+    warm_up(work)
     samples = []
     for _ in range(repeat):
         start = time.perf_counter()

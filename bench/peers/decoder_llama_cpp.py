@@ -50,8 +50,9 @@ def main(path, threads, repeat):
                 token[0] = decode(token)
         return timed(work)
 
-    def median(work):  # the first one warms up
-        return statistics.median([work() for _ in range(int(repeat) + 1)][1:])
+    def median(work):
+        common.warm_up(work)
+        return statistics.median([work() for _ in range(int(repeat))])
     common.print_report({
         "load_ms": load_ms, "prefill_tok_s": PROMPT / median(lambda: prefill(1, PROMPT)),
         "first_token_ms": 1000 * median(lambda: prefill(2, SHORT)), "decode_tok_s": DECODE / median(generate),

@@ -17,10 +17,11 @@ function someIds(count, vocabulary, seed) {  // src/pipeline/bench.cc's SomeIds
   });
 }
 
-async function median(work) {  // the first one warms up
+async function median(work) {
+  const begin = performance.now();
+  do await work(); while (performance.now() - begin < 300);  // warm up, as common.py does
   const samples = [];
-  for (let i = 0; i <= Number(repeat); ++i) samples.push(await work());
-  samples.shift();
+  for (let i = 0; i < Number(repeat); ++i) samples.push(await work());
   samples.sort((a, b) => a - b);
   const half = samples.length >> 1;
   return samples.length % 2 ? samples[half] : (samples[half - 1] + samples[half]) / 2;

@@ -190,14 +190,14 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
 
 // A query's weights times the scales of their values, as 16-bit codes: code * step / sum is what a
 // value's codes are multiplied by.
-struct Weights {
+struct QuantizedWeights {
   float step, sum;
 };
 
 // scores, in units of log 2, are those of the first `count` positions. Codes behind the last are 0
 // to the next multiple of 16. No weight is above 1: largest_scale bounds the products.
-HWY_INLINE Weights QuantizeWeights(int16_t* codes, float* scores, size_t count,
-                                   const float* value_scales, float largest_scale) {
+HWY_INLINE QuantizedWeights QuantizeWeights(int16_t* codes, float* scores, size_t count,
+                                            const float* value_scales, float largest_scale) {
   const F16 shift = Set(LargestScore(scores, count));
   const F16 inverse = Set(largest_scale > 0.0f ? kMostWeight / largest_scale : 0.0f);
   F16 sum = Set(0.0f);
@@ -231,8 +231,7 @@ class LargestScale {
 // kSlices x 16 dimensions from d on.
 template <size_t kQueries, size_t kSlices>
 HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t head_dim, size_t d,
-                              size_t count, const float* factors,
-                              const AttentionScratch& scratch) {
+                              size_t count, const float* factors, const AttentionScratch& scratch) {
   const size_t pair_bytes = (head_dim + 15) / 16 * 32;
   F16 mixed[kQueries][kSlices];
   for (auto& row : mixed) {
@@ -290,8 +289,8 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   for (size_t t = 0; t < kQueries; ++t) {
     const size_t seen = queries[t].count, written = (seen + 15) / 16 * 16;
     int16_t* const codes = scratch.weights + t * scratch.stride;
-    const Weights weights = QuantizeWeights(codes, scratch.scores + t * scratch.stride, seen,
-                                            kv.value_scales, largest.Of(seen));
+    const QuantizedWeights weights = QuantizeWeights(codes, scratch.scores + t * scratch.stride,
+                                                     seen, kv.value_scales, largest.Of(seen));
     factors[t] = weights.step / weights.sum;
     std::fill(codes + written, codes + scratch.stride, int16_t{0});
   }

@@ -93,8 +93,8 @@ HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
   return memory;
 }
 
-// The products of two panels with kTokens tokens: emit(token, kTokens, products with the first, with
-// the second).
+// The products of two panels with kTokens tokens: emit(token, kTokens, products with the first,
+// with the second).
 template <size_t kBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {

@@ -604,8 +604,8 @@ TEST(Attention, ASequenceDoesNotSeeItsNeighbours) {
 
 TEST(Attention, RowsOfABatchMayBeAttendedInParts) {
   const size_t head_dim = 16, cols = 2 * head_dim, n = 41;
-  const AttentionData d{2, 2, head_dim, n, Random(n * cols, 1), Random(n * cols, 2),
-                        Random(n * cols, 3)};
+  const AttentionData d{
+      2, 2, head_dim, n, Random(n * cols, 1), Random(n * cols, 2), Random(n * cols, 3)};
   for (const KvForm& form : kKvForms) {
     for (const Mask mask : {Mask::kCausal, Mask::kNone}) {
       const AttentionShape shape{2, 2, head_dim, mask};

@@ -54,8 +54,8 @@ HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n, c
 
 HWY_NOINLINE void StoreSwiGlu(const Rows& out, size_t p, size_t token, size_t n, const F16* gate,
                               const F16* up) {
-  ForTile(out, p, token, n, [&](size_t i, const float*, size_t)
-                                HWY_ATTR { return Mul(Silu(gate[i]), up[i]); });
+  ForTile(out, p, token, n,
+          [&](size_t i, const float*, size_t) HWY_ATTR { return Mul(Silu(gate[i]), up[i]); });
 }
 
 // Panels [begin, end) of out, all tokens. Where a token is two rows of codes, the product with the

@@ -69,8 +69,8 @@ struct Layer {
   Norm attention_norm, mlp_norm;
 };
 
-// Tokens meet in attention only. body(begin, end) is a half of a layer for some of them: with enough
-// of them a thread takes its own through all of it, with few all threads share each product.
+// Tokens meet in attention only. body(begin, end) is a half of a layer for some of them: with
+// enough of them a thread takes its own through all of it, with few all threads share each product.
 template <typename Body>
 void ForTokens(size_t n, const Body& body) {
   constexpr size_t kFewest = 8, kMost = 128;  // tokens at once; more would leave a core's own cache

@@ -207,10 +207,16 @@ class Runner {
 
   template <typename Sample>
   Status Repeat(BenchRow& row, const Sample& sample) {
-    for (size_t i = 0; i <= options_.repeat; ++i) {
-      if (options_.progress) options_.progress({row.what, i, options_.repeat + 1});
+    constexpr double kWarmUpMs = 300;  // at least: caches, clocks and who runs where settle
+    const Clock::time_point start = Clock::now();
+    do {
+      if (options_.progress) options_.progress({row.what, 0, options_.repeat});
+      DUNNOCK_TRY_STATUS(sample());
+    } while (MsSince(start) < kWarmUpMs);
+    for (size_t i = 0; i < options_.repeat; ++i) {
+      if (options_.progress) options_.progress({row.what, i, options_.repeat});
       DUNNOCK_TRY(const double value, sample());
-      if (i > 0) row.samples.push_back(value);  // the first one warms up
+      row.samples.push_back(value);
     }
     std::sort(row.samples.begin(), row.samples.end());
     report_.rows.push_back(std::move(row));
