@@ -90,6 +90,10 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
     const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
     for (size_t i = begin; i < end; ++i) {
       const size_t first = i * form.passes;
+      // Half of a row was written by another core: the next one comes while this one is rounded.
+      if (i + 1 < end) {
+        for (size_t k = 0; k < x.cols; k += 16) __builtin_prefetch(x[i + 1] + k);
+      }
       for (size_t row = first; row < first + form.passes; ++row)
         std::memset(codes_ + row * padded_ + x.cols, 0, padded_ - x.cols);
       quantize(left, i, form, memory, codes_ + first * padded_, scales_ + first * groups_,
