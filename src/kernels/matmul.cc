@@ -30,7 +30,11 @@ template <typename Of>
 HWY_INLINE void ForTile(const Rows& out, size_t p, size_t token, size_t n, const Of& of) {
   const size_t row = p * kPanelRows, valid = std::min(out.cols - row, kPanelRows);
   float* to = out[token] + row;
-  for (size_t i = 0; i < n; ++i, to += out.cols) StoreFirst(of(i, to, valid), to, valid);
+  for (size_t i = 0; i < n; ++i, to += out.cols) {
+    // A row lies a page from the next: the next tile's are asked for before it is multiplied.
+    if (token + n + i < out.count) __builtin_prefetch(to + n * out.cols, 1);
+    StoreFirst(of(i, to, valid), to, valid);
+  }
 }
 
 HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n, const F16* values,
