@@ -6,11 +6,11 @@
 // pad_token_id". Without padding there is nothing to mask.
 
 #include "base/str.h"
-#include "base/thread_pool.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
 #include "models/architectures.h"
+#include "models/for_tokens.h"
 
 namespace dunnock {
 namespace {
@@ -68,18 +68,6 @@ struct Layer {
   Weight down;        // (hidden, ffn)
   Norm attention_norm, mlp_norm;
 };
-
-// Tokens meet in attention only. body(begin, end) is a half of a layer for some of them: with
-// enough of them a thread takes its own through all of it, with few all threads share each product.
-template <typename Body>
-void ForTokens(size_t n, const Body& body) {
-  constexpr size_t kFewest = 8, kMost = 128;  // tokens at once; more would leave a core's own cache
-  ThreadPool& pool = ThreadPool::Current();
-  const size_t share = (n + pool.threads() - 1) / pool.threads();
-  if (share < kFewest) return body(0, n);
-  const size_t parts = (share + kMost - 1) / kMost;
-  pool.ParallelFor(n, (share + parts - 1) / parts, body);
-}
 
 class Bert final : public Model {
  public:
@@ -141,14 +129,12 @@ class Bert final : public Model {
     for (size_t i = 0; i < c.layers; ++i) {
       const Layer& l = layers_[i];
       // Nothing outlives a layer: all of them share layer 0 of the caches.
-      ForTokens(n, [&](size_t begin, size_t end) {
-        const auto own = [&](const Rows& rows) { return rows.Part(begin, end); };
+      ForTokens(n, [&](const TokenRange& own) {
         MatMul({{own(q), l.q}, {own(k), l.k}, {own(v), l.v}}, own(x));
-        StoreKeysAndValues(own(k), own(v), begin, batch.sequences, 0);
+        StoreKeysAndValues(own(k), own(v), own.begin, batch.sequences, 0);
       });
-      ForTokens(n, [&](size_t begin, size_t end) {
-        const auto own = [&](const Rows& rows) { return rows.Part(begin, end); };
-        Attend(own(attended), own(q), begin, batch.sequences, 0,
+      ForTokens(n, [&](const TokenRange& own) {
+        Attend(own(attended), own(q), own.begin, batch.sequences, 0,
                {c.heads, c.heads, c.head_dim, Mask::kNone});
         MatMulAdd(own(x), own(attended), l.o);  // residual
         LayerNorm(own(x), own(x), l.attention_norm.weight, l.attention_norm.bias, c.norm_epsilon);
