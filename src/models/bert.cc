@@ -114,10 +114,8 @@ class Bert final : public Model {
     const Config& c = c_;
     const size_t n = batch.ids.size();
     scratch.Reset();
-    const Rows q = scratch.Get(n, c.hidden);
-    const Rows k = scratch.Get(n, c.hidden);
-    const Rows v = scratch.Get(n, c.hidden);
-    const Rows attended = scratch.Get(n, c.hidden);
+    const Rows q = scratch.Get(n, c.hidden), k = scratch.Get(n, c.hidden);
+    const Rows v = scratch.Get(n, c.hidden), attended = scratch.Get(n, c.hidden);
     const Rows inner = scratch.Get(n, c.ffn);
     const std::vector<int32_t> positions(batch.positions.begin(), batch.positions.end());
 
@@ -159,8 +157,7 @@ class Bert final : public Model {
   Table words_, positions_, types_;  // (vocab | positions | types, hidden)
   Norm norm_;
   std::vector<Layer> layers_;
-  Weight pooler_;      // (hidden, hidden)
-  Weight classifier_;  // (labels, hidden)
+  Weight pooler_, classifier_;  // (hidden | labels, hidden)
 };
 
 }  // namespace
