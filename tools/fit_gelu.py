@@ -35,9 +35,10 @@ def float32_error(c):
     x = np.linspace(-12, 12, 400001).astype(np.float32)
     h, a = x * np.float32(.5), np.clip(x, np.float32(-END), np.float32(END))
     u = a * a - np.float32(END * END / 2)
-    p = np.full_like(u, np.float32(c[-1]))
-    for k in c[-2::-1]:
-        p = p * u + np.float32(k)
+    half = [np.zeros_like(u), np.zeros_like(u)]  # even and odd powers, as Polynomial sums them
+    for i in reversed(range(len(c))):
+        half[i % 2] = half[i % 2] * (u * u) + np.float32(c[i])
+    p = half[1] * u + half[0]
     exact = np.array([float(v) / 2 * (1 + erf(float(v) / sqrt(2))) for v in x])
     return np.abs(h + h * (a * p) - exact).max()
 
@@ -45,7 +46,7 @@ def float32_error(c):
 def main():
     error, c = fit()
     print(f"// error {error:.1e}, in float32 {float32_error(c):.1e}")
-    print("constexpr float kP[] = {" + ", ".join(f"{np.float32(a):.9g}f" for a in c) + "};")
+    print("constexpr float kFit[] = {" + ", ".join(f"{np.float32(a):.9g}f" for a in c) + "};")
 
 
 if __name__ == "__main__":

@@ -188,16 +188,11 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
   return MaxOf(most);
 }
 
-// A query's weights times the scales of their values, as 16-bit codes: code * step / sum is what a
-// value's codes are multiplied by.
-struct QuantizedWeights {
-  float step, sum;
-};
-
-// scores, in units of log 2, are those of the first `count` positions. Codes behind the last are 0
-// to the next multiple of 16. No weight is above 1: largest_scale bounds the products.
-HWY_INLINE QuantizedWeights QuantizeWeights(int16_t* codes, float* scores, size_t count,
-                                            const float* value_scales, float largest_scale) {
+// Scores, in units of log 2, of the first `count` positions become 16-bit codes of weight times the
+// value's scale; returns what the sum of codes times values is multiplied by. Codes behind the last
+// are 0 to the next multiple of 16. No weight is above 1: largest_scale bounds the products.
+HWY_INLINE float QuantizeWeights(int16_t* codes, float* scores, size_t count,
+                                 const float* value_scales, float largest_scale) {
   const F16 shift = Set(LargestScore(scores, count));
   const F16 inverse = Set(largest_scale > 0.0f ? kMostWeight / largest_scale : 0.0f);
   F16 sum = Set(0.0f);
@@ -207,7 +202,7 @@ HWY_INLINE QuantizedWeights QuantizeWeights(int16_t* codes, float* scores, size_
     sum = Add(sum, weight);
     StoreNarrow(RoundToInt(Mul(Mul(weight, Load(value_scales + i)), inverse)), codes + i);
   }
-  return {largest_scale / kMostWeight, Sum(sum)};
+  return largest_scale / kMostWeight / Sum(sum);
 }
 
 // The largest of the first n scales, for one n after another that does not shrink.
@@ -289,9 +284,8 @@ void Int8Pass(const KvHead& kv, const Query* queries, size_t head_dim, size_t co
   for (size_t t = 0; t < kQueries; ++t) {
     const size_t seen = queries[t].count, written = (seen + 15) / 16 * 16;
     int16_t* const codes = scratch.weights + t * scratch.stride;
-    const QuantizedWeights weights = QuantizeWeights(codes, scratch.scores + t * scratch.stride,
-                                                     seen, kv.value_scales, largest.Of(seen));
-    factors[t] = weights.step / weights.sum;
+    factors[t] = QuantizeWeights(codes, scratch.scores + t * scratch.stride, seen, kv.value_scales,
+                                 largest.Of(seen));
     std::fill(codes + written, codes + scratch.stride, int16_t{0});
   }
   Int8Mix<kQueries>(kv, queries, head_dim, count, factors, scratch);
@@ -398,15 +392,13 @@ void AttendTile(const Call& call, const Piece& piece, size_t head, size_t heads)
 
 void StoreKeysAndValues(ConstRows k, ConstRows v, size_t first_row,
                         std::span<const Sequence> sequences, size_t layer) {
-  DUNNOCK_CHECK(v.cols == k.cols && v.count == k.count);
+  DUNNOCK_CHECK(v.count == k.count);
   ThreadPool::Current().ParallelFor(k.count, 4, [&](size_t begin, size_t end) {
     ForPieces(sequences, first_row + begin, end - begin, [&](const Piece& piece) {
       const Sequence& s = *piece.sequence;
-      const size_t row = s.first_row + piece.begin - first_row;
-      const auto rows = [&](const ConstRows& of) {
-        return ConstRows{of[row], piece.end - piece.begin, of.cols};
-      };
-      s.cache->Store(layer, s.cache->length() + piece.begin, rows(k), rows(v));
+      const size_t from = s.first_row + piece.begin - first_row;
+      const size_t to = s.first_row + piece.end - first_row;
+      s.cache->Store(layer, s.cache->length() + piece.begin, k.Part(from, to), v.Part(from, to));
     });
   });
 }
@@ -415,6 +407,10 @@ void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> s
             size_t layer, const AttentionShape& shape) {
   DUNNOCK_CHECK(shape.heads % shape.kv_heads == 0 && q.cols == shape.heads * shape.head_dim &&
                 out.cols == q.cols);
+  for (const Sequence& s : sequences) {
+    DUNNOCK_CHECK(s.cache->kv_heads(layer) == shape.kv_heads &&
+                  s.cache->head_dim() == shape.head_dim);
+  }
   ThreadPool& pool = ThreadPool::Current();
   // A tile is some tokens with query heads of one kv head: as many as share a pass, but one head
   // where that would leave threads without work. A result does not depend on its tile.
@@ -425,19 +421,15 @@ void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> s
   const auto tiles_of = [&](const Piece& piece) {
     return (piece.end - piece.begin + tokens - 1) / tokens * (shape.heads / heads);
   };
-  size_t tiles = 0;
   const auto count_tiles = [&] {
-    tiles = 0;
-    ForPieces(sequences, first_row, q.count, [&](const Piece& piece) {
-      const KvCache& cache = *piece.sequence->cache;
-      DUNNOCK_CHECK(cache.kv_heads(layer) == shape.kv_heads && cache.head_dim() == shape.head_dim);
-      tiles += tiles_of(piece);
-    });
+    size_t n = 0;
+    ForPieces(sequences, first_row, q.count, [&](const Piece& piece) { n += tiles_of(piece); });
+    return n;
   };
-  count_tiles();
+  size_t tiles = count_tiles();
   if (pool.threads() > 1 && tiles < 4 * pool.threads()) {
     heads = tokens = 1;
-    count_tiles();
+    tiles = count_tiles();
   }
   const Call call{out, q, first_row, layer, shape};
   pool.ParallelFor(tiles, 1, [&](size_t begin, size_t end) {

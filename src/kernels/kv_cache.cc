@@ -167,6 +167,7 @@ KvHead KvCache::head(size_t layer, size_t head) {
 void KvCache::Store(size_t layer, size_t position, const ConstRows& k, const ConstRows& v) {
   DUNNOCK_CHECK(position + k.count <= allocated_ && k.count == v.count);
   const size_t heads = layers_[layer].heads, size = head_dim_;
+  DUNNOCK_CHECK(k.cols == heads * size && v.cols == k.cols);
   if (encoding_ == KvEncoding::kInt8) {
     HWY_DYNAMIC_DISPATCH(StoreInt8)
     (head(layer, 0), {sizes_.key, sizes_.value, allocated_}, heads, size, position, k, v);

@@ -172,6 +172,10 @@ HWY_INLINE I16 BitsOf(const F16& a) {
 HWY_INLINE F16 FromBits(const I16& a) {
   return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::BitCast(TagF(), a.part[i]); });
 }
+template <size_t kStep>
+HWY_INLINE I16 Partner(const I16& a) {
+  return BitsOf(Partner<kStep>(FromBits(a)));
+}
 template <int kBits>
 HWY_INLINE I16 ShiftLeft(const I16& a) {
   return EachPart<I16>([&](size_t i) HWY_ATTR { return hn::ShiftLeft<kBits>(a.part[i]); });
@@ -208,12 +212,10 @@ HWY_INLINE F16 TimesPowerOf2(const F16& x, const F16& n) {
 
 // The sum of all lanes, exact as long as it fits.
 HWY_INLINE int32_t SumI(const I16& a) {
-  const auto add_partners = [](const I16& x, const F16& partners)
-                                HWY_ATTR { return AddI(x, BitsOf(partners)); };
-  I16 x = add_partners(a, Partner<8>(FromBits(a)));
-  x = add_partners(x, Partner<4>(FromBits(x)));
-  x = add_partners(x, Partner<2>(FromBits(x)));
-  return hn::GetLane(add_partners(x, Partner<1>(FromBits(x))).part[0]);
+  I16 x = AddI(a, Partner<8>(a));
+  x = AddI(x, Partner<4>(x));
+  x = AddI(x, Partner<2>(x));
+  return hn::GetLane(AddI(x, Partner<1>(x)).part[0]);
 }
 // 16 integers narrowed to N, which holds them.
 template <typename N>

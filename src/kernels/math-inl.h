@@ -17,12 +17,11 @@ namespace dunnock::HWY_NAMESPACE {
 template <size_t kTerms>
 HWY_INLINE F16 Polynomial(const float (&c)[kTerms], const F16& x) {
   const F16 square = Mul(x, x);
-  F16 y[2] = {Set(c[kTerms - 2]), Set(c[kTerms - 1])};
-  for (size_t i = kTerms - 2; i-- > 0;) {
-    F16& half = y[(kTerms - i) % 2];
-    half = Add(Mul(half, square), Set(c[i]));
-  }
-  return kTerms % 2 == 0 ? Add(Mul(y[1], x), y[0]) : Add(Mul(y[0], x), y[1]);
+  F16 half[2];  // of even powers, of odd ones
+  half[(kTerms - 1) % 2] = Set(c[kTerms - 1]);
+  half[(kTerms - 2) % 2] = Set(c[kTerms - 2]);
+  for (size_t i = kTerms - 2; i-- > 0;) half[i % 2] = Add(Mul(half[i % 2], square), Set(c[i]));
+  return Add(Mul(half[1], x), half[0]);
 }
 
 // 2^x for x of -126 to 127; relative error below 2e-7.
@@ -44,8 +43,9 @@ HWY_INLINE F16 Gelu(const F16& x) {
   constexpr float kFit[] = {0.294425577f,    -0.0126700969f,   0.000797286397f, -5.306815e-05f,
                             3.48861272e-06f, -2.18714149e-07f, 1.18633627e-08f, -5.5288113e-10f,
                             3.47683965e-11f, -2.34774483e-12f, 7.01453327e-14f};
-  const F16 half = Mul(x, Set(0.5f)), held = Min(Set(4.8f), Max(Set(-4.8f), x));
-  const F16 erf = Mul(held, Polynomial(kFit, Sub(Mul(held, held), Set(11.52f))));
+  constexpr float kEnd = 4.8f;  // behind it erf is 1
+  const F16 half = Mul(x, Set(0.5f)), held = Min(Set(kEnd), Max(Set(-kEnd), x));
+  const F16 erf = Mul(held, Polynomial(kFit, Sub(Mul(held, held), Set(kEnd * kEnd / 2))));
   return Add(half, Mul(half, erf));
 }
 

@@ -67,7 +67,7 @@ Result<uint64_t> ChecksumBits(const Engine& engine, std::span<const int32_t> ids
     const Rows rows{hidden.data(), batch_ids.size(), info.hidden_size};
     engine.model().Forward(rows, {batch_ids, types, positions, sequences, nullptr}, scratch);
     for (const Sequence& s : sequences) s.cache->Commit(s.count);
-    const ConstRows ours{rows[first], end - begin, info.hidden_size};
+    const ConstRows ours = rows.Part(first, first + end - begin);
     if (!info.causal) {
       checksum = FoldChecksum(checksum, {ours.data, ours.size()});
       return;

@@ -106,8 +106,8 @@ Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const Log
     const ConstRows hidden = Run(ids.subspan(at, n), n);
     for (size_t row = first > at ? std::min(first - at, n) : 0; row < n; row += kLogitsRows) {
       const size_t rows = std::min(kLogitsRows, n - row);
-      const Rows logits{block.data, rows, vocab};
-      engine_->model().Logits(logits, {hidden[row], rows, hidden.cols});
+      const Rows logits = block.Part(0, rows);
+      engine_->model().Logits(logits, hidden.Part(row, row + rows));
       for (size_t i = 0; i < rows; ++i) each(at + row + i, {logits[i], vocab});
     }
   }

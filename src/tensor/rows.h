@@ -34,6 +34,9 @@ struct ConstRows {
       : data(rows.data), count(rows.count), cols(rows.cols) {}  // NOLINT: a view of a view
   const float* operator[](size_t row) const { return data + row * cols; }
   size_t size() const { return count * cols; }
+  ConstRows Part(size_t begin, size_t end) const {
+    return {data + begin * cols, end - begin, cols};
+  }
 };
 
 // Memory on a 64-byte boundary that keeps its address while it does not grow.
