@@ -15,6 +15,7 @@ enum class ErrorCode {
   kLimit,        // a limit named in the message was exceeded
   kIo,           // the operating system refused
   kNetwork,      // a server could not be reached or answered with an error
+  kMemory,       // memory that was asked for cannot be had, or is above a budget
   kCancelled,    // the caller asked to stop
 };
 

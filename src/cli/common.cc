@@ -135,6 +135,7 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
   auto engine = Engine::Load(std::move(files), options);
   ClearProgressLine(common);
   if (!engine) return In(name, std::move(engine).error());
+  for (const std::string& note : (*engine)->notes()) Note(common, note);
   return engine;
 }
 

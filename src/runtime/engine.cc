@@ -103,6 +103,7 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   if (!model) return std::unexpected(std::move(model).error());
   engine->model_ = *std::move(model);
   engine->files_ = std::move(checkpoint.files);
+  engine->notes_ = std::move(checkpoint.notes);
   engine->config_ = std::move(checkpoint.config);
 
   engine->special_tokens_ = FindSpecialTokens(engine->files_);

@@ -50,6 +50,8 @@ class Engine {
   Result<const ChatTemplate*> chat_template() const;
   const Json& config() const { return config_; }   // config.json
   const FileSet& files() const { return files_; }  // the side files: neither config nor weights
+  // What the user should know of this model: what was left out of it, which settings are not done.
+  const std::vector<std::string>& notes() const { return notes_; }
   // One of them; an empty object where there is none.
   Result<Json> ReadConfigFile(const std::string& name) const;
 
@@ -74,6 +76,7 @@ class Engine {
 
   Json config_;
   FileSet files_;
+  std::vector<std::string> notes_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<ThreadPool> pool_;
   KvEncoding kv_cache_ = KvEncoding::kF32;

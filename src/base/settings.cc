@@ -1,0 +1,42 @@
+#include "base/settings.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/str.h"
+
+namespace dunnock {
+namespace {
+
+// A value in a message: long ones are cut.
+std::string Shown(const Json& value) {
+  constexpr size_t kMost = 60;
+  std::string text = DumpJson(value);
+  if (text.size() > kMost) text = text.substr(0, kMost) + "...";
+  return text;
+}
+
+bool AsksForNothing(const Json& value, std::string_view neutral) {
+  const auto values = ParseJson(neutral);
+  DUNNOCK_CHECK(values && values->is_array());
+  return std::find(values->begin(), values->end(), value) != values->end();
+}
+
+}  // namespace
+
+Status CheckSettings(std::vector<std::string>* notes, std::string_view file, const Json& object,
+                     std::span<const Setting> table) {
+  for (const Setting& setting : table) {
+    if (setting.treatment == Treatment::kDone || setting.treatment == Treatment::kHarmless)
+      continue;
+    const Json* value = FindMember(object, setting.key);
+    if (value == nullptr || AsksForNothing(*value, setting.neutral)) continue;
+    const std::string found = Str(file, ": \"", setting.key, "\" is ", Shown(*value));
+    if (setting.treatment == Treatment::kRefused)
+      return Unsupported(Str(found, ", which is not supported: expected ", setting.instead));
+    notes->push_back(Str(found, ", which is not done here: ", setting.instead));
+  }
+  return {};
+}
+
+}  // namespace dunnock
