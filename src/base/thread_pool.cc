@@ -1,9 +1,11 @@
 #include "base/thread_pool.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 namespace dunnock {
 namespace {
@@ -36,7 +38,11 @@ uint64_t Pack(uint32_t generation, uint64_t first, uint64_t end) {
 ThreadPool::ThreadPool(size_t threads) : shares_(std::make_unique<Share[]>(threads)) {
   DUNNOCK_CHECK(threads >= 1 && threads <= 1024);
   workers_.reserve(threads - 1);
-  for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+  try {
+    for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+  } catch (const std::system_error&) {
+    // The system gives no more threads: fewer do the same work.
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -60,8 +66,13 @@ uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
   } while (!share.word.compare_exchange_weak(word, word + (piece << kRangeBits),
                                              std::memory_order_acq_rel));
   const Loop& loop = loop_;
-  loop.call(loop.body, static_cast<size_t>(first) * loop.granule,
-            std::min(loop.count, static_cast<size_t>(first + piece) * loop.granule));
+  try {
+    loop.call(loop.body, static_cast<size_t>(first) * loop.granule,
+              std::min(loop.count, static_cast<size_t>(first + piece) * loop.granule));
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (error_ == nullptr) error_ = std::current_exception();
+  }
   return static_cast<uint32_t>(piece);
 }
 
@@ -110,6 +121,7 @@ void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) 
     }
   }
   inside_loop = false;
+  if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void ThreadPool::Work(size_t index) {
@@ -136,6 +148,9 @@ ThreadPool& ThreadPool::Current() {
 }
 
 ThreadPool::Use::Use(ThreadPool& pool) : outer_(std::exchange(current_pool, &pool)) {}
-ThreadPool::Use::~Use() { current_pool = outer_; }
+ThreadPool::Use::~Use() {
+  current_pool = outer_;
+  if (outer_ == nullptr) ReleaseThreadScratch();
+}
 
 }  // namespace dunnock

@@ -8,7 +8,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -17,6 +19,7 @@ namespace dunnock {
 
 class ThreadPool {
  public:
+  // So many threads, or as many as the system gives.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -26,7 +29,8 @@ class ThreadPool {
 
   // Calls body(begin, end) for a partition of [0, count) into ranges whose bounds are multiples of
   // `granule` (but the last). Returns when all are done. Not reentrant: a loop inside a loop runs
-  // on the calling thread.
+  // on the calling thread. What a body throws on any thread is thrown here, once the others are
+  // done (the first of several).
   template <typename Body>
   void ParallelFor(size_t count, size_t granule, const Body& body) {
     Run(
@@ -73,6 +77,8 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::unique_ptr<Share[]> shares_;  // (threads)
   Loop loop_{};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;                         // what a body threw
   alignas(64) std::atomic<uint32_t> generation_{0};  // a change starts a loop
   alignas(64) std::atomic<uint32_t> done_{0};        // granules of the loop
   std::atomic<bool> stop_{false};

@@ -1,5 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
+#include <algorithm>
+
 #include "base/str.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/pytorch.h"
@@ -72,7 +74,30 @@ Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const
     if (!json->is_object()) return Invalid("config.json: expected an object");
     out.config = *std::move(json);
   }
+  UseHead(out);
   return {};
+}
+
+// config.json says that the head is the embedding, but the file has a head of its own: as in
+// transformers 5, that is used.
+void UseHead(Checkpoint& out) {
+  if (!FindBool(out.config, "tie_word_embeddings").value_or(false)) return;
+  const auto find = [&](const char* name) {
+    const auto it = out.tensors.find(name);
+    return it == out.tensors.end() ? nullptr : &it->second;
+  };
+  const Tensor* const head = find("lm_head.weight");
+  const Tensor* table = find("model.embed_tokens.weight");
+  if (table == nullptr) table = find("embed_tokens.weight");
+  if (head == nullptr || table == nullptr) return;
+  if (head->dtype == table->dtype && std::ranges::equal(head->bytes, table->bytes)) {
+    out.tensors.erase("lm_head.weight");
+    return;
+  }
+  out.config["tie_word_embeddings"] = false;
+  out.notes.push_back(
+      "config.json: tie_word_embeddings is true, but lm_head.weight is there and is not the "
+      "embedding: it is used");
 }
 
 Status NothingToOpen(const FileSet& files, const std::vector<std::string>& ggufs) {

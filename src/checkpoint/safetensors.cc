@@ -15,7 +15,7 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the reference implementati
 constexpr size_t kMaxDimensions = 8;
 
 std::optional<DType> PlainDType(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(DType::kBool); ++i) {
+  for (int i = 0; i <= static_cast<int>(kLastPlainType); ++i) {
     if (InfoOf(static_cast<DType>(i)).name == name) return static_cast<DType>(i);
   }
   return std::nullopt;
@@ -105,7 +105,8 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   bool number_float(double, const std::string& text) override {
     return Unexpected(Str("the number ", text.substr(0, 40)));
   }
-  bool null() override { return Unexpected("null"); }
+  // "__metadata__": null is none.
+  bool null() override { return (level_ == 1 && InMetadata()) || Unexpected("null"); }
   bool boolean(bool) override { return Unexpected("a boolean"); }
   bool binary(Json::binary_t&) override { return Unexpected("binary data"); }
   bool parse_error(size_t at, const std::string&, const Json::exception& e) override {
@@ -139,8 +140,10 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
 Result<Tensor> MakeTensor(const Entry& entry, ByteSpan data) {
   const auto dtype = PlainDType(entry.dtype);
   if (!dtype) {
-    return Unsupported(Str("dtype \"", entry.dtype,
-                           "\": expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL"));
+    std::string known;
+    for (int i = 0; i <= static_cast<int>(kLastPlainType); ++i)
+      known += Str(i == 0 ? "" : ", ", InfoOf(static_cast<DType>(i)).name);
+    return Unsupported(Str("dtype \"", entry.dtype, "\": expected one of ", known));
   }
   if (entry.offsets.size() != 2 || entry.offsets[0] > entry.offsets[1]) {
     return Invalid("data_offsets must be a begin and an end that is not before it");

@@ -75,13 +75,10 @@ Result<Blob> ReadFileToMemory(const std::string& path) {
   if (fstat(fd.value, &info) != 0) return OsError("read", path, errno);
   if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, Str(path, ": expected a regular file"));
   const size_t size = static_cast<size_t>(info.st_size);
-  const size_t room = (size + kHugePage) / kHugePage * kHugePage;
-  auto* const memory = static_cast<uint8_t*>(std::aligned_alloc(kHugePage, room));
-  if (memory == nullptr)
-    return Fail(ErrorCode::kLimit, Str(path, ": no memory for its ", size, " bytes"));
-  const std::shared_ptr<const void> owner(memory,
-                                          [](const void* p) { std::free(const_cast<void*>(p)); });
-  PreferHugePages(memory, room);
+  const auto owner = std::make_shared<AlignedBuffer>();
+  DUNNOCK_TRY(void* const room,
+              CatchOutOfMemory([&] { return Result<void*>(owner->Reserve(size)); }));
+  auto* const memory = static_cast<uint8_t*>(room);
   // Most of the time goes into the system's clearing of new pages: all cores share it.
   ThreadPool pool(size > 8 * kHugePage ? ThreadPool::DefaultThreads() : 1);
   std::atomic<int> failed = 0;

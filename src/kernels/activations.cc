@@ -78,15 +78,14 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
   const size_t rows = x.count * form.passes;
   const size_t code_bytes = (rows * padded_ + 63) / 64 * 64;
   const size_t scale_bytes = (rows * groups_ * 4 + 63) / 64 * 64;
-  auto* const bytes = static_cast<uint8_t*>(memory_.Reserve(code_bytes + 3 * scale_bytes));
+  auto* const bytes = static_cast<uint8_t*>(memory_->Reserve(code_bytes + 3 * scale_bytes));
   codes_ = reinterpret_cast<int8_t*>(bytes);
   scales_ = reinterpret_cast<float*>(bytes + code_bytes);
   sums_ = reinterpret_cast<int32_t*>(bytes + code_bytes + scale_bytes);
   scaled_sums_ = reinterpret_cast<float*>(bytes + code_bytes + 2 * scale_bytes);
 
   ThreadPool::Current().ParallelFor(x.count, 4, [&](size_t begin, size_t end) {
-    thread_local AlignedBuffer buffer;
-    auto* const memory = static_cast<float*>(buffer.Reserve(x.cols * sizeof(float)));
+    float* const memory = ReserveRows(ThreadScratch(ScratchSlot::kRotation), 1, x.cols).data;
     const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
     for (size_t i = begin; i < end; ++i) {
       const size_t first = i * form.passes;

@@ -23,6 +23,8 @@ ActivationForm FormFor(const Weight& weight);
 // padded with zeros to PaddedCols.
 class Activations {
  public:
+  // The codes lie in this buffer, which has to outlive them.
+  explicit Activations(AlignedBuffer& memory) : memory_(&memory) {}
   void Quantize(const LeftOperand& x, const ActivationForm& form);
 
   const ActivationForm& form() const { return form_; }
@@ -42,7 +44,7 @@ class Activations {
   float* scales_ = nullptr;
   int32_t* sums_ = nullptr;
   float* scaled_sums_ = nullptr;
-  AlignedBuffer memory_;
+  AlignedBuffer* memory_;
 };
 
 // The Hadamard rotation of each block of `block` values, without normalization (rotating twice

@@ -377,7 +377,7 @@ void AttendTile(const Call& call, const Piece& piece, size_t head, size_t heads)
     }
   }
   const size_t count = seen(piece.end - 1), stride = (count + 15) / 16 * 16;
-  thread_local AlignedBuffer memory;
+  AlignedBuffer& memory = ThreadScratch(ScratchSlot::kAttention);
   auto* const scores = static_cast<float*>(
       memory.Reserve(kMostQueries * stride * (sizeof(float) + sizeof(int16_t))));
   const AttentionScratch scratch{scores, reinterpret_cast<int16_t*>(scores + kMostQueries * stride),

@@ -163,7 +163,7 @@ HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
 template <size_t kBits, typename PairAt, typename Emit>
 HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
                        const Emit& emit) {
-  thread_local AlignedBuffer memory;
+  AlignedBuffer& memory = ThreadScratch(ScratchSlot::kGemm);
   const size_t blocks = 1 + tokens * x.stride() / kGemmBlockBytes;
   const size_t tiles_a_block = (tokens / kGemmTokens + blocks) / blocks;
   for (size_t begin = 0, end; begin < tokens; begin = end) {

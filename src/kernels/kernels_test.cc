@@ -365,7 +365,8 @@ TEST(Activations, CodesAndSums) {
   const size_t cols = 100;
   const Floats x = Random(cols, 12, 3.0f);
   for (const size_t group : {size_t{0}, size_t{20}}) {
-    Activations a;
+    AlignedBuffer memory;
+    Activations a(memory);
     a.Quantize(View(x, cols), {true, 1, group});
     const size_t size = group == 0 ? cols : group;
     for (size_t g = 0; g < a.groups(); ++g) {
@@ -377,7 +378,8 @@ TEST(Activations, CodesAndSums) {
       EXPECT_EQ(a.sums(0)[g], sum);
     }
   }
-  Activations zero;
+  AlignedBuffer memory;
+  Activations zero(memory);
   zero.Quantize(View(Floats(cols, 0.0f), cols), {true, 1, 0});
   EXPECT_EQ(zero.scales(0)[0], 0.0f);
   EXPECT_EQ(zero.codes(0)[5], 0);

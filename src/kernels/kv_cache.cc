@@ -97,6 +97,13 @@ namespace {
 
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+// The nearest float16 that is finite: one infinity in the cache would spoil every later token. What
+// is not a number stays none.
+uint16_t SaturatedFloat16(float value) {
+  constexpr float kMost = 65504.0f;
+  return FloatToFloat16(value > kMost ? kMost : value < -kMost ? -kMost : value);
+}
+
 }  // namespace
 
 KvCache::KvCache(const KvShape& shape, size_t capacity, KvEncoding encoding)
@@ -117,37 +124,45 @@ KvCache::KvCache(const KvShape& shape, size_t capacity, KvEncoding encoding)
 }
 
 size_t KvCache::size_bytes() const {
-  size_t heads = 0;
-  for (const Layer& layer : layers_) heads += layer.heads;
-  return heads * allocated_ * (sizes_.key + sizes_.value + 2 * sizes_.scale);
+  size_t positions = 0;
+  for (const Layer& layer : layers_) positions += layer.heads * layer.allocated;
+  return positions * (sizes_.key + sizes_.value + 2 * sizes_.scale);
 }
 
 void KvCache::Reserve(size_t n) {
   const size_t needed = length_ + n;
   DUNNOCK_CHECK(needed <= capacity_);
-  if (needed <= allocated_) return;
-  const size_t most = RoundUp(capacity_, 16);
-  // By a quarter at least, but seldom: memory follows the length, a position is copied few times.
-  const size_t step = allocated_ == 0 ? 0 : std::max<size_t>(128, RoundUp(allocated_ / 4, 16));
-  const size_t grown = std::min(most, std::max(RoundUp(needed, 16), allocated_ + step));
-  // A head's panels (and rows) keep their order; only the distance between heads changes.
-  const auto grow = [&](AlignedBuffer& data, size_t heads, size_t position_bytes) {
-    AlignedBuffer out;
-    const size_t stride = grown * position_bytes, old = allocated_ * position_bytes;
-    auto* const to = static_cast<uint8_t*>(out.Reserve(std::max<size_t>(heads * stride, 1)));
-    const auto* const from = static_cast<const uint8_t*>(data.Reserve(heads * old));
-    for (size_t h = 0; h < heads; ++h) {
-      if (old > 0) std::memcpy(to + h * stride, from + h * old, old);
-      std::memset(to + h * stride + old, 0, stride - old);
-    }
-    data = std::move(out);
-  };
   for (Layer& layer : layers_) {
-    grow(layer.keys, layer.heads, sizes_.key);
-    grow(layer.values, layer.heads, sizes_.value);
-    grow(layer.scales, 2 * layer.heads, sizes_.scale);
+    if (needed <= layer.allocated) continue;
+    // By a quarter at least, but seldom: memory follows the length, a position is copied few times.
+    const size_t step =
+        layer.allocated == 0 ? 0 : std::max<size_t>(128, RoundUp(layer.allocated / 4, 16));
+    Grow(layer,
+         std::min(RoundUp(capacity_, 16), std::max(RoundUp(needed, 16), layer.allocated + step)));
   }
-  allocated_ = grown;
+}
+
+// All of a layer's memory is there before any of it changes hands.
+void KvCache::Grow(Layer& layer, size_t positions) {
+  // A head's panels (and rows) keep their order; only the distance between heads changes.
+  const auto grown = [&](AlignedBuffer& data, size_t heads, size_t position_bytes) {
+    AlignedBuffer out;
+    const uint64_t stride = uint64_t{positions} * position_bytes;
+    const size_t old = layer.allocated * position_bytes;
+    auto* to = static_cast<uint8_t*>(out.Reserve(std::max<uint64_t>(heads * stride, 1)));
+    const auto* from = static_cast<const uint8_t*>(data.Reserve(0));
+    for (size_t h = 0; h < heads; ++h, to += stride, from += old) {
+      if (old > 0) std::memcpy(to, from, old);
+      std::memset(to + old, 0, static_cast<size_t>(stride) - old);
+    }
+    return out;
+  };
+  AlignedBuffer keys = grown(layer.keys, layer.heads, sizes_.key);
+  AlignedBuffer values = grown(layer.values, layer.heads, sizes_.value);
+  layer.scales = grown(layer.scales, 2 * layer.heads, sizes_.scale);
+  layer.keys = std::move(keys);
+  layer.values = std::move(values);
+  layer.allocated = positions;
 }
 
 void KvCache::Truncate(size_t length) {
@@ -160,17 +175,19 @@ KvHead KvCache::head(size_t layer, size_t head) {
   auto* const keys = static_cast<uint8_t*>(at.keys.Reserve(0));
   auto* const values = static_cast<uint8_t*>(at.values.Reserve(0));
   auto* const scales = static_cast<float*>(at.scales.Reserve(0));
-  return {keys + head * allocated_ * sizes_.key, values + head * allocated_ * sizes_.value,
-          scales + 2 * head * allocated_, scales + (2 * head + 1) * allocated_};
+  const size_t allocated = at.allocated;
+  return {keys + head * allocated * sizes_.key, values + head * allocated * sizes_.value,
+          scales + 2 * head * allocated, scales + (2 * head + 1) * allocated};
 }
 
 void KvCache::Store(size_t layer, size_t position, const ConstRows& k, const ConstRows& v) {
-  DUNNOCK_CHECK(position + k.count <= allocated_ && k.count == v.count);
   const size_t heads = layers_[layer].heads, size = head_dim_;
+  const size_t allocated = layers_[layer].allocated;
+  DUNNOCK_CHECK(position + k.count <= allocated && k.count == v.count);
   DUNNOCK_CHECK(k.cols == heads * size && v.cols == k.cols);
   if (encoding_ == KvEncoding::kInt8) {
     HWY_DYNAMIC_DISPATCH(StoreInt8)
-    (head(layer, 0), {sizes_.key, sizes_.value, allocated_}, heads, size, position, k, v);
+    (head(layer, 0), {sizes_.key, sizes_.value, allocated}, heads, size, position, k, v);
     return;
   }
   for (size_t h = 0; h < heads; ++h) {
@@ -187,8 +204,8 @@ void KvCache::Store(size_t layer, size_t position, const ConstRows& k, const Con
       } else {
         auto* const lane = reinterpret_cast<uint16_t*>(panel) + p % 16;
         auto* const row = reinterpret_cast<uint16_t*>(values);
-        for (size_t d = 0; d < size; ++d) lane[d * 16] = FloatToFloat16(key[d]);
-        for (size_t d = 0; d < size; ++d) row[d] = FloatToFloat16(value[d]);
+        for (size_t d = 0; d < size; ++d) lane[d * 16] = SaturatedFloat16(key[d]);
+        for (size_t d = 0; d < size; ++d) row[d] = SaturatedFloat16(value[d]);
       }
     }
   }

@@ -41,7 +41,8 @@ class KvCache {
   size_t size_bytes() const;
   KvEncoding encoding() const { return encoding_; }
 
-  // Makes room for n more positions; Store may then write them, Commit makes them count.
+  // Makes room for n more positions; Store may then write them, Commit makes them count. Throws
+  // OutOfMemory; what is stored is then still there.
   void Reserve(size_t n);
   void Commit(size_t n) { length_ += n; }
   void Truncate(size_t length);
@@ -60,13 +61,14 @@ class KvCache {
     size_t key, value, scale;
   };
   struct Layer {
-    size_t heads;
+    size_t heads = 0, allocated = 0;     // positions with memory
     AlignedBuffer keys, values, scales;  // (heads, allocated) each; scales: keys', values'
   };
 
   KvEncoding encoding_;
   Sizes sizes_;
-  size_t head_dim_, capacity_, allocated_ = 0, length_ = 0;
+  void Grow(Layer& layer, size_t positions);
+  size_t head_dim_, capacity_, length_ = 0;
   std::vector<Layer> layers_;
 };
 

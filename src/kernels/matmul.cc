@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <optional>
+
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "kernels/activations.h"
@@ -140,28 +142,30 @@ class Operands {
     ActivationForm form = FormFor(weight);
     if (!form.quantized) return {Floats(), nullptr};
     form.passes = x_.fine ? 2 : 1;
-    thread_local Activations memory[kMostForms];
     for (size_t i = 0; i < used_; ++i) {
-      if (memory[i].form() == form) return {x_.x, &memory[i]};
+      if (made_[i]->form() == form) return {x_.x, &*made_[i]};
     }
     DUNNOCK_CHECK(used_ < kMostForms);
-    memory[used_].Quantize(x_, form);
-    return {x_.x, &memory[used_++]};
+    made_[used_].emplace(ThreadScratch(SlotOf(used_))).Quantize(x_, form);
+    return {x_.x, &*made_[used_++]};
   }
 
  private:
   ConstRows Floats() {
     if (x_.norm.empty()) return x_.x;
     if (normed_.data != nullptr) return normed_;
-    thread_local AlignedBuffer memory;
-    const Rows out{static_cast<float*>(memory.Reserve(x_.x.size() * sizeof(float))), x_.x.count,
-                   x_.x.cols};
+    const Rows out = ReserveRows(ThreadScratch(ScratchSlot::kNorm), x_.x.count, x_.x.cols);
     RmsNorm(out, x_.x, x_.norm, x_.epsilon);
     return normed_ = out;
   }
 
+  static ScratchSlot SlotOf(size_t form) {
+    return static_cast<ScratchSlot>(static_cast<size_t>(ScratchSlot::kActivations) + form);
+  }
+
   const LeftOperand& x_;
   ConstRows normed_;
+  std::optional<Activations> made_[kMostForms];
   size_t used_ = 0;
 };
 

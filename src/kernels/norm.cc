@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "base/check.h"
@@ -133,6 +134,30 @@ size_t ArgMax(std::span<const float> values) {
 
 void Softmax(std::span<float> values) {
   if (!values.empty()) HWY_DYNAMIC_DISPATCH(SoftmaxRow)(values.data(), values.size());
+}
+
+bool AllFinite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7F800000;  // all ones: an infinity or not a number
+  bool finite = true;
+  for (const float v : values) finite &= (std::bit_cast<uint32_t>(v) & kExponent) != kExponent;
+  return finite;
+}
+
+double Log(double x) {
+  int exponent = 0;
+  double m = std::frexp(x, &exponent);  // exact
+  if (m < 0x1.6a09e667f3bcdp-1) {       // sqrt(1/2): m in [sqrt(1/2), sqrt(2))
+    m *= 2;
+    --exponent;
+  }
+  // log m = 2 atanh(s) = 2 (s + s^3/3 + s^5/5 + ...), s <= .172: 12 terms reach 2^-60.
+  const double s = (m - 1) / (m + 1), square = s * s;
+  double sum = 0;
+  for (int i = 23; i >= 3; i -= 2) sum = (sum + 1.0 / i) * square;
+  // log 2 in two parts, the first of which times any exponent is exact.
+  constexpr double kHigh = 0x1.62e42fee00000p-1, kLow = 0x1.a39ef35793c76p-33;
+  const double e = exponent;
+  return e * kHigh + (2 * s + (2 * s * sum + e * kLow));
 }
 
 double LogSumExp(std::span<const float> values) {

@@ -20,8 +20,15 @@ void L2Normalize(Rows x);
 // Index of the largest value, the first of equal ones; 0 if none is a number.
 size_t ArgMax(std::span<const float> values);
 
+// Whether none is infinite or not a number.
+bool AllFinite(std::span<const float> values);
+
 // Replaces values by exp(value) / sum of exp, the largest first subtracted.
 void Softmax(std::span<float> values);
+
+// Natural logarithm of a positive, finite number, the same bits on every machine (the C library's
+// is not); within 2 units of the last place.
+double Log(double x);
 
 // Natural logarithm of the sum of exp over the values, in float64.
 double LogSumExp(std::span<const float> values);

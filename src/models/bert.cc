@@ -10,6 +10,7 @@
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
 #include "models/architectures.h"
+#include "models/config.h"
 #include "models/for_tokens.h"
 
 namespace dunnock {
@@ -20,8 +21,9 @@ struct Config {
   float norm_epsilon;
 };
 
-// 0 without a classifier. Two labels are the default that transformers does not write down.
-size_t CountLabels(const Json& json) {
+// 0 without a classifier. Two labels are the default that transformers does not write down; the
+// names of the labels win over their number.
+Result<size_t> CountLabels(const Json& json) {
   const Json* names = FindMember(json, "architectures");
   const std::string name =
       names != nullptr && names->is_array() && !names->empty() && names->front().is_string()
@@ -29,31 +31,29 @@ size_t CountLabels(const Json& json) {
           : "";
   if (name != "BertForSequenceClassification") return 0;
   const Json* labels = FindMember(json, "id2label");
-  return labels != nullptr && labels->is_object() ? labels->size() : 2;
+  if (labels == nullptr) return ConfigSizeOr(json, "num_labels", 2);
+  if (!labels->is_object() || labels->empty())
+    return Invalid(Str("config.json: id2label is ", DumpJson(*labels), ": expected names by id"));
+  return labels->size();
 }
 
 Result<Config> ParseConfig(const Json& json) {
   constexpr std::string_view kActivations[] = {"gelu"};
-  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
-  const std::string positions = FindString(json, "position_embedding_type").value_or("absolute");
-  if (positions != "absolute") {
-    return Unsupported(
-        Str("config.json: position_embedding_type \"", positions, "\": expected \"absolute\""));
-  }
+  DUNNOCK_TRY_STATUS(RequireActivation(json, "hidden_act", kActivations));
   Config c{};
   DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
-  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers"));
+  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers", kMostLayers));
   DUNNOCK_TRY(c.heads, ConfigSize(json, "num_attention_heads"));
   DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
-  DUNNOCK_TRY(c.positions, ConfigSize(json, "max_position_embeddings", 512));
-  DUNNOCK_TRY(c.types, ConfigSize(json, "type_vocab_size", 2));
-  c.labels = CountLabels(json);
+  DUNNOCK_TRY(c.positions, ConfigSizeOr(json, "max_position_embeddings", 512));
+  DUNNOCK_TRY(c.types, ConfigSizeOr(json, "type_vocab_size", 2));
+  DUNNOCK_TRY(c.norm_epsilon, ConfigEpsilon(json, "layer_norm_eps", 1e-12f));
+  DUNNOCK_TRY(c.labels, CountLabels(json));
   c.head_dim = c.hidden / c.heads;
-  c.norm_epsilon = static_cast<float>(FindNumber(json, "layer_norm_eps").value_or(1e-12));
-  if (c.hidden % c.heads != 0) {
-    return Invalid(
-        Str("config.json: hidden_size ", c.hidden, " is not a multiple of ", c.heads, " heads"));
+  if (c.hidden % c.heads != 0 || c.head_dim > kMostHeadDim) {
+    return Invalid(Str("config.json: hidden_size ", c.hidden, " over num_attention_heads ", c.heads,
+                       ": expected a whole number of dimensions per head, up to ", kMostHeadDim));
   }
   return c;
 }

@@ -11,6 +11,7 @@
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "models/architectures.h"
+#include "models/config.h"
 
 namespace dunnock {
 namespace {
@@ -23,44 +24,30 @@ struct Config {
   bool tied;
 };
 
-Result<double> RopeTheta(const Json& json) {
-  const Json* scaling = FindMember(json, "rope_scaling");
-  const Json* parameters = FindMember(json, "rope_parameters");  // transformers 5 keeps both here
-  for (const Json* rope : {scaling, parameters}) {
-    if (rope == nullptr) continue;
-    const std::string type =
-        FindString(*rope, "rope_type").value_or(FindString(*rope, "type").value_or("default"));
-    if (type != "default")
-      return Unsupported(Str("config.json: rope type \"", type, "\": expected \"default\""));
-  }
-  const auto theta = FindNumber(json, "rope_theta");
-  return theta        ? *theta
-         : parameters ? FindNumber(*parameters, "rope_theta").value_or(10000.0)
-                      : 10000.0;
-}
-
 Result<Config> ParseConfig(const Json& json) {
   constexpr std::string_view kActivations[] = {"silu", "swish"};
-  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
+  DUNNOCK_TRY_STATUS(RequireActivation(json, "hidden_act", kActivations));
   Config c{};
   DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
-  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers"));
+  DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers", kMostLayers));
   DUNNOCK_TRY(c.heads, ConfigSize(json, "num_attention_heads"));
-  DUNNOCK_TRY(c.kv_heads, ConfigSize(json, "num_key_value_heads", c.heads));
-  DUNNOCK_TRY(c.head_dim, ConfigSize(json, "head_dim", c.hidden / c.heads));
+  DUNNOCK_TRY(c.kv_heads, ConfigSizeOr(json, "num_key_value_heads", c.heads));
+  DUNNOCK_TRY(c.head_dim, ConfigSizeOr(json, "head_dim", c.hidden / c.heads));
   DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
-  DUNNOCK_TRY(c.context, ConfigSize(json, "max_position_embeddings", 2048));
-  DUNNOCK_TRY(c.rope_theta, RopeTheta(json));
-  c.rms_epsilon = static_cast<float>(FindNumber(json, "rms_norm_eps").value_or(1e-6));
-  c.attention_bias = FindBool(json, "attention_bias").value_or(false) ? Bias::kYes : Bias::kNone;
-  c.mlp_bias = FindBool(json, "mlp_bias").value_or(false) ? Bias::kYes : Bias::kNone;
-  c.tied = FindBool(json, "tie_word_embeddings").value_or(false);
-  if (c.heads % c.kv_heads != 0 || c.head_dim % 2 != 0) {
-    return Invalid(
-        Str("config.json: ", c.heads, " heads over ", c.kv_heads, " kv heads of ", c.head_dim,
-            " dimensions: expected a whole number of heads a kv head, and an even dimension"));
+  DUNNOCK_TRY(c.context, ConfigSizeOr(json, "max_position_embeddings", 2048, kMostRopePositions));
+  DUNNOCK_TRY(c.rope_theta, ConfigRopeTheta(json, "rope_theta"));
+  DUNNOCK_TRY(c.rms_epsilon, ConfigEpsilon(json, "rms_norm_eps", 1e-6f));
+  DUNNOCK_TRY(const bool attention_bias, ConfigFlag(json, "attention_bias", false));
+  DUNNOCK_TRY(const bool mlp_bias, ConfigFlag(json, "mlp_bias", false));
+  DUNNOCK_TRY(c.tied, ConfigFlag(json, "tie_word_embeddings", false));
+  c.attention_bias = attention_bias ? Bias::kYes : Bias::kNone;
+  c.mlp_bias = mlp_bias ? Bias::kYes : Bias::kNone;
+  if (FindMember(json, "head_dim") == nullptr && c.hidden % c.heads != 0) {
+    return Invalid(Str("config.json: hidden_size ", c.hidden,
+                       " is not a multiple of num_attention_heads ", c.heads));
   }
+  DUNNOCK_TRY_STATUS(CheckHeads("", c.heads, c.kv_heads, c.head_dim));
   return c;
 }
 

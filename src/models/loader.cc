@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/check.h"
 #include "base/str.h"
@@ -16,9 +17,17 @@ std::string ShapeText(std::span<const uint64_t> shape) {
   return out + ")";
 }
 
-// Hugging Face saves a base model inside a task model (BertForSequenceClassification) under this
-// prefix, and plain without.
-constexpr std::string_view kBasePrefix = "bert.";
+// Hugging Face saves a base model inside a task model (BertForSequenceClassification,
+// LlamaForCausalLM) under a prefix, and plain without. Models name their tensors as most files do:
+// these are put in front of a name, or taken away.
+constexpr std::string_view kAddedPrefixes[] = {"bert."};
+constexpr std::string_view kLeftOutPrefixes[] = {"model.", "transformer."};
+
+// Left out without a word: tables that are computed, and heads of training. Pieces of names.
+constexpr std::string_view kNeverUsed[] = {
+    "position_ids",     "rotary_emb.inv_freq",   "rope.inv_freq",
+    "cls.predictions.", "cls.seq_relationship.",
+};
 
 class Loader final : public WeightVisitor {
  public:
@@ -29,6 +38,10 @@ class Loader final : public WeightVisitor {
               RowSlice slice) override {
     const size_t total = slice.total == 0 ? rows : slice.total;
     DUNNOCK_CHECK(slice.first + rows <= total && (bias == Bias::kNone || slice.total == 0));
+    if (cols > kMostIntegerCols && options_.compute != Compute::kF32) {
+      return Fault(Str(name, ": ", cols, " columns, integer sums are exact up to ",
+                       kMostIntegerCols, ": compute in float32"));
+    }
     const std::string packed_name = PackedName(name, rows, slice);
     if (const Weight* packed = FindPacked(packed_name)) {
       if (!HasShape(packed_name, *packed, rows, cols)) return;
@@ -64,10 +77,33 @@ class Loader final : public WeightVisitor {
     if (tensor != nullptr) *table = {*tensor, checkpoint_.storage};
   }
 
-  Status Finish() const { return FaultsAsOne(faults_); }
+  Status Finish(std::vector<std::string>* notes) const {
+    DUNNOCK_TRY_STATUS(FaultsAsOne(faults_));
+    NoteUnused(notes);
+    return {};
+  }
 
  private:
   void Fault(std::string what) { faults_.push_back(std::move(what)); }
+
+  // Tensors that no name of the model asked for: the file is of another model, or of more than one.
+  void NoteUnused(std::vector<std::string>* notes) const {
+    size_t count = 0;
+    std::string first;
+    for (const auto& [name, tensor] : checkpoint_.tensors) {
+      const auto names = [&](std::string_view piece) {
+        return name.find(piece) != std::string::npos;
+      };
+      if (used_.contains(&tensor) ||
+          std::any_of(std::begin(kNeverUsed), std::end(kNeverUsed), names))
+        continue;
+      if (count++ == 0) first = name;
+    }
+    if (count > 0) {
+      notes->push_back(Str(count, count == 1 ? " tensor is" : " tensors are",
+                           " not used by this model, the first is \"", first, "\""));
+    }
+  }
 
   void Count() {
     const size_t total =
@@ -102,7 +138,10 @@ class Loader final : public WeightVisitor {
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
     Count();
     auto found = FindTensor(checkpoint_, name, shape);
-    if (found) return *found;
+    if (found) {
+      used_.insert(*found);
+      return *found;
+    }
     Fault(found.error().message);
     return nullptr;
   }
@@ -127,6 +166,7 @@ class Loader final : public WeightVisitor {
   const Checkpoint& checkpoint_;
   const LoadOptions& options_;
   std::vector<std::string> faults_;
+  std::set<const Tensor*> used_;
   size_t seen_ = 0;
 };
 
@@ -135,7 +175,13 @@ class Loader final : public WeightVisitor {
 Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
                                  std::span<const uint64_t> shape) {
   auto it = checkpoint.tensors.find(name);
-  if (it == checkpoint.tensors.end()) it = checkpoint.tensors.find(std::string(kBasePrefix) + name);
+  for (const std::string_view prefix : kAddedPrefixes) {
+    if (it == checkpoint.tensors.end()) it = checkpoint.tensors.find(Str(prefix, name));
+  }
+  for (const std::string_view prefix : kLeftOutPrefixes) {
+    if (it == checkpoint.tensors.end() && name.starts_with(prefix))
+      it = checkpoint.tensors.find(name.substr(prefix.size()));
+  }
   if (it == checkpoint.tensors.end()) {
     return Fail(ErrorCode::kNotFound, Str(name, " is missing, expected ", ShapeText(shape)));
   }
@@ -163,10 +209,11 @@ std::string PackedName(const std::string& name, size_t rows, RowSlice slice) {
   return Str(name, ".", slice.first, "-", slice.first + rows);
 }
 
-Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options) {
+Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
+                   std::vector<std::string>* notes) {
   Loader loader(checkpoint, options);
   model.VisitWeights(loader);
-  return loader.Finish();
+  return loader.Finish(notes);
 }
 
 void Table::Lookup(Rows out, std::span<const int32_t> ids) const {
@@ -188,31 +235,6 @@ void Table::LookupAdd(Rows out, std::span<const int32_t> ids) const {
     Lookup({row.data(), 1, out.cols}, ids.subspan(i, 1));
     for (size_t d = 0; d < out.cols; ++d) out[i][d] += row[d];
   }
-}
-
-// Generous, but far from overflowing any product of two.
-constexpr int64_t kMostOfAnything = 1 << 24;
-
-Result<size_t> ConfigSize(const Json& config, std::string_view key) {
-  auto value = RequiredInt(config, key, 1, kMostOfAnything);
-  if (!value) return In("config.json", std::move(value).error());
-  return static_cast<size_t>(*value);
-}
-
-Result<size_t> ConfigSize(const Json& config, std::string_view key, size_t fallback) {
-  if (FindMember(config, key) == nullptr) return fallback;
-  return ConfigSize(config, key);
-}
-
-Status RequireActivation(const Json& config, std::span<const std::string_view> names) {
-  for (const char* key : {"hidden_act", "activation_fn_name"}) {
-    const std::string found = FindString(config, key).value_or(std::string(names.front()));
-    if (std::find(names.begin(), names.end(), found) == names.end()) {
-      return Unsupported(
-          Str("config.json: ", key, " \"", found, "\": expected \"", names.front(), "\""));
-    }
-  }
-  return {};
 }
 
 }  // namespace dunnock

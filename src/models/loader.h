@@ -6,10 +6,12 @@
 
 namespace dunnock {
 
-Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options);
+// Notes get the tensors that the model does not use.
+Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
+                   std::vector<std::string>* notes);
 
-// The tensor of that name, with or without the prefix of a task model ("bert."), of this shape and
-// of a type that decodes to floats.
+// The tensor of that name, with or without the prefix that tells a base model from a task model
+// ("bert.", "model."), of this shape and of a type that decodes to floats.
 Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
                                  std::span<const uint64_t> shape);
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "models/architectures.h"
+#include "models/config.h"
 #include "models/loader.h"
 
 namespace dunnock {
@@ -29,19 +30,23 @@ std::string KnownArchitectures() {
 void Model::Logits(Rows, ConstRows) const { DUNNOCK_CHECK(info_.causal); }
 void Model::Classify(Rows, ConstRows, Scratch&) const { DUNNOCK_CHECK(info_.labels > 0); }
 
-Result<std::unique_ptr<Model>> MakeModel(const Json& config) {
+Result<std::unique_ptr<Model>> MakeModel(const Json& config, std::vector<std::string>* notes) {
   auto type = RequiredString(config, "model_type");
   if (!type) return In("config.json", std::move(type).error());
   for (const Architecture& a : kArchitectures) {
-    if (a.model_type == *type) return a.make(config);
+    if (a.model_type != *type) continue;
+    DUNNOCK_TRY_STATUS(CheckConfigSettings(notes, config));
+    return a.make(config);
   }
   return Unsupported(Str("config.json: model_type \"", *type,
                          "\" is not known here: expected one of ", KnownArchitectures()));
 }
 
 Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
-  DUNNOCK_TRY(std::unique_ptr<Model> model, MakeModel(checkpoint.config));
-  DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options));
+  std::vector<std::string> unread;
+  std::vector<std::string>* const notes = options.notes != nullptr ? options.notes : &unread;
+  DUNNOCK_TRY(std::unique_ptr<Model> model, MakeModel(checkpoint.config, notes));
+  DUNNOCK_TRY_STATUS(LoadWeights(*model, checkpoint, options, notes));
   return model;
 }
 

@@ -79,13 +79,16 @@ enum class Compute {
 struct LoadOptions {
   Compute compute = Compute::kAuto;
   ProgressFn progress = {};
+  // Gets what the user should know: settings that are not done, tensors that are not used.
+  std::vector<std::string>* notes = nullptr;
   // A bundle's matrices by name (without ".weight"), ready to be multiplied; looked up before the
   // checkpoint's tensors.
   const std::map<std::string, Weight>* packed = nullptr;
 };
 
-// The model that config.json names, without weights: for what only wants to visit them.
-Result<std::unique_ptr<Model>> MakeModel(const Json& config);
+// The model that config.json names, without weights: for what only wants to visit them. A setting
+// that would change an answer and is not done is an error, or goes to the notes.
+Result<std::unique_ptr<Model>> MakeModel(const Json& config, std::vector<std::string>* notes);
 
 // Makes the model that config.json names and loads every tensor; all faults of a checkpoint come in
 // one error. The model keeps what it needs of the checkpoint's storage alive.

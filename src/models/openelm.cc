@@ -13,6 +13,7 @@
 #include "kernels/norm.h"
 #include "kernels/rope.h"
 #include "models/architectures.h"
+#include "models/config.h"
 
 namespace dunnock {
 namespace {
@@ -31,11 +32,11 @@ struct Config {
 
 // The multiple of divisor that is nearest, at least one, and not below nine tenths of what was
 // asked for.
-size_t MakeDivisible(double value, size_t divisor) {
+uint64_t MakeDivisible(double value, uint64_t divisor) {
   const double step = static_cast<double>(divisor);
   double out = std::max(step, std::floor((value + step / 2) / step) * step);
   if (out < 0.9 * value) out += step;
-  return static_cast<size_t>(out);
+  return static_cast<uint64_t>(out);
 }
 
 // A number for each layer: a list of them, one for all, or two to draw a line between.
@@ -47,18 +48,17 @@ Result<std::vector<double>> Spread(const Json& json, std::string_view key, size_
   if (value != nullptr && value->is_array()) {
     for (const Json& v : *value) given.push_back(v.is_number() ? v.get<double>() : NAN);
   }
-  for (const double v : given) {
-    if (!(v > 0 && v < kMost)) given.clear();
-  }
+  if (!std::all_of(given.begin(), given.end(), [](double v) { return v > 0 && v < kMost; }))
+    given.clear();
   if (given.size() == 1) given.resize(layers, given[0]);
   if (given.size() == layers) return given;
   if (given.size() != 2) {
     return Invalid(Str("config.json: ", key, ": expected a positive number, two, or ", layers,
-                       ", one a layer"));
+                       ", one per layer"));
   }
   std::vector<double> out(layers);
   for (size_t i = 0; i < layers; ++i) {
-    const double at = static_cast<double>(i) / static_cast<double>(layers - 1);
+    const double at = layers == 1 ? 0 : static_cast<double>(i) / static_cast<double>(layers - 1);
     out[i] = std::nearbyint((given[0] + (given[1] - given[0]) * at) * 100) / 100;
   }
   return out;
@@ -66,21 +66,21 @@ Result<std::vector<double>> Spread(const Json& json, std::string_view key, size_
 
 Result<Config> ParseConfig(const Json& json) {
   constexpr std::string_view kActivations[] = {"swish", "silu"};
-  DUNNOCK_TRY_STATUS(RequireActivation(json, kActivations));
+  DUNNOCK_TRY_STATUS(RequireActivation(json, "activation_fn_name", kActivations));
   for (const char* key :
        {"ffn_with_glu", "normalize_qk_projections", "share_input_output_layers"}) {
-    if (!FindBool(json, key).value_or(true))
-      return Unsupported(Str("config.json: ", key, " is false: expected true"));
+    DUNNOCK_TRY(const bool on, ConfigFlag(json, key, true));
+    if (!on) return Unsupported(Str("config.json: ", key, " is false: expected true"));
   }
   Config c{};
   DUNNOCK_TRY(c.hidden, ConfigSize(json, "model_dim"));
   DUNNOCK_TRY(c.head_dim, ConfigSize(json, "head_dim"));
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
-  DUNNOCK_TRY(c.context, ConfigSize(json, "max_context_length", 2048));
-  DUNNOCK_TRY(const size_t layers, ConfigSize(json, "num_transformer_layers"));
-  DUNNOCK_TRY(const size_t groups, ConfigSize(json, "num_gqa_groups", 1));
-  DUNNOCK_TRY(const size_t divisor, ConfigSize(json, "ffn_dim_divisor", 256));
-  c.rope_theta = FindNumber(json, "rope_freq_constant").value_or(10000.0);
+  DUNNOCK_TRY(c.context, ConfigSizeOr(json, "max_context_length", 2048, kMostRopePositions));
+  DUNNOCK_TRY(const size_t layers, ConfigSize(json, "num_transformer_layers", kMostLayers));
+  DUNNOCK_TRY(const size_t groups, ConfigSizeOr(json, "num_gqa_groups", 1));
+  DUNNOCK_TRY(const size_t divisor, ConfigSizeOr(json, "ffn_dim_divisor", 256));
+  DUNNOCK_TRY(c.rope_theta, ConfigRopeTheta(json, "rope_freq_constant"));
   const bool listed = FindMember(json, "num_query_heads") != nullptr;
   DUNNOCK_TRY(const auto widths,
               Spread(json, listed ? "num_query_heads" : "qkv_multipliers", layers));
@@ -92,15 +92,18 @@ Result<Config> ParseConfig(const Json& json) {
   const double hidden = static_cast<double>(c.hidden);
   for (size_t i = 0; i < layers; ++i) {
     LayerShape shape{};
-    shape.heads = listed ? static_cast<size_t>(widths[i])
-                         : MakeDivisible(hidden * widths[i], c.head_dim * groups) / c.head_dim;
-    shape.kv_heads = kv_heads.empty() ? shape.heads / groups : static_cast<size_t>(kv_heads[i]);
-    shape.ffn = MakeDivisible(hidden * ffn[i], divisor);
-    if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0 || c.head_dim % 2 != 0) {
-      return Invalid(Str("config.json: layer ", i, " has ", shape.heads, " heads over ",
-                         shape.kv_heads, " kv heads of ", c.head_dim,
-                         " dimensions: expected a whole number of heads a kv head"));
+    const uint64_t q_cols =
+        listed ? 0 : MakeDivisible(hidden * widths[i], uint64_t{c.head_dim} * groups);
+    const uint64_t ffn_cols = MakeDivisible(hidden * ffn[i], divisor);
+    if (q_cols > kMostOfAnything || ffn_cols > kMostOfAnything) {
+      return Invalid(Str("config.json: layer ", i, " is ", std::max(q_cols, ffn_cols),
+                         " wide: expected up to ", kMostOfAnything));
     }
+    shape.heads =
+        static_cast<size_t>(listed ? static_cast<uint64_t>(widths[i]) : q_cols / c.head_dim);
+    shape.kv_heads = kv_heads.empty() ? shape.heads / groups : static_cast<size_t>(kv_heads[i]);
+    shape.ffn = static_cast<size_t>(ffn_cols);
+    DUNNOCK_TRY_STATUS(CheckHeads(Str("layer ", i, ": "), shape.heads, shape.kv_heads, c.head_dim));
     c.layers.push_back(shape);
   }
   return c;

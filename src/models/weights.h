@@ -48,12 +48,4 @@ class WeightVisitor {
   virtual void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) = 0;
 };
 
-// The whole number in config.json as a size; `fallback` when the key is absent.
-Result<size_t> ConfigSize(const Json& config, std::string_view key);
-Result<size_t> ConfigSize(const Json& config, std::string_view key, size_t fallback);
-
-// hidden_act (OpenELM: activation_fn_name) must be one of the names given, as the kernels compute
-// only those.
-Status RequireActivation(const Json& config, std::span<const std::string_view> names);
-
 }  // namespace dunnock

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/str.h"
 #include "kernels/activations.h"
 #include "models/loader.h"
 
@@ -37,6 +38,11 @@ class Planner final : public WeightVisitor {
     const Tensor* source = Find(name + ".weight", {total, cols});
     const Tensor* bias_source = bias == Bias::kYes ? Find(name + ".bias", {rows}) : nullptr;
     if (source == nullptr) return;
+    if (cols > kMostIntegerCols) {
+      faults_.push_back(
+          Str(name, ": ", cols, " columns, integer sums are exact up to ", kMostIntegerCols));
+      return;
+    }
     const auto table = std::find_if(plan_.begin(), plan_.end(), [&](const PlannedTensor& t) {
       return t.kind == PlannedTensor::kTable && t.name == name;
     });
@@ -105,8 +111,9 @@ class Planner final : public WeightVisitor {
 
 }  // namespace
 
-Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format) {
-  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config));
+Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
+                                              std::vector<std::string>* notes) {
+  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, notes));
   Planner planner(checkpoint, format);
   model->VisitWeights(planner);
   return planner.Finish();

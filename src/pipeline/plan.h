@@ -26,6 +26,7 @@ struct PlannedTensor {
 };
 
 // The tensors point into the checkpoint. A table that is also the head is only planned as that.
-Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format);
+Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
+                                              std::vector<std::string>* notes);
 
 }  // namespace dunnock

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "base/thread_pool.h"
 #include "bundle/bundle.h"
@@ -196,18 +197,20 @@ std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name) {
   return std::nullopt;
 }
 
-Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder,
-                                const QuantizeOptions& options) {
+namespace {
+
+Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string& folder,
+                                       const QuantizeOptions& options) {
   if (IsBundle(source)) {
     return Invalid(
         "this is a bundle, quantized already: quantize the checkpoint that it was made from");
   }
   DUNNOCK_TRY_STATUS(CheckTarget(folder, options.replace));
   DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(source));
-  DUNNOCK_TRY(const std::vector<PlannedTensor> plan, PlanBundle(checkpoint, options.format));
-
   QuantizeReport report;
   report.notes = checkpoint.notes;
+  DUNNOCK_TRY(const std::vector<PlannedTensor> plan,
+              PlanBundle(checkpoint, options.format, &report.notes));
   report.manifest.source = options.source_name;
   report.manifest.quantization = NameOf(options.format);
   Account(plan, &report);
@@ -244,6 +247,13 @@ Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder
   DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
   return report;
+}
+
+}  // namespace
+
+Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder,
+                                const QuantizeOptions& options) {
+  return CatchOutOfMemory([&] { return QuantizeOrThrow(source, folder, options); });
 }
 
 }  // namespace dunnock

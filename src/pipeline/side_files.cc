@@ -57,9 +57,12 @@ FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
   for (const auto& [name, blob] : checkpoint.files) {
     if (BelongsInBundle(name)) out.emplace(name, blob);
   }
+  // The source's own, unless the checkpoint's reader made or changed it.
   const auto config = original.find("config.json");
+  const auto own =
+      config == original.end() ? Result<Json>(Json()) : ParseJson(config->second.text());
   out["config.json"] =
-      config != original.end() && checkpoint.format != "gguf"
+      own && *own == checkpoint.config
           ? config->second
           : Blob::FromString(DumpJsonPretty(OrderedJson(checkpoint.config)) + "\n");
   if (!options.fallback_template.empty() && FindChatTemplate(checkpoint.files).empty())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
 #include "base/str.h"
 #include "runtime/session.h"
 
@@ -23,10 +24,8 @@ Texts MakeBatch(std::span<const int32_t> ids, size_t batch, size_t own) {
   return texts;
 }
 
-}  // namespace
-
-Result<uint64_t> ChecksumBits(const Engine& engine, std::span<const int32_t> ids,
-                              const BitsOptions& options) {
+Result<uint64_t> ChecksumOrThrow(const Engine& engine, std::span<const int32_t> ids,
+                                 const BitsOptions& options) {
   const ModelInfo& info = engine.model().info();
   DUNNOCK_TRY_STATUS(engine.CheckIds(ids));
   if (ids.size() > info.context_length)
@@ -80,6 +79,13 @@ Result<uint64_t> ChecksumBits(const Engine& engine, std::span<const int32_t> ids
   if (options.split > 0) run(0, options.split);
   run(options.split, ids.size());
   return checksum;
+}
+
+}  // namespace
+
+Result<uint64_t> ChecksumBits(const Engine& engine, std::span<const int32_t> ids,
+                              const BitsOptions& options) {
+  return CatchOutOfMemory([&] { return ChecksumOrThrow(engine, ids, options); });
 }
 
 }  // namespace dunnock

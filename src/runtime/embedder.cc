@@ -116,7 +116,7 @@ Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<in
   for (const std::vector<int32_t>& ids : texts) inputs.push_back({ids, {}});
   DUNNOCK_TRY_STATUS(encoder_.Check(inputs));
   std::vector<Embedding> out(texts.size());
-  encoder_.Run(inputs, [&](const EncodedBatch& batch) {
+  DUNNOCK_TRY_STATUS(encoder_.Run(inputs, [&](const EncodedBatch& batch) {
     const ConstRows hidden = batch.hidden;
     for (size_t i = 0; i < batch.texts.size(); ++i) {
       const Sequence& text = batch.texts[i];
@@ -131,7 +131,7 @@ Result<std::vector<Embedding>> Embedder::EmbedIds(std::span<const std::vector<in
       if (normalize && config_.normalize) L2Normalize({vector.data(), 1, vector.size()});
       out[batch.first + i].tokens = text.count;
     }
-  });
+  }));
   return out;
 }
 

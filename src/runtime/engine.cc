@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
 #include "base/str.h"
 #include "bundle/bundle.h"
 
@@ -65,6 +66,10 @@ OrderedJson FindSpecialTokens(const FileSet& files) {
 }
 
 Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions& options) {
+  return CatchOutOfMemory([&] { return LoadOrThrow(std::move(files), options); });
+}
+
+Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineOptions& options) {
   auto engine = std::make_unique<Engine>();
   engine->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? ThreadPool::DefaultThreads()
                                                                     : options.threads);
@@ -81,7 +86,8 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   }
   Result<std::unique_ptr<Model>> model;
   const auto load_model = [&] {
-    model = LoadModel(checkpoint, {options.compute, options.progress, &bundle.weights});
+    model = LoadModel(checkpoint,
+                      {options.compute, options.progress, &engine->notes_, &bundle.weights});
   };
   const auto read_tokenizer = [&] {
     if (auto tokenizer = Tokenizer::FromFiles(checkpoint.files)) {
@@ -103,7 +109,7 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
   if (!model) return std::unexpected(std::move(model).error());
   engine->model_ = *std::move(model);
   engine->files_ = std::move(checkpoint.files);
-  engine->notes_ = std::move(checkpoint.notes);
+  engine->notes_.insert(engine->notes_.begin(), checkpoint.notes.begin(), checkpoint.notes.end());
   engine->config_ = std::move(checkpoint.config);
 
   engine->special_tokens_ = FindSpecialTokens(engine->files_);

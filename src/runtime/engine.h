@@ -72,6 +72,7 @@ class Engine {
   Result<RenderedPrompt> Render(OrderedJson variables) const;
 
  private:
+  static Result<std::unique_ptr<Engine>> LoadOrThrow(FileSet files, const EngineOptions& options);
   void ReadGenerationConfig();
 
   Json config_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/memory.h"
 #include "base/str.h"
 
 namespace dunnock {
@@ -38,7 +39,14 @@ Status RaggedEncoder::Check(std::span<const EncoderInput> inputs) const {
   return {};
 }
 
-void RaggedEncoder::Run(std::span<const EncoderInput> inputs, const BatchFn& each) {
+Status RaggedEncoder::Run(std::span<const EncoderInput> inputs, const BatchFn& each) {
+  return CatchOutOfMemory([&]() -> Status {
+    RunOrThrow(inputs, each);
+    return {};
+  });
+}
+
+void RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each) {
   ThreadPool& pool = engine_->pool();
   const ThreadPool::Use use(pool);
   size_t total = 0;

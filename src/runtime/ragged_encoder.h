@@ -32,9 +32,10 @@ class RaggedEncoder {
   // Faults of an input: no ids, ids outside the vocabulary, more than the model has positions.
   Status Check(std::span<const EncoderInput> inputs) const;
 
-  // Calls each(batch) once a batch, from several threads at once.
+  // Calls each(batch) once a batch, from several threads at once. An error where memory cannot be
+  // had.
   using BatchFn = std::function<void(const EncodedBatch&)>;
-  void Run(std::span<const EncoderInput> inputs, const BatchFn& each);
+  Status Run(std::span<const EncoderInput> inputs, const BatchFn& each);
 
  private:
   // What a batch needs of memory; kept for the next one.
@@ -46,6 +47,7 @@ class RaggedEncoder {
     std::vector<float> hidden;
     Scratch scratch;
   };
+  void RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each);
   void RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end, Workspace& at,
                 const BatchFn& each) const;
   std::unique_ptr<Workspace> TakeWorkspace();

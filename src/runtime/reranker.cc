@@ -58,7 +58,7 @@ Result<std::vector<RerankScore>> Reranker::ScoreIds(std::span<const EncoderInput
   DUNNOCK_TRY_STATUS(encoder_.Check(inputs));
   const size_t hidden_size = engine_->model().info().hidden_size;
   std::vector<RerankScore> out(inputs.size());
-  encoder_.Run(inputs, [&](const EncodedBatch& batch) {
+  DUNNOCK_TRY_STATUS(encoder_.Run(inputs, [&](const EncodedBatch& batch) {
     const std::span<const Sequence> texts = batch.texts;
     std::vector<float> first, logits(texts.size());
     for (const Sequence& text : texts) {
@@ -72,7 +72,7 @@ Result<std::vector<RerankScore>> Reranker::ScoreIds(std::span<const EncoderInput
       const double score = sigmoid_ ? 1.0 / (1.0 + std::exp(-logit)) : logit;
       out[batch.first + i] = {logits[i], static_cast<float>(score), texts[i].count};
     }
-  });
+  }));
   return out;
 }
 

@@ -9,6 +9,13 @@
 
 namespace dunnock {
 
+namespace {
+
+// No two logits of float32 that differ are nearer than what this makes certain: the same as greedy.
+constexpr double kGreedyBelow = 1e-30;
+
+}  // namespace
+
 Status CheckSampling(const SamplingOptions& o) {
   const auto check = [](const char* name, double value, double low, double high) -> Status {
     if (value >= low && value <= high) return {};
@@ -66,8 +73,13 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
   }
   std::sort(candidates.begin(), candidates.end(), before);
 
-  const auto temperature = static_cast<float>(options_.temperature);
-  for (Candidate& c : candidates) c.logit /= temperature;
+  // Distances to the largest: the quotient of a tiny temperature is 0 or -infinity, never no
+  // number.
+  const float largest = candidates[0].logit;
+  for (Candidate& c : candidates) {
+    const double distance = c.logit == largest ? 0.0 : double{c.logit} - double{largest};
+    c.logit = static_cast<float>(distance / options_.temperature);
+  }
   std::vector<float> p(candidates.size());
   const auto softmax = [&] {
     p.resize(candidates.size());
@@ -90,11 +102,11 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
   }
   if (options_.typical_p < 1.0) {  // those whose surprise is nearest to the expected one
     double entropy = 0.0;
-    for (const float v : p) entropy -= v > 0.0f ? double{v} * std::log(double{v}) : 0.0;
+    for (const float v : p) entropy -= v > 0.0f ? double{v} * Log(v) : 0.0;
     std::vector<size_t> order(p.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     const auto distance = [&](size_t i) {
-      return p[i] > 0.0f ? std::fabs(-std::log(double{p[i]}) - entropy) : INFINITY;
+      return p[i] > 0.0f ? std::fabs(-Log(p[i]) - entropy) : INFINITY;
     };
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return distance(a) < distance(b); });
@@ -120,8 +132,10 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
 int32_t Sampler::Next(std::span<float> logits) {
   DUNNOCK_CHECK(!logits.empty());
   Penalize(logits);
+  // What is not a number has no place in an order: it is never chosen while there is another.
+  for (float& logit : logits) logit = std::isnan(logit) ? -INFINITY : logit;
   int32_t id = 0;
-  if (options_.temperature == 0.0) {
+  if (options_.temperature < kGreedyBelow) {
     id = static_cast<int32_t>(ArgMax(logits));
   } else {
     candidates_.clear();

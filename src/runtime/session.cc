@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cfloat>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
+#include "base/memory.h"
 #include "base/str.h"
+#include "kernels/norm.h"
 #include "runtime/prompt_lookup.h"
 #include "runtime/stop.h"
 
@@ -82,15 +86,38 @@ ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
   cache_.Reserve(n);
   const Sequence sequence{0, n, &cache_};
   const Batch batch{ids, {}, positions_, {&sequence, 1}, nullptr};
-  const Rows hidden{static_cast<float*>(hidden_.Reserve(n * hidden_size * sizeof(float))), n,
-                    hidden_size};
+  const Rows hidden = ReserveRows(hidden_, n, hidden_size);
   engine_->model().Forward(hidden, batch, scratch_);
-  cache_.Commit(n);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
+  cache_.Commit(n);
   return {hidden[n - wanted], wanted, hidden_size};
 }
 
+Result<Rows> Session::FiniteLogits(ConstRows hidden, size_t position) {
+  const Rows logits = ReserveRows(logits_, hidden.count, engine_->model().info().vocab_size);
+  engine_->model().Logits(logits, hidden);
+  for (size_t row = 0; row < logits.count; ++row) {
+    const std::span<const float> values(logits[row], logits.cols);
+    if (AllFinite(values)) continue;
+    const auto wrong = std::count_if(values.begin(), values.end(),
+                                     [](float v) { return !(std::fabs(v) <= FLT_MAX); });
+    return Invalid(Str(wrong, " of ", logits.cols, " logits behind token ", position + row + 1,
+                       " are not finite numbers: the weights are broken, or too large for what "
+                       "they are multiplied in"));
+  }
+  return logits;
+}
+
 Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each) {
+  return CatchOutOfMemory([&] { return EachLogitsOrThrow(ids, first, each); });
+}
+
+Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
+  return CatchOutOfMemory([&] { return GenerateOrThrow(prompt, options); });
+}
+
+Status Session::EachLogitsOrThrow(std::span<const int32_t> ids, size_t first,
+                                  const LogitsFn& each) {
   DUNNOCK_TRY_STATUS(engine_->CheckIds(ids));
   if (ids.size() > context_length()) {
     return Fail(ErrorCode::kLimit,
@@ -98,23 +125,20 @@ Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const Log
   }
   const ThreadPool::Use use(engine_->pool());
   Clear();
-  const size_t vocab = engine_->model().info().vocab_size;
-  const Rows block{static_cast<float*>(logits_.Reserve(kLogitsRows * vocab * sizeof(float))),
-                   kLogitsRows, vocab};
   for (size_t at = 0; at < ids.size(); at += kPrefillRows) {
     const size_t n = std::min(kPrefillRows, ids.size() - at);
     const ConstRows hidden = Run(ids.subspan(at, n), n);
     for (size_t row = first > at ? std::min(first - at, n) : 0; row < n; row += kLogitsRows) {
       const size_t rows = std::min(kLogitsRows, n - row);
-      const Rows logits = block.Part(0, rows);
-      engine_->model().Logits(logits, hidden.Part(row, row + rows));
-      for (size_t i = 0; i < rows; ++i) each(at + row + i, {logits[i], vocab});
+      DUNNOCK_TRY(const Rows logits, FiniteLogits(hidden.Part(row, row + rows), at + row));
+      for (size_t i = 0; i < rows; ++i) each(at + row + i, {logits[i], logits.cols});
     }
   }
   return {};
 }
 
-Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
+Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
+                                       const GenerateOptions& options) {
   DUNNOCK_TRY_STATUS(engine_->CheckIds(prompt));
   DUNNOCK_TRY_STATUS(CheckSampling(options.sampling));
   const size_t room = context_length() > prompt.size() ? context_length() - prompt.size() : 0;
@@ -156,11 +180,12 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
   StopMatcher stops(options.stop);
   std::optional<StreamDecoder> decoder;
   if (tokenizer != nullptr) decoder.emplace(*tokenizer);
+  bool wanted = true;  // by on_text
   const auto show = [&](const std::string& text) {
     reply.text += text;
-    return text.empty() || !options.on_text || options.on_text(text);
+    if (wanted && !text.empty() && options.on_text) wanted = options.on_text(text);
+    return wanted;
   };
-  const size_t vocab = engine_->model().info().vocab_size;
   const std::vector<int32_t>& stop_ids = engine_->stop_ids();
   // Takes the next token; false: the reply ends.
   const auto take = [&](int32_t id) {
@@ -185,16 +210,14 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
   lookup.Append(prompt);
   std::vector<int32_t> next;  // the token to run, and guesses of what follows it
   for (;;) {
-    const Rows logits{static_cast<float*>(logits_.Reserve(last.count * vocab * sizeof(float))),
-                      last.count, vocab};
-    engine_->model().Logits(logits, last);
+    DUNNOCK_TRY(const Rows logits, FiniteLogits(last, ids_.size() - last.count));
     const size_t guessed = last.count - 1;
     size_t right = 0;
     int32_t id;
     bool more;
     for (;; ++right) {
-      reply.checksum = FoldChecksum(reply.checksum, {logits[right], vocab});
-      id = sampler.Next({logits[right], vocab});
+      reply.checksum = FoldChecksum(reply.checksum, {logits[right], logits.cols});
+      id = sampler.Next({logits[right], logits.cols});
       more = take(id);
       lookup.Append({&id, 1});
       if (!more || right == guessed || id != next[1 + right]) break;
@@ -209,7 +232,7 @@ Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateO
     next.insert(next.end(), guess.begin(), guess.end());
     last = Run(next, next.size());
   }
-  if (decoder && !stops.stopped()) show(stops.Push(decoder->Finish()) + stops.Finish());
+  if (decoder && wanted && !stops.stopped()) show(stops.Push(decoder->Finish()) + stops.Finish());
   reply.decode_ms = MsSince(decode_start);
   return reply;
 }

@@ -22,7 +22,7 @@ struct GenerateOptions {
   bool ignore_stop_ids = false;
   bool decode_text = true;  // false: ids only, no tokenizer needed
   const std::atomic<bool>* cancel = nullptr;
-  // Text as it comes, whole UTF-8 characters; false ends the reply.
+  // Text as it comes, whole UTF-8 characters; false ends the reply, and no more text is shown.
   std::function<bool(std::string_view text)> on_text;
   ProgressFn on_prefill;
 };
@@ -42,6 +42,8 @@ class Session {
   // context_length 0: the model's own. It may not exceed that.
   static Result<Session> Create(const Engine& engine, size_t context_length = 0);
 
+  // Memory that cannot be had and logits that are not finite are errors; the session then still
+  // holds what it had computed.
   Result<Reply> Generate(std::span<const int32_t> prompt, const GenerateOptions& options);
 
   // Logits of the positions from `first` of the ids, a block of rows at a time, in order: for
@@ -57,7 +59,13 @@ class Session {
  private:
   Session(const Engine& engine, size_t context_length);
   // Runs ids behind what is in the cache; the result holds the hidden states of the last `wanted`.
+  // Throws OutOfMemory; the cache then is as it was.
   ConstRows Run(std::span<const int32_t> ids, size_t wanted);
+  // Logits of some hidden states, the first of which is that of `position`. An error where one of
+  // them is not a finite number: weights or activations are broken, and any token would be a guess.
+  Result<Rows> FiniteLogits(ConstRows hidden, size_t position);
+  Status EachLogitsOrThrow(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
+  Result<Reply> GenerateOrThrow(std::span<const int32_t> prompt, const GenerateOptions& options);
 
   const Engine* engine_;
   KvCache cache_;

@@ -18,6 +18,14 @@ enum class DType : uint8_t {
   kI8,
   kU8,
   kBool,
+  kU16,  // from here to kC64: known by size alone, so that a file that has one beside its weights
+         // loads
+  kU32,
+  kU64,
+  kF8E4M3,
+  kF8E5M2,
+  kF8E8M0,
+  kC64,
   kQ4_0,
   kQ4_1,
   kQ5_0,
@@ -40,6 +48,7 @@ struct DTypeInfo {
 
 const DTypeInfo& InfoOf(DType dtype);
 
+inline constexpr DType kLastPlainType = DType::kC64;
 inline bool IsBlockType(DType dtype) { return dtype >= DType::kQ4_0; }
 inline bool IsFloatType(DType dtype) { return dtype <= DType::kBF16; }
 

@@ -1,29 +1,19 @@
 #include "tensor/rows.h"
 
-#include <cstdlib>
-
-#include "base/huge_pages.h"
+#include "base/checked.h"
 
 namespace dunnock {
 
-void AlignedBuffer::Free::operator()(void* p) const { std::free(p); }
-
-void* AlignedBuffer::Reserve(size_t bytes) {
-  if (bytes > size_) {
-    const size_t alignment = bytes < 2 * kHugePage ? 64 : kHugePage;
-    size_ = (bytes + alignment - 1) / alignment * alignment;
-    memory_.reset();
-    memory_.reset(std::aligned_alloc(alignment, size_));
-    DUNNOCK_CHECK(memory_ != nullptr);
-    if (alignment == kHugePage) PreferHugePages(memory_.get(), size_);
-  }
-  return memory_.get();
+Rows ReserveRows(AlignedBuffer& buffer, size_t count, size_t cols) {
+  const std::optional<uint64_t> values = CheckedMul(count, cols);
+  const std::optional<uint64_t> bytes = values ? CheckedMul(*values, sizeof(float)) : values;
+  if (!bytes) throw OutOfMemory(UINT64_MAX);
+  return {static_cast<float*>(buffer.Reserve(*bytes)), count, cols};
 }
 
 Rows Scratch::Get(size_t count, size_t cols) {
   if (next_ == blocks_.size()) blocks_.push_back(std::make_unique<AlignedBuffer>());
-  return {static_cast<float*>(blocks_[next_++]->Reserve(count * cols * sizeof(float))), count,
-          cols};
+  return ReserveRows(*blocks_[next_++], count, cols);
 }
 
 void Scratch::Reset() { next_ = 0; }

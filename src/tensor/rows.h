@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/memory.h"
 
 namespace dunnock {
 
@@ -39,19 +40,8 @@ struct ConstRows {
   }
 };
 
-// Memory on a 64-byte boundary that keeps its address while it does not grow.
-class AlignedBuffer {
- public:
-  void* Reserve(size_t bytes);  // contents are lost when it grows
-  size_t size() const { return size_; }
-
- private:
-  struct Free {
-    void operator()(void* p) const;
-  };
-  std::unique_ptr<void, Free> memory_;
-  size_t size_ = 0;
-};
+// Rows in the memory of a buffer, whose contents are lost when it grows. Throws OutOfMemory.
+Rows ReserveRows(AlignedBuffer& buffer, size_t count, size_t cols);
 
 // Hands out rows from one buffer after another; Reset() takes all back. Growing never moves rows
 // that were handed out.

@@ -34,6 +34,9 @@ inline constexpr size_t PaddedCols(size_t cols) {
   return (cols + kStepCodes - 1) / kStepCodes * kStepCodes;
 }
 
+// Products of codes are summed in int32: 127 * 255 * columns has to stay below 2^31.
+inline constexpr size_t kMostIntegerCols = 1 << 16;
+
 struct Weight {
   WeightEncoding encoding = WeightEncoding::kF32;
   size_t rows = 0;            // out_features

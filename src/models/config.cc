@@ -1,0 +1,103 @@
+#include "models/config.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/str.h"
+
+namespace dunnock {
+namespace {
+
+// "config.json: KEY is VALUE: expected WHAT"
+std::unexpected<Error> Unexpected(std::string_view key, const Json& found,
+                                  std::string_view expected) {
+  return Invalid(Str("config.json: ", key, " is ", DumpJson(found), ": expected ", expected));
+}
+
+// The number of that key, strictly above `low` (or at least, if `closed`) and below `high`.
+Result<double> NumberIn(const Json& object, std::string_view key, double fallback, double low,
+                        bool closed, double high, std::string_view expected) {
+  const Json* value = FindMember(object, key);
+  if (value == nullptr) return fallback;
+  const double number = value->is_number() ? value->get<double>() : NAN;
+  if (!((closed ? number >= low : number > low) && number < high))
+    return Unexpected(key, *value, expected);
+  return number;
+}
+
+}  // namespace
+
+Result<size_t> ConfigSize(const Json& config, std::string_view key, int64_t most) {
+  auto value = RequiredInt(config, key, 1, most);
+  if (!value) return In("config.json", std::move(value).error());
+  return static_cast<size_t>(*value);
+}
+
+Result<size_t> ConfigSizeOr(const Json& config, std::string_view key, size_t fallback,
+                            int64_t most) {
+  if (FindMember(config, key) == nullptr) return fallback;
+  return ConfigSize(config, key, most);
+}
+
+Result<float> ConfigEpsilon(const Json& config, std::string_view key, float fallback) {
+  DUNNOCK_TRY(const double value,
+              NumberIn(config, key, fallback, 0, true, 1, "a number from 0 to 1"));
+  return static_cast<float>(value);
+}
+
+Result<bool> ConfigFlag(const Json& config, std::string_view key, bool fallback) {
+  const Json* value = FindMember(config, key);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) return Unexpected(key, *value, "true or false");
+  return value->get<bool>();
+}
+
+Result<double> ConfigRopeTheta(const Json& config, std::string_view key) {
+  constexpr double kDefault = 10000.0, kMost = 1e12;
+  const auto theta = [&](const Json& object, std::string_view name, double fallback) {
+    return NumberIn(object, name, fallback, 1, false, kMost, "a number above 1");
+  };
+  DUNNOCK_TRY(const double top, theta(config, key, kDefault));
+  for (const char* name : {"rope_scaling", "rope_parameters"}) {
+    const Json* rope = FindMember(config, name);
+    if (rope == nullptr || rope->empty()) continue;
+    if (!rope->is_object()) return Unexpected(name, *rope, "an object");
+    const std::string type =
+        FindString(*rope, "rope_type").value_or(FindString(*rope, "type").value_or("default"));
+    if (type != "default")
+      return Unsupported(
+          Str("config.json: ", name, " of type \"", type, "\": expected \"default\""));
+    for (const auto& [part, value] : rope->items()) {
+      if (value.is_object())
+        return Unsupported(
+            Str("config.json: ", name, " differs by layer (\"", part, "\"): expected one for all"));
+    }
+    return theta(*rope, "rope_theta", top);
+  }
+  return top;
+}
+
+Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim) {
+  const std::string what = Str("config.json: ", where, heads, " heads over ", kv_heads,
+                               " kv heads of ", head_dim, " dimensions: expected ");
+  if (heads == 0 || kv_heads == 0 || heads % kv_heads != 0)
+    return Invalid(what + "a whole number of heads per kv head");
+  if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMostHeadDim)
+    return Invalid(Str(what, "an even number of dimensions up to ", kMostHeadDim));
+  if (uint64_t{heads} * head_dim > kMostOfAnything)
+    return Invalid(Str(what, "heads times dimensions up to ", kMostOfAnything));
+  return {};
+}
+
+Status RequireActivation(const Json& config, std::string_view key,
+                         std::span<const std::string_view> names) {
+  const Json* value = FindMember(config, key);
+  if (value == nullptr) return {};
+  for (const std::string_view name : names) {
+    if (value->is_string() && value->get_ref<const std::string&>() == name) return {};
+  }
+  return Unsupported(
+      Str("config.json: ", key, " is ", DumpJson(*value), ": expected \"", names.front(), "\""));
+}
+
+}  // namespace dunnock
