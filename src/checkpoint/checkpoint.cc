@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/split_name.h"
 #include "base/str.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/pytorch.h"
@@ -56,6 +57,28 @@ Status RenameGammaAndBeta(TensorMap& tensors) {
   return {};
 }
 
+// config.json says that the head is the embedding, but the file has a head of its own: as in
+// transformers 5, that is used.
+void UseHead(Checkpoint& out) {
+  if (!FindBool(out.config, "tie_word_embeddings").value_or(false)) return;
+  const auto find = [&](const char* name) {
+    const auto it = out.tensors.find(name);
+    return it == out.tensors.end() ? nullptr : &it->second;
+  };
+  const Tensor* const head = find("lm_head.weight");
+  const Tensor* table = find("model.embed_tokens.weight");
+  if (table == nullptr) table = find("embed_tokens.weight");
+  if (head == nullptr || table == nullptr) return;
+  if (head->dtype == table->dtype && std::ranges::equal(head->bytes, table->bytes)) {
+    out.tensors.erase("lm_head.weight");
+    return;
+  }
+  out.config["tie_word_embeddings"] = false;
+  out.notes.push_back(
+      "config.json: tie_word_embeddings is true, but lm_head.weight is there and is not the "
+      "embedding: it is used");
+}
+
 Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const TensorReader& read,
                             Checkpoint& out) {
   if (name.ends_with(".json")) {
@@ -78,26 +101,20 @@ Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const
   return {};
 }
 
-// config.json says that the head is the embedding, but the file has a head of its own: as in
-// transformers 5, that is used.
-void UseHead(Checkpoint& out) {
-  if (!FindBool(out.config, "tie_word_embeddings").value_or(false)) return;
-  const auto find = [&](const char* name) {
-    const auto it = out.tensors.find(name);
-    return it == out.tensors.end() ? nullptr : &it->second;
-  };
-  const Tensor* const head = find("lm_head.weight");
-  const Tensor* table = find("model.embed_tokens.weight");
-  if (table == nullptr) table = find("embed_tokens.weight");
-  if (head == nullptr || table == nullptr) return;
-  if (head->dtype == table->dtype && std::ranges::equal(head->bytes, table->bytes)) {
-    out.tensors.erase("lm_head.weight");
-    return;
+// All parts of a split file, or the one file.
+Result<std::vector<Blob>> PartsOf(const FileSet& files, const std::string& first) {
+  const SplitName split = ParseSplitName(first).value_or(SplitName{});
+  std::vector<Blob> parts;
+  for (size_t i = 1; i <= split.count; ++i) {
+    const std::string name = split.count == 1 ? first : split.Part(i);
+    const auto file = files.find(name);
+    if (file == files.end()) {
+      return Fail(ErrorCode::kNotFound, Str(name, " is missing, part ", i, " of ", split.count,
+                                            ": expected all parts in one folder"));
+    }
+    parts.push_back(file->second);
   }
-  out.config["tie_word_embeddings"] = false;
-  out.notes.push_back(
-      "config.json: tie_word_embeddings is true, but lm_head.weight is there and is not the "
-      "embedding: it is used");
+  return parts;
 }
 
 Status NothingToOpen(const FileSet& files, const std::vector<std::string>& ggufs) {
@@ -140,18 +157,22 @@ Result<Checkpoint> OpenCheckpoint(const FileSet& files) {
     DUNNOCK_TRY_STATUS(ReadTensorsAndConfig(files, f.file, f.read, out));
     return out;
   }
+  // A split file counts once, by the name of its first part.
   std::vector<std::string> ggufs;
   for (const auto& [name, blob] : files) {
-    if (name.ends_with(".gguf") && name.find('/') == std::string::npos) ggufs.push_back(name);
+    if (!name.ends_with(".gguf") || name.find('/') != std::string::npos) continue;
+    const auto split = ParseSplitName(name);
+    const std::string first = split ? split->Part(1) : name;
+    if (std::find(ggufs.begin(), ggufs.end(), first) == ggufs.end()) ggufs.push_back(first);
   }
   if (ggufs.size() != 1) {
     DUNNOCK_TRY_STATUS(NothingToOpen(files, ggufs));
   }
   out.format = "gguf";
-  const Blob& file = files.at(ggufs[0]);
-  auto read = ReadGgufCheckpoint(file, out);
+  DUNNOCK_TRY(const std::vector<Blob> parts, PartsOf(files, ggufs[0]));
+  auto read = ReadGgufCheckpoint(parts, out);
   if (!read) return In(ggufs[0], std::move(read).error());
-  out.storage.push_back(file);
+  out.storage.insert(out.storage.end(), parts.begin(), parts.end());
   return out;
 }
 

@@ -25,6 +25,8 @@ constexpr Renaming kBertTop[] = {
     {"position_embd", "embeddings.position_embeddings"},
     {"token_types", "embeddings.token_type_embeddings"},
     {"token_embd_norm", "embeddings.LayerNorm"},
+    {"cls", "pooler.dense"},
+    {"cls.output", "classifier"},
 };
 constexpr Renaming kBertLayer[] = {
     {"attn_q", "attention.self.query"},
@@ -85,17 +87,6 @@ Result<uint64_t> RowsOf(const GgufFile& gguf, const std::string& tensor) {
   return it->second.shape[0];
 }
 
-Status CopyTokenIds(const GgufFile& gguf, Json& config) {
-  constexpr Renaming kIds[] = {{"tokenizer.ggml.bos_token_id", "bos_token_id"},
-                               {"tokenizer.ggml.eos_token_id", "eos_token_id"},
-                               {"tokenizer.ggml.padding_token_id", "pad_token_id"}};
-  for (const Renaming& id : kIds) {
-    DUNNOCK_TRY(const auto value, gguf.Uint(id.ggml));
-    if (value) config[id.hugging_face] = *value;
-  }
-  return {};
-}
-
 Result<Json> CommonConfig(const GgufFile& gguf, const std::string& prefix) {
   constexpr Renaming kSizes[] = {{"embedding_length", "hidden_size"},
                                  {"block_count", "num_hidden_layers"},
@@ -113,28 +104,12 @@ Result<Json> CommonConfig(const GgufFile& gguf, const std::string& prefix) {
   }
   DUNNOCK_TRY(const uint64_t vocab, RowsOf(gguf, "token_embd.weight"));
   config["vocab_size"] = vocab;
-  DUNNOCK_TRY_STATUS(CopyTokenIds(gguf, config));
   return config;
 }
 
-Status RefuseRopeScaling(const GgufFile& gguf) {
-  DUNNOCK_TRY(const auto type, gguf.String("llama.rope.scaling.type"));
-  if (type && *type != "none") {
-    return Unsupported(
-        Str("metadata \"llama.rope.scaling.type\" is \"", *type, "\": expected \"none\""));
-  }
-  DUNNOCK_TRY(const auto linear, gguf.Number("llama.rope.scale_linear"));
-  if (linear && *linear != 1) {
-    return Unsupported(Str("metadata \"llama.rope.scale_linear\" is ", *linear, ": expected 1"));
-  }
-  if (gguf.tensors.contains("rope_freqs.weight")) {
-    return Unsupported("tensor \"rope_freqs.weight\": scaled rotary positions are not supported");
-  }
-  return {};
-}
-
 Result<Json> LlamaConfig(const GgufFile& gguf) {
-  DUNNOCK_TRY_STATUS(RefuseRopeScaling(gguf));
+  if (gguf.tensors.contains("rope_freqs.weight"))
+    return Unsupported("tensor \"rope_freqs.weight\": scaled rotary positions are not supported");
   DUNNOCK_TRY(Json config, CommonConfig(gguf, "llama."));
   config["model_type"] = "llama";
   config["architectures"] = {"LlamaForCausalLM"};
@@ -170,6 +145,24 @@ Result<Json> LlamaConfig(const GgufFile& gguf) {
   return config;
 }
 
+// A reranker: a dense layer with tanh on the first token's state, and a classifier on that. Scores
+// are logits, as llama.cpp gives them.
+Status AddClassifier(const GgufFile& gguf, Json& config) {
+  const bool dense = gguf.tensors.contains("cls.weight");
+  const bool output = gguf.tensors.contains("cls.output.weight");
+  if (!dense && !output) return {};
+  if (!dense || !output) {
+    return Unsupported(Str("a reranker without tensor \"",
+                           dense ? "cls.output.weight" : "cls.weight",
+                           "\": expected both cls.weight and cls.output.weight"));
+  }
+  DUNNOCK_TRY(const uint64_t labels, RowsOf(gguf, "cls.output.weight"));
+  config["architectures"] = {"BertForSequenceClassification"};
+  config["num_labels"] = labels;
+  config["sentence_transformers"] = {{"activation_fn", "torch.nn.modules.linear.Identity"}};
+  return {};
+}
+
 Result<Json> BertConfig(const GgufFile& gguf) {
   DUNNOCK_TRY(Json config, CommonConfig(gguf, "bert."));
   config["model_type"] = "bert";
@@ -179,6 +172,7 @@ Result<Json> BertConfig(const GgufFile& gguf) {
   DUNNOCK_TRY(config["layer_norm_eps"], gguf.RequiredNumber("bert.attention.layer_norm_epsilon"));
   DUNNOCK_TRY(config["max_position_embeddings"], RowsOf(gguf, "position_embd.weight"));
   DUNNOCK_TRY(config["type_vocab_size"], RowsOf(gguf, "token_types.weight"));
+  DUNNOCK_TRY_STATUS(AddClassifier(gguf, config));
   return config;
 }
 
@@ -222,26 +216,56 @@ Result<const Architecture*> FindArchitecture(const GgufFile& gguf) {
   return Unsupported(Str("architecture \"", *name, "\": expected ", known));
 }
 
-Status RefuseSplitAndExperts(const GgufFile& gguf, std::string_view architecture) {
-  DUNNOCK_TRY(const auto parts, gguf.Uint("split.count"));
-  if (parts.value_or(1) > 1) {
-    return Unsupported(Str("one of ", *parts,
-                           " parts of a split GGUF: merge them first "
-                           "(llama-gguf-split --merge)"));
-  }
-  DUNNOCK_TRY(const auto experts, gguf.Uint(Str(architecture, ".expert_count")));
-  if (experts.value_or(0) > 0) {
-    return Unsupported(Str("a mixture of ", *experts, " experts is not supported"));
+// The tensors of the other parts join those of the first.
+Status AddPart(GgufFile& whole, const Blob& file, size_t number, size_t count) {
+  const std::string where = Str("part ", number + 1, " of ", count);
+  auto part = ReadGgufFile(file.bytes());
+  if (!part) return In(where, std::move(part).error());
+  DUNNOCK_TRY(const auto its_number, part->Uint("split.no"));
+  if (its_number && *its_number != number)
+    return Invalid(Str(where, ": metadata \"split.no\" is ", *its_number, ": expected ", number));
+  for (auto& [name, tensor] : part->tensors) {
+    if (!whole.tensors.emplace(name, std::move(tensor)).second)
+      return Invalid(Str(where, ": tensor \"", name, "\" is in another part, too"));
   }
   return {};
 }
 
+Result<GgufFile> ReadParts(std::span<const Blob> parts) {
+  DUNNOCK_TRY(GgufFile whole, ReadGgufFile(parts[0].bytes()));
+  DUNNOCK_TRY(const auto count, whole.Uint("split.count"));
+  if (count.value_or(1) > 1 && *count != parts.size()) {
+    return Invalid(Str("one of ", *count, " parts of a split GGUF, found ", parts.size(),
+                       ": expected all of them beside it, named -00001-of-0000N.gguf"));
+  }
+  DUNNOCK_TRY(const auto number, whole.Uint("split.no"));
+  if (number.value_or(0) != 0)
+    return Invalid(Str("part ", *number + 1, " of a split GGUF: expected the first one here"));
+  for (size_t i = 1; i < parts.size(); ++i)
+    DUNNOCK_TRY_STATUS(AddPart(whole, parts[i], i, parts.size()));
+  DUNNOCK_TRY(const auto tensors, whole.Uint("split.tensors.count"));
+  if (tensors && *tensors != whole.tensors.size()) {
+    return Invalid(Str("metadata \"split.tensors.count\" is ", *tensors, ", but the parts have ",
+                       whole.tensors.size(), " tensors"));
+  }
+  return whole;
+}
+
+// A vocabulary has no tensors, and no architecture that matters.
+Status ReadVocabularyAlone(const GgufFile& gguf, Checkpoint& out) {
+  DUNNOCK_TRY(const auto name, gguf.String("general.architecture"));
+  out.config = {{"model_type", name.value_or("")}};
+  out.notes.push_back("this GGUF file has a vocabulary and no weights");
+  return AddTokenizerFiles(gguf, out);
+}
+
 }  // namespace
 
-Status ReadGgufCheckpoint(const Blob& file, Checkpoint& out) {
-  DUNNOCK_TRY(const GgufFile gguf, ReadGgufFile(file.bytes()));
+Status ReadGgufCheckpoint(std::span<const Blob> parts, Checkpoint& out) {
+  DUNNOCK_TRY(const GgufFile gguf, ReadParts(parts));
+  if (gguf.tensors.empty()) return ReadVocabularyAlone(gguf, out);
   DUNNOCK_TRY(const Architecture* architecture, FindArchitecture(gguf));
-  DUNNOCK_TRY_STATUS(RefuseSplitAndExperts(gguf, architecture->name));
+  DUNNOCK_TRY_STATUS(CheckGgufSettings(&out.notes, gguf, architecture->name));
   DUNNOCK_TRY(out.config, architecture->config(gguf));
   for (const auto& [name, tensor] : gguf.tensors) {
     const auto translated = Translate(*architecture, name);

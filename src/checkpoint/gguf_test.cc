@@ -69,8 +69,9 @@ TEST(Gguf, SentencePieceTokenizer) {
   EXPECT_EQ(FileJson(*found, "tokenizer_config.json")["bos_token"], "<s>");
   EXPECT_EQ(FileJson(*found, "tokenizer_config.json")["chat_template"],
             "{{ messages[0]['content'] }}");
-  EXPECT_EQ(FileJson(*found, "generation_config.json"),
-            (Json{{"bos_token_id", 1}, {"eos_token_id", 2}, {"temperature", 0.5}, {"top_k", 20}}));
+  EXPECT_EQ(
+      FileJson(*found, "generation_config.json"),
+      (Json{{"eos_token_id", {2}}, {"do_sample", true}, {"temperature", 0.5}, {"top_k", 20}}));
 }
 
 TEST(Gguf, Bert) {

@@ -17,12 +17,13 @@ constexpr size_t kMaxTokens = 1u << 20;
 constexpr size_t kMaxMerges = 1u << 20;
 constexpr size_t kMaxTokenBytes = 1024;
 
-enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4 };
+enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
 struct Vocabulary {
   std::vector<std::string> tokens;
   std::vector<int32_t> types;  // empty: all normal
   std::optional<uint64_t> bos, eos, unknown, padding, cls, separator, mask;
+  std::vector<uint64_t> turn_ends;  // beside eos
 
   const std::string& operator[](uint64_t id) const { return tokens[id]; }
 };
@@ -73,7 +74,32 @@ Json Template(const Vocabulary& v, std::optional<uint64_t> before, std::optional
           {"special_tokens", std::move(specials)}};
 }
 
-Result<Vocabulary> ReadVocabulary(const GgufFile& gguf) {
+// The id of that key; one that no token has is left out with a note, as llama.cpp does.
+Result<std::optional<uint64_t>> TokenIdOf(const GgufFile& gguf, const Vocabulary& v,
+                                          const std::string& name,
+                                          std::vector<std::string>& notes) {
+  const std::string key = Str("tokenizer.ggml.", name, "_token_id");
+  DUNNOCK_TRY(const auto id, gguf.Uint(key));
+  if (!id || *id < v.tokens.size()) return id;
+  notes.push_back(Str("metadata \"", key, "\" is ", *id, ", but there are ", v.tokens.size(),
+                      " tokens: it was left out"));
+  return std::nullopt;
+}
+
+// SentencePiece's own ids, where the file names none.
+Status FillDefaultIds(const GgufFile& gguf, Vocabulary& v) {
+  DUNNOCK_TRY(const auto model, gguf.String("tokenizer.ggml.model"));
+  if (model != "llama") return {};
+  const auto fill = [&](std::optional<uint64_t>& id, uint64_t otherwise) {
+    if (!id && otherwise < v.tokens.size()) id = otherwise;
+  };
+  fill(v.unknown, 0);
+  fill(v.bos, 1);
+  fill(v.eos, 2);
+  return {};
+}
+
+Result<Vocabulary> ReadVocabulary(const GgufFile& gguf, std::vector<std::string>& notes) {
   Vocabulary v;
   DUNNOCK_TRY(const auto tokens, gguf.Strings("tokenizer.ggml.tokens"));
   DUNNOCK_TRY(v.types, gguf.Ints("tokenizer.ggml.token_type"));
@@ -101,14 +127,13 @@ Result<Vocabulary> ReadVocabulary(const GgufFile& gguf) {
       {"seperator", &Vocabulary::separator},  // as the format's own writers spell it
   };
   for (const auto& [name, member] : kIds) {
-    const std::string key = Str("tokenizer.ggml.", name, "_token_id");
-    DUNNOCK_TRY(const auto id, gguf.Uint(key));
-    if (!id) continue;
-    if (*id >= v.tokens.size()) {
-      return Invalid(
-          Str("metadata \"", key, "\" is ", *id, ", but there are ", v.tokens.size(), " tokens"));
-    }
-    v.*member = id;
+    DUNNOCK_TRY(const auto id, TokenIdOf(gguf, v, std::string(name), notes));
+    if (id) v.*member = id;
+  }
+  DUNNOCK_TRY_STATUS(FillDefaultIds(gguf, v));
+  for (const char* name : {"eot", "eom"}) {
+    DUNNOCK_TRY(const auto id, TokenIdOf(gguf, v, name, notes));
+    if (id && id != v.eos) v.turn_ends.push_back(*id);
   }
   return v;
 }
@@ -228,6 +253,10 @@ Result<Json> MergesFromScores(const Vocabulary& v, const std::vector<float>& sco
   };
   std::vector<Merge> merges;
   for (uint32_t i = 0; i < v.tokens.size(); ++i) {
+    // Text never becomes a control token, nor the unknown one, nor the name of a byte.
+    if (!v.types.empty() && v.types[i] != kNormal && v.types[i] != kUserDefined &&
+        v.types[i] != kUnused)
+      continue;
     const std::string_view piece = v.tokens[i];
     for (size_t at = 1; at < piece.size(); ++at) {
       if ((piece[at] & 0xC0) == 0x80) continue;
@@ -287,7 +316,7 @@ std::string WordPiece(const std::string& token) {
   return token.starts_with(kSpace) ? token.substr(kSpace.size()) : "##" + token;
 }
 
-Result<Json> WordPieces(Vocabulary& v) {
+Result<Json> WordPieces(const GgufFile& gguf, Vocabulary& v) {
   if (v.types.empty()) v.types.assign(v.tokens.size(), kNormal);
   for (size_t i = 0; i < v.tokens.size(); ++i) {
     v.tokens[i] = WordPiece(v.tokens[i]);
@@ -310,13 +339,14 @@ Result<Json> WordPieces(Vocabulary& v) {
   v.separator = separator;
   v.unknown = unknown;
   DUNNOCK_TRY(Json vocabulary, VocabularyJson(v));
-  // The format does not say whether case counts; its own tokenizer always lowers it.
+  DUNNOCK_TRY(const auto lowercase, gguf.Bool("tokenizer.ggml.normalizer.lowercase"));
+  DUNNOCK_TRY(const auto strip, gguf.Bool("tokenizer.ggml.normalizer.strip_accents"));
   return Assemble(AddedTokens(v, true),
                   {{"type", "BertNormalizer"},
                    {"clean_text", true},
                    {"handle_chinese_chars", true},
-                   {"strip_accents", nullptr},
-                   {"lowercase", true}},
+                   {"strip_accents", strip ? Json(*strip) : Json()},  // null: as lowercase
+                   {"lowercase", lowercase.value_or(true)}},
                   {{"type", "BertPreTokenizer"}}, Template(v, cls, separator, true),
                   {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
                   {{"type", "WordPiece"},
@@ -331,7 +361,7 @@ Result<Json> Tokenizer(const GgufFile& gguf, Vocabulary& v) {
   if (!model) return Invalid("metadata \"tokenizer.ggml.model\" is missing");
   if (*model == "gpt2") return ByteLevelBpe(gguf, v);
   if (*model == "llama") return SentencePieceBpe(gguf, v);
-  if (*model == "bert") return WordPieces(v);
+  if (*model == "bert") return WordPieces(gguf, v);
   return Unsupported(Str("tokenizer.ggml.model \"", *model, "\": expected gpt2, llama or bert"));
 }
 
@@ -355,26 +385,6 @@ Result<Json> TokenizerConfig(const GgufFile& gguf, const Vocabulary& v) {
   return out;
 }
 
-Result<Json> GenerationConfig(const GgufFile& gguf) {
-  Json out = Json::object();
-  for (const std::string_view name : {"bos", "eos"}) {
-    DUNNOCK_TRY(const auto id, gguf.Uint(Str("tokenizer.ggml.", name, "_token_id")));
-    if (id) out[Str(name, "_token_id")] = *id;
-  }
-  DUNNOCK_TRY(const auto top_k, gguf.Uint("general.sampling.top_k"));
-  if (top_k) out["top_k"] = *top_k;
-  constexpr std::pair<std::string_view, std::string_view> kNumbers[] = {
-      {"temp", "temperature"},
-      {"top_p", "top_p"},
-      {"min_p", "min_p"},
-      {"penalty_repeat", "repetition_penalty"}};
-  for (const auto& [name, key] : kNumbers) {
-    DUNNOCK_TRY(const auto value, gguf.Number(Str("general.sampling.", name)));
-    if (value) out[key] = *value;
-  }
-  return out;
-}
-
 }  // namespace
 
 Status AddTokenizerFiles(const GgufFile& gguf, Checkpoint& out) {
@@ -385,12 +395,17 @@ Status AddTokenizerFiles(const GgufFile& gguf, Checkpoint& out) {
       out.notes.push_back(Str(name, " was left out: ", json.error().message));
     }
   };
-  add("generation_config.json", GenerationConfig(gguf));
-  auto vocabulary = ReadVocabulary(gguf);
-  if (!vocabulary) {
+  auto vocabulary = ReadVocabulary(gguf, out.notes);
+  if (!vocabulary)
     out.notes.push_back(Str("tokenizer.json was left out: ", vocabulary.error().message));
-    return {};
+  std::vector<uint64_t> ends;
+  if (vocabulary) {
+    ends = vocabulary->turn_ends;
+    if (vocabulary->eos) ends.insert(ends.begin(), *vocabulary->eos);
   }
+  add("generation_config.json", GenerationConfigOf(gguf, ends));
+  DUNNOCK_TRY_STATUS(AddPoolingFiles(gguf, out));
+  if (!vocabulary) return {};
   DUNNOCK_TRY(const auto whole, gguf.String("tokenizer.huggingface.json"));
   if (whole) {
     out.files.try_emplace("tokenizer.json", Blob::FromString(*whole));

@@ -65,7 +65,8 @@ struct InMemory {
 InMemory PackInMemory(const FileSet& files, QuantizeFormat format) {
   InMemory out{OpenCheckpoint(files).value(), {}};
   const Checkpoint source = out.checkpoint;
-  const std::vector<PlannedTensor> plan = PlanBundle(source, format).value();
+  std::vector<std::string> notes;
+  const std::vector<PlannedTensor> plan = PlanBundle(source, format, &notes).value();
   for (const PlannedTensor& t : plan) {
     const Tensor& tensor = *t.source;
     if (t.kind == PlannedTensor::kMatrix) {

@@ -125,6 +125,93 @@ TEST(Sampler, TheSeedDecides) {
   EXPECT_NE(draw(1), draw(2));
 }
 
+TEST(Sampler, TinyTemperaturesAreGreedy) {
+  for (const double temperature : {1e-38, 1e-46, 1e-300, 5e-324}) {
+    EXPECT_TRUE(CheckSampling({.temperature = temperature}));
+    Sampler sampler({.temperature = temperature, .top_k = 3, .seed = 3});
+    for (int i = 0; i < 20; ++i) {
+      std::vector<float> logits = {1, 3, 3, 2, 2.9999998f};
+      EXPECT_EQ(sampler.Next(logits), 1) << temperature;
+    }
+  }
+  // Small ones that are not the same as none: the difference decides.
+  Sampler sampler({.temperature = 1e-20, .seed = 3});
+  std::vector<float> logits = {1, 3, 3.0000002f, 2};
+  EXPECT_EQ(sampler.Next(logits), 2);
+}
+
+TEST(Sampler, WhatIsNoNumberIsNeverChosenAndBreaksNoOrder) {
+  const float nan = NAN, inf = INFINITY;
+  const std::vector<SamplingOptions> all = {
+      {},
+      {.temperature = 1.0},
+      {.temperature = 0.7, .top_k = 2},
+      {.temperature = 0.7, .top_p = 0.9},
+      {.temperature = 0.7, .min_p = 0.1},
+      {.temperature = 0.7, .typical_p = 0.9},
+      {.temperature = 0.7, .repetition_penalty = 1.3, .frequency_penalty = 0.1},
+  };
+  for (const SamplingOptions& options : all) {
+    Sampler sampler(options);
+    for (int i = 0; i < 50; ++i) {
+      std::vector<float> logits = {nan, 1, nan, 0.5f, -inf, nan};
+      const int32_t id = sampler.Next(logits);
+      EXPECT_TRUE(id == 1 || id == 3) << id;
+      logits = {nan, 1, inf, 0.5f, -inf, nan};
+      EXPECT_EQ(sampler.Next(logits), 2);
+      logits = {nan, nan, nan};
+      EXPECT_LT(static_cast<uint32_t>(sampler.Next(logits)), 3u);
+      logits = {-inf, -inf, -inf};
+      EXPECT_LT(static_cast<uint32_t>(sampler.Next(logits)), 3u);
+    }
+  }
+}
+
+// What a seed draws under each step: the same on every machine, and in every later version.
+TEST(Sampler, SeededTokensOfEveryStep) {
+  struct Golden {
+    const char* step;
+    SamplingOptions options;
+    std::vector<int32_t> ids;
+  };
+  const std::vector<Golden> goldens = {
+#include "runtime/sampler_golden.inc"
+  };
+  for (const Golden& golden : goldens) {
+    SamplingOptions options = golden.options;
+    options.seed = 1234567890123456789u;
+    Sampler sampler(options);
+    const int32_t prompt[] = {3, 5, 5, 7};
+    sampler.SeePrompt(prompt);
+    std::vector<int32_t> ids;
+    uint32_t state = 1;
+    for (int i = 0; i < 16; ++i) {
+      std::vector<float> logits(40);
+      for (float& logit : logits) {
+        state = state * 1664525 + 1013904223;
+        logit = static_cast<float>(state >> 8) * 0x1p-24f * 6.0f - 3.0f;
+      }
+      ids.push_back(sampler.Next(logits));
+    }
+    std::string found;
+    for (const int32_t id : ids) found += std::to_string(id) + ", ";
+    EXPECT_EQ(ids, golden.ids) << golden.step << ": {" << found << "}";
+  }
+}
+
+TEST(Sampler, FrequencyCountsEveryTime) {
+  SamplingOptions options;
+  options.frequency_penalty = 1.0;
+  Sampler sampler(options);
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 6; ++i) {
+    std::vector<float> logits = {3.5f, 1.2f, 0};
+    ids.push_back(sampler.Next(logits));
+  }
+  // 3.5, 2.5, 1.5, then .5 < 1.2, then .5 against .2, then -.5 against .2.
+  EXPECT_EQ(ids, (std::vector<int32_t>{0, 0, 0, 1, 0, 1}));
+}
+
 TEST(Sampler, OptionsOutOfRangeAreNamed) {
   SamplingOptions options;
   options.top_p = 1.5;
