@@ -68,6 +68,14 @@ std::string DumpJson(const Json& json) {
 std::string DumpJson(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
+std::string Shown(const Json& json) {
+  constexpr size_t kMost = 60;
+  std::string text = DumpJson(json);
+  if (text.size() <= kMost) return text;
+  size_t end = kMost;
+  while ((text[end] & 0xC0) == 0x80) --end;  // whole characters
+  return text.substr(0, end) + "...";
+}
 std::string DumpJsonPretty(const OrderedJson& json) {
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
 }
@@ -108,8 +116,8 @@ Result<int64_t> RequiredInt(const Json& object, std::string_view key, int64_t mi
   if (value == nullptr) return Invalid(Str("\"", key, "\" is missing: expected an integer"));
   const auto number = FindInt(object, key);
   if (!number || *number < min || *number > max) {
-    return Invalid(Str("\"", key, "\" is ", DumpJson(*value).substr(0, 60),
-                       ": expected an integer from ", min, " to ", max));
+    return Invalid(
+        Str("\"", key, "\" is ", Shown(*value), ": expected an integer from ", min, " to ", max));
   }
   return *number;
 }
@@ -118,7 +126,7 @@ Result<std::string> RequiredString(const Json& object, std::string_view key) {
   const Json* value = FindMember(object, key);
   if (value == nullptr) return Invalid(Str("\"", key, "\" is missing: expected a string"));
   if (!value->is_string()) {
-    return Invalid(Str("\"", key, "\" is ", DumpJson(*value).substr(0, 60), ": expected a string"));
+    return Invalid(Str("\"", key, "\" is ", Shown(*value), ": expected a string"));
   }
   return value->get<std::string>();
 }

@@ -8,14 +8,6 @@
 namespace dunnock {
 namespace {
 
-// A value in a message: long ones are cut.
-std::string Shown(const Json& value) {
-  constexpr size_t kMost = 60;
-  std::string text = DumpJson(value);
-  if (text.size() > kMost) text = text.substr(0, kMost) + "...";
-  return text;
-}
-
 bool AsksForNothing(const Json& value, std::string_view neutral) {
   const auto values = ParseJson(neutral);
   DUNNOCK_CHECK(values && values->is_array());

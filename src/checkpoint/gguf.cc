@@ -213,7 +213,7 @@ Result<const Architecture*> FindArchitecture(const GgufFile& gguf) {
     if (a.name == *name) return &a;
     known += Str(known.empty() ? "\"" : " or \"", a.name, "\"");
   }
-  return Unsupported(Str("architecture \"", *name, "\": expected ", known));
+  return Unsupported(Str("architecture ", Shown(*name), ": expected ", known));
 }
 
 // The tensors of the other parts join those of the first.

@@ -33,7 +33,7 @@ Result<size_t> CountLabels(const Json& json) {
   const Json* labels = FindMember(json, "id2label");
   if (labels == nullptr) return ConfigSizeOr(json, "num_labels", 2);
   if (!labels->is_object() || labels->empty())
-    return Invalid(Str("config.json: id2label is ", DumpJson(*labels), ": expected names by id"));
+    return Invalid(Str("config.json: id2label is ", Shown(*labels), ": expected names by id"));
   return labels->size();
 }
 

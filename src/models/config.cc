@@ -11,7 +11,7 @@ namespace {
 // "config.json: KEY is VALUE: expected WHAT"
 std::unexpected<Error> Unexpected(std::string_view key, const Json& found,
                                   std::string_view expected) {
-  return Invalid(Str("config.json: ", key, " is ", DumpJson(found), ": expected ", expected));
+  return Invalid(Str("config.json: ", key, " is ", Shown(found), ": expected ", expected));
 }
 
 // The number of that key, strictly above `low` (or at least, if `closed`) and below `high`.
@@ -78,14 +78,15 @@ Result<double> ConfigRopeTheta(const Json& config, std::string_view key) {
 }
 
 Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim) {
-  const std::string what = Str("config.json: ", where, heads, " heads over ", kv_heads,
-                               " kv heads of ", head_dim, " dimensions: expected ");
+  const std::string what =
+      Str("config.json: ", where, "num_attention_heads ", heads, ", num_key_value_heads ", kv_heads,
+          ", head_dim ", head_dim, ": expected ");
   if (heads == 0 || kv_heads == 0 || heads % kv_heads != 0)
-    return Invalid(what + "a whole number of heads per kv head");
+    return Invalid(what + "a whole number of query heads per head of keys");
   if (head_dim == 0 || head_dim % 2 != 0 || head_dim > kMostHeadDim)
-    return Invalid(Str(what, "an even number of dimensions up to ", kMostHeadDim));
+    return Invalid(Str(what, "an even head_dim up to ", kMostHeadDim));
   if (uint64_t{heads} * head_dim > kMostOfAnything)
-    return Invalid(Str(what, "heads times dimensions up to ", kMostOfAnything));
+    return Invalid(Str(what, "heads times head_dim up to ", kMostOfAnything));
   return {};
 }
 
@@ -97,7 +98,7 @@ Status RequireActivation(const Json& config, std::string_view key,
     if (value->is_string() && value->get_ref<const std::string&>() == name) return {};
   }
   return Unsupported(
-      Str("config.json: ", key, " is ", DumpJson(*value), ": expected \"", names.front(), "\""));
+      Str("config.json: ", key, " is ", Shown(*value), ": expected \"", names.front(), "\""));
 }
 
 }  // namespace dunnock

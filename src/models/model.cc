@@ -38,8 +38,8 @@ Result<std::unique_ptr<Model>> MakeModel(const Json& config, std::vector<std::st
     DUNNOCK_TRY_STATUS(CheckConfigSettings(notes, config));
     return a.make(config);
   }
-  return Unsupported(Str("config.json: model_type \"", *type,
-                         "\" is not known here: expected one of ", KnownArchitectures()));
+  return Unsupported(Str("config.json: model_type ", Shown(*type),
+                         " is not known here: expected one of ", KnownArchitectures()));
 }
 
 Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
