@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "base/str.h"
 
 namespace dunnock {
@@ -67,14 +68,6 @@ std::string DumpJson(const Json& json) {
 }
 std::string DumpJson(const OrderedJson& json) {
   return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
-}
-std::string Shown(const Json& json) {
-  constexpr size_t kMost = 60;
-  std::string text = DumpJson(json);
-  if (text.size() <= kMost) return text;
-  size_t end = kMost;
-  while ((text[end] & 0xC0) == 0x80) --end;  // whole characters
-  return text.substr(0, end) + "...";
 }
 std::string DumpJsonPretty(const OrderedJson& json) {
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);

@@ -28,8 +28,6 @@ Result<OrderedJson> ParseOrderedJson(std::string_view text);
 // Compact text; bytes that are not UTF-8 become U+FFFD.
 std::string DumpJson(const Json& json);
 std::string DumpJson(const OrderedJson& json);
-// A value as a message shows it: compact, and cut where it is long.
-std::string Shown(const Json& json);
 std::string DumpJsonPretty(const OrderedJson& json);
 
 // Typed look-ups. The optional ones give nullopt when the key is absent or null, or of another

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/shown.h"
 #include "base/str.h"
 
 namespace dunnock {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/shown.h"
 #include "base/str.h"
 
 namespace dunnock {

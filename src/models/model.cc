@@ -1,6 +1,7 @@
 #include "models/model.h"
 
 #include "base/check.h"
+#include "base/shown.h"
 #include "base/str.h"
 #include "models/architectures.h"
 #include "models/config.h"
