@@ -178,7 +178,8 @@ TEST(GgufSettings, WhatIsNotDoneIsNoted) {
 }
 
 TEST(GgufSettings, PoolingBecomesTheFilesOfSentenceTransformers) {
-  const char* const modes[] = {"none", "mean", "cls", "lasttoken", "rank"};
+  const char* const modes[] = {"bert.pooling_type 0, none", "mean", "cls", "lasttoken",
+                               "bert.pooling_type 4, rank"};
   for (uint32_t type = 0; type < std::size(modes); ++type) {
     const auto found = Open(Writer("bert").Uint("bert.pooling_type", type));
     ASSERT_TRUE(found) << found.error().message;

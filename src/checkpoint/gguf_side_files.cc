@@ -49,8 +49,12 @@ Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
                 {"path", path},
                 {"type", Str("sentence_transformers.models.", type_name)}};
   };
+  // Those two give no vector: whoever asks for one is told what the file says.
+  const bool pools = *type != 0 && *type != 4;
+  const std::string mode = pools ? std::string(kModes[*type])
+                                 : Str("bert.pooling_type ", *type, ", ", kModes[*type]);
   out.files.try_emplace("1_Pooling/config.json",
-                        Blob::FromString(DumpJson(Json{{"pooling_mode", kModes[*type]}})));
+                        Blob::FromString(DumpJson(Json{{"pooling_mode", mode}})));
   out.files.try_emplace("modules.json",
                         Blob::FromString(DumpJson(Json::array(
                             {module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"),

@@ -60,5 +60,27 @@ export async function* prove({Dunnock, build, threads, bits, read, model}) {
     }
     if (!message.includes('no checkpoint here')) throw new Error(`found "${message}", expected a missing checkpoint`);
   });
+  // Sizes whose products do not fit 32 bits.
+  const overflowing = [
+    {num_attention_heads: 4194305, num_key_value_heads: 4194305, head_dim: 1024},
+    {num_attention_heads: 65536, num_key_value_heads: 65536, head_dim: 1024},
+    {hidden_size: 16777216, num_attention_heads: 65536, head_dim: 256, intermediate_size: 16777216},
+    {vocab_size: 16777216, hidden_size: 16777216, num_attention_heads: 16384, head_dim: 1024},
+    {num_hidden_layers: 16777216},
+  ];
+  for (const sizes of overflowing) {
+    yield run(`${JSON.stringify(sizes)} is refused`, async () => {
+      const folder = 'models/llama-gqa-tied/safetensors';
+      const config = {...JSON.parse(new TextDecoder().decode(await read(`${folder}/config.json`))), ...sizes};
+      let message = 'nothing';
+      try {
+        dunnock.open({'config.json': new TextEncoder().encode(JSON.stringify(config)),
+                      'model.safetensors': await read(`${folder}/model.safetensors`)});
+      } catch (error) {
+        message = error.message;
+      }
+      if (!message.includes('config.json')) throw new Error(`found "${message}", expected an error of config.json`);
+    });
+  }
   dunnock.close();
 }
