@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/huge_pages.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "base/thread_pool.h"
 #include "io/file.h"
