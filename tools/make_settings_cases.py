@@ -17,7 +17,7 @@ A case without "note" gives none.
 """
 import argparse, json, os, shutil, sys, tempfile
 
-from settings_reference import MODELS, ROOT, SETTINGS, answer, base_folder, overlay
+from settings_reference import ROOT, SETTINGS, answer, base_folder, load_tokenizer, overlay
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (BertConfig, BertForSequenceClassification, BertModel, BertTokenizer,
@@ -132,6 +132,24 @@ def llama_spm(folder, seed):
     tokenizer.save_pretrained(folder)
 
 
+def llama_bare(folder, seed, head):
+    """As saved from LlamaModel: no `model.` before the names."""
+    with tempfile.TemporaryDirectory() as plain:
+        llama_spm(plain, seed)
+        shutil.copytree(plain, folder, dirs_exist_ok=True)
+    from safetensors.torch import load_file, save_file
+    path = os.path.join(folder, "model.safetensors")
+    tensors = {k.removeprefix("model."): v for k, v in load_file(path).items()}
+    if head:
+        draw = torch.Generator().manual_seed(seed + 100)
+        tensors["lm_head.weight"] = torch.randn(tensors["embed_tokens.weight"].shape, generator=draw) / 4
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
+            config = json.load(f)
+        with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+            json.dump({**config, "tie_word_embeddings": False}, f, indent=2)
+    save_file(tensors, path, {"format": "pt"})
+
+
 def bases(_):
     shutil.rmtree(SETTINGS, ignore_errors=True)
     at = lambda name: os.path.join(SETTINGS, name)
@@ -142,6 +160,8 @@ def bases(_):
     st6_reranker(at("st6-reranker-sigmoid"), 15, torch.nn.Sigmoid())
     llama_chat(at("llama-chat"), 16)
     llama_spm(at("llama-spm"), 17)
+    llama_bare(at("llama-bare"), 18, head=False)
+    llama_bare(at("llama-bare-head"), 19, head=True)
     for folder, _, files in sorted(os.walk(SETTINGS)):
         for name in sorted(files):
             path = os.path.join(folder, name)
@@ -210,6 +230,13 @@ def embedder_cases():
              prompt_name="query")
         case(f"pooling {mode}, new form, with prompt", base, "embed", pool(pooling_mode=mode, include_prompt=True),
              prompt_name="query")
+    # Unit length would hide the root.
+    plain = modules((TRANSFORMER, ""), (POOLING, "1_Pooling"))
+    case("pooling mean_sqrt_len_tokens, not normalized", base, "embed", {**plain, **pool(pooling_mode="mean_sqrt_len_tokens")})
+    case("pooling mean_sqrt_len_tokens, not normalized, prompt left out", base, "embed",
+         {**plain, **pool(pooling_mode="mean_sqrt_len_tokens", include_prompt=False)}, prompt_name="query")
+    case("pooling mean, not normalized, prompt left out", base, "embed",
+         {**plain, **pool(pooling_mode="mean", include_prompt=False)}, prompt_name="query")
     case("pooling mean, flags, prompt left out", base, "embed", old("mean", include_prompt=False), prompt_name="query")
     case("prompt left out, but none is used", base, "embed", pool(pooling_mode="mean", include_prompt=False))
     case("prompt left out that is empty", base, "embed", pool(pooling_mode="mean", include_prompt=False),
@@ -396,14 +423,293 @@ def reranker_cases():
          modules((TRANSFORMER, ""), ("sentence_transformers.base.modules.dense.Dense", "1_Dense")), error=[MODULES, "Dense"])
 
 
+def generation_cases():
+    base, text = "llama-chat", "in a house"
+    tokenizer = load_tokenizer(base_folder(base))
+    reply = answer(base_folder(base), {"task": "generate", "texts": [text], "max_tokens": 24})["reply_ids"]
+    assert len(set(reply[:8])) == 8, reply  # the cases below name some of them
+    most = {"max_tokens": 12, "texts": [text]}
+    keys = lambda **keys: edit(base, GENERATION, **keys)
+
+    def generation(name, note=None, error=None, **changes):
+        case(name, base, "generate", keys(**changes), note=note, error=error, **most)
+
+    case("saved by transformers 5", base, "generate", **most)
+    case("LlamaTokenizer, saved by transformers 5", "llama-spm", "generate", **most)
+    generation("end id in generation_config.json", eos_token_id=reply[4])
+    generation("end ids in generation_config.json", eos_token_id=[2, reply[5], reply[3]])
+    case("end id in config.json, no generation_config.json", base, "generate",
+         {**edit(base, CONFIG, eos_token_id=reply[4]), GENERATION: None}, **most)
+    case("end ids in config.json, no generation_config.json", base, "generate",
+         {**edit(base, CONFIG, eos_token_id=[2, reply[3]]), GENERATION: None}, **most)
+    generation("suppress_tokens", suppress_tokens=[reply[0], reply[2]])
+    generation("suppress_tokens empty", suppress_tokens=[])
+    generation("begin_suppress_tokens", begin_suppress_tokens=[reply[0], reply[3]])
+    generation("bad_words_ids", bad_words_ids=[[reply[1]], [reply[3], reply[4]]])
+    generation("bad_words_ids that begin in the prompt", bad_words_ids=[[tokenizer(text)["input_ids"][-1], reply[0]]])
+    generation("sequence_bias", sequence_bias=[[[reply[0]], -100.0], [[reply[1], reply[2]], -100.0]])
+    generation("repetition_penalty", repetition_penalty=1.8)
+    generation("encoder_repetition_penalty", encoder_repetition_penalty=4.0)
+    generation("no_repeat_ngram_size 1", no_repeat_ngram_size=1)
+    generation("no_repeat_ngram_size 2", no_repeat_ngram_size=2)
+    generation("encoder_no_repeat_ngram_size", encoder_no_repeat_ngram_size=1)
+    case("encoder_no_repeat_ngram_size 2", base, "generate", keys(encoder_no_repeat_ngram_size=2), max_tokens=20,
+         texts=["4<4<V c"])
+    generation("renormalize_logits", renormalize_logits=True)
+    generation("remove_invalid_values", remove_invalid_values=True)
+    generation("forced_bos_token_id", forced_bos_token_id=7)
+    case("forced_bos_token_id, a prompt of one token", base, "generate", keys(forced_bos_token_id=7), max_tokens=5, texts=["x"])
+    generation("forced_eos_token_id", forced_eos_token_id=2)
+    generation("forced_eos_token_id that is no end id", forced_eos_token_id=9)
+    generation("exponential_decay_length_penalty", exponential_decay_length_penalty=[3, 3.0])
+    generation("exponential_decay_length_penalty at once", exponential_decay_length_penalty=[0, 8.0])
+    for name, changes in (("max_new_tokens", {"max_new_tokens": 5}), ("max_length", {"max_length": 16}),
+                          ("max_new_tokens beside max_length", {"max_new_tokens": 5, "max_length": 16}),
+                          ("max_new_tokens 1", {"max_new_tokens": 1})):
+        case(name, base, "generate", keys(**changes), texts=[text])
+    case("max_new_tokens, but fewer are asked for", base, "generate", keys(max_new_tokens=9), max_tokens=4, texts=[text])
+    case("max_new_tokens, but more are asked for", base, "generate", keys(max_new_tokens=4), max_tokens=9, texts=[text])
+    generation("min_new_tokens", min_new_tokens=7, eos_token_id=reply[4])
+    generation("min_new_tokens that come before", min_new_tokens=3, eos_token_id=reply[4])
+    generation("min_length", min_length=16, eos_token_id=reply[4])
+    generation("min_new_tokens beside min_length", min_length=30, min_new_tokens=2, eos_token_id=reply[4])
+    strings = [tokenizer.decode([i]) for i in reply]
+    generation("stop_strings of one", stop_strings=strings[3])
+    generation("stop_strings of two", stop_strings=["zzz", strings[3] + strings[4]])
+    generation("stop_strings within a token", stop_strings=[strings[7][-1]])
+    generation("sampling from one candidate", do_sample=True, top_k=1)
+    generation("sampling from one candidate by top_p", do_sample=True, top_p=1e-6, top_k=0)
+    generation("sampling from one candidate by min_p", do_sample=True, min_p=1.0)
+    generation("sampling when cold", do_sample=True, temperature=1e-4)
+    generation("sampling from one candidate by epsilon_cutoff", do_sample=True, epsilon_cutoff=0.999)
+    generation("sampling from one candidate by eta_cutoff", do_sample=True, eta_cutoff=0.999, top_k=1)
+    generation("sampling keys without do_sample", temperature=2.0, top_k=5, top_p=0.2)
+    generation("sampling switched off", do_sample=False, temperature=2.0, top_k=5)
+    where = "generation_config.json"
+    for key, value in (("num_beams", 3), ("guidance_scale", 2.0), ("penalty_alpha", 0.6), ("dola_layers", "high"),
+                       ("num_return_sequences", 2), ("watermarking_config", {"greenlist_ratio": 0.25, "bias": 9.0}),
+                       ("token_healing", True), ("max_time", 1e-9), ("constraints", ["x"]), ("force_words_ids", [[[7]]])):
+        plain = dict(expect={"reply_ids": reply[:12]})  # ours: it goes on without
+        case(f"{key} is noted", base, "generate", keys(**{key: value}), note=[where, key], **most, **plain)
+    for key, value in (("temperature", -1.0), ("top_p", 1.5), ("top_k", -3), ("repetition_penalty", 0.0), ("min_p", 2.0),
+                       ("typical_p", -0.5)):
+        case(f"{key} {value} is refused", base, "generate", keys(do_sample=True, **{key: value}), error=[where, key], **most)
+    for key, value in (("suppress_tokens", "all"), ("max_new_tokens", "many"), ("max_new_tokens", -1), ("stop_strings", 7),
+                       ("eos_token_id", "</s>"), ("do_sample", "yes"), ("temperature", "hot"), ("suppress_tokens", [1e9])):
+        case(f"{key} {value} is no value", base, "generate", keys(**{key: value}), error=[where, key], **most)
+    case("no generation_config.json", base, "generate", {GENERATION: None}, **most)
+
+
+def llama_cases():
+    base, text = "llama-chat", "in a house"
+    most = {"max_tokens": 8, "texts": [text]}
+
+    def config(name, changes, files=None, **more):
+        case(name, base, "generate", {**edit(base, CONFIG, changes), **(files or {})}, **{**most, **more})
+
+    rope = lambda theta, **more: {"rope_type": "default", "rope_theta": theta, **more}
+    config("theta in rope_parameters", {"rope_parameters": rope(50.0)})
+    config("theta at the top", {"rope_parameters": NOTHING, "rope_theta": 50.0})
+    config("theta at the top and another in rope_parameters", {"rope_theta": 10000.0, "rope_parameters": rope(50.0)})
+    config("theta at the top, rope_parameters without", {"rope_theta": 50.0, "rope_parameters": {"rope_type": "default"}})
+    config("theta at the top, rope_parameters null", {"rope_theta": 50.0, "rope_parameters": None})
+    config("theta at the top, rope_scaling null", {"rope_theta": 50.0, "rope_parameters": NOTHING, "rope_scaling": None})
+    config("theta at the top, rope_scaling default", {"rope_theta": 50.0, "rope_parameters": NOTHING,
+                                                      "rope_scaling": {"type": "default"}})
+    config("theta in rope_scaling", {"rope_parameters": NOTHING, "rope_scaling": rope(50.0)})
+    config("theta in rope_scaling and another at the top", {"rope_parameters": NOTHING, "rope_theta": 10000.0,
+                                                            "rope_scaling": rope(50.0)})
+    config("theta in rope_scaling and another in rope_parameters", {"rope_parameters": rope(50.0), "rope_scaling": rope(10000.0)})
+    config("rope_scaling linear beside rope_parameters default",
+           {"rope_parameters": rope(50.0), "rope_scaling": {"type": "linear", "factor": 2.0}}, error=[CONFIG, "rope_scaling", "linear"])
+    config("theta nowhere", {"rope_parameters": NOTHING})
+    config("theta an integer", {"rope_parameters": rope(50)})
+    config("part of a head is rotated", {"rope_parameters": rope(50.0, partial_rotary_factor=0.5)},
+           error=[CONFIG, "partial_rotary_factor"])
+    config("part of a head is rotated, at the top", {"partial_rotary_factor": 0.5}, error=[CONFIG, "partial_rotary_factor"])
+    for kind, more in (("linear", {"factor": 2.0}), ("dynamic", {"factor": 2.0}),
+                       ("yarn", {"factor": 2.0, "original_max_position_embeddings": 32}),
+                       ("longrope", {"factor": 2.0, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4,
+                                     "original_max_position_embeddings": 32}),
+                       ("llama3", {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                   "original_max_position_embeddings": 32})):
+        config(f"rope {kind}", {"rope_parameters": {**rope(10000.0), "rope_type": kind, **more}}, error=[CONFIG, "rope", kind])
+        config(f"rope {kind}, old form", {"rope_parameters": NOTHING, "rope_theta": 10000.0, "rope_scaling": {"type": kind, **more}},
+               error=[CONFIG, "rope", kind])
+    config("rope of nobody", {"rope_parameters": {"rope_type": "spiral", "rope_theta": 50.0}}, error=[CONFIG, "rope", "spiral"])
+    config("epsilon of the norms, llama", {"rms_norm_eps": 0.5})
+    config("tied by the word, with a head in the file", {"tie_word_embeddings": True}, note=["tie_word_embeddings", "lm_head.weight"])
+    config("tied by default of the class, with a head in the file", {"tie_word_embeddings": NOTHING})
+    for act in ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "swish", "tanh"):
+        if act == "swish":
+            config("activation swish", {"hidden_act": act})
+        else:
+            config(f"activation {act}, llama", {"hidden_act": act}, error=[CONFIG, "hidden_act", act])
+    config("fewer layers than the file has, llama", {"num_hidden_layers": 1})
+    config("no key of heads", {"num_key_value_heads": NOTHING, "head_dim": NOTHING}, error=["num_key_value_heads"])
+    config("no head_dim", {"head_dim": NOTHING})
+    config("head_dim null", {"head_dim": None})
+    config("pretraining_tp", {"pretraining_tp": 2})
+    config("biases said, but none in the file", {"attention_bias": True}, error=["q_proj.bias"])
+    config("more positions", {"max_position_embeddings": 128})
+    config("quantized", {"quantization_config": {"quant_method": "gptq", "bits": 4}}, error=[CONFIG, "gptq"])
+    config("quantized by bitsandbytes", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+           error=[CONFIG, "bitsandbytes"])
+    config("theta 0", {"rope_parameters": rope(0.0)}, error=[CONFIG, "rope_theta", "0"])
+    config("theta negative", {"rope_parameters": rope(-5.0)}, error=[CONFIG, "rope_theta", "-5"])
+    config("epsilon negative", {"rms_norm_eps": -1e-5}, error=[CONFIG, "rms_norm_eps"])
+    config("layers beyond the file", {"num_hidden_layers": 16777216}, error=["num_hidden_layers", "16777216"])
+    config("layers beyond the file by one", {"num_hidden_layers": 3}, error=["layers.2"])
+    config("more heads than the hidden size", {"num_attention_heads": 720, "head_dim": NOTHING, "num_key_value_heads": 720},
+           error=[CONFIG, "num_attention_heads", "720"])
+    case("names without model.", "llama-bare", "generate", max_tokens=8, texts=["the hill"])
+    case("names without model., with a head", "llama-bare-head", "generate", max_tokens=8, texts=["the hill"])
+    case("bert with names of a classifier, as an encoder", "st6-reranker-identity", "embed",
+         {**modules((TRANSFORMER, ""), (POOLING, "1_Pooling")), SBERT: None,
+          POOL: {"embedding_dimension": 16, "pooling_mode": "mean"}})
+
+
+def tokenizer_cases():
+    chat, spm, bert = "llama-chat", "llama-spm", "st6-embedder"
+    texts = ["the  cat's 12 hills", " a", "<|note|>x", "</s> hill"]
+
+    def of(base, name, changes=None, files=None, **more):
+        case(f"{name} ({base})", base, "tokenize", {**edit(base, TOKENIZER_CONFIG, changes or {}), **(files or {})},
+             **{"texts": texts, **more})
+
+    template = lambda one, **ids: {"type": "TemplateProcessing", "single": one, "pair": one + [
+        {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {t: {"id": t, "ids": [i], "tokens": [t]} for t, i in ids.items()}}
+    part = lambda t: {"SpecialToken": {"id": t, "type_id": 0}}
+    body = {"Sequence": {"id": "A", "type_id": 0}}
+    both = template([part("<|im_start|>"), body, part("<|im_end|>")], **{"<|im_start|>": 1, "<|im_end|>": 2})
+    both_spm = template([part("<s>"), body, part("</s>")], **{"<s>": 1, "</s>": 2})
+    for base, post in ((chat, both), (spm, both_spm)):
+        with_post = edit(base, TOKENIZER, post_processor=post)
+        of(base, "as saved")
+        for bos in (True, False, None, NOTHING):
+            for eos in (True, False, NOTHING):
+                word = lambda v: "absent" if v is NOTHING else json.dumps(v)
+                name = f"add_bos_token {word(bos)}, add_eos_token {word(eos)}"
+                changes = {"add_bos_token": bos, "add_eos_token": eos}
+                of(base, name, changes, texts=["a hill"])
+                of(base, name + ", post-processor adds both", changes, with_post, texts=["a hill"])
+        of(base, "another beginning token", {"add_bos_token": True, "bos_token": "<|note|>" if base == chat else "</s>"})
+        of(base, "beginning token null", {"add_bos_token": True, "bos_token": None})
+        of(base, "special tokens as objects", {"add_bos_token": True, "bos_token": {
+            "content": "<|note|>" if base == chat else "</s>", "lstrip": False, "normalized": False, "rstrip": False,
+            "single_word": False, "__type": "AddedToken"}})
+        for prefix in (True, False):
+            of(base, f"add_prefix_space {prefix}".lower(), {"add_prefix_space": prefix})
+        of(base, "legacy", {"legacy": True})
+        of(base, "legacy false", {"legacy": False})
+        of(base, "token added in added_tokens_decoder", {"added_tokens_decoder": {
+            str(read(base, CONFIG)["vocab_size"]): {"content": "hill", "lstrip": False, "normalized": False, "rstrip": False,
+                                                        "single_word": False, "special": False}}})
+        of(base, "extra_special_tokens", {"extra_special_tokens": ["cat"]})
+        of(base, "additional_special_tokens", {"additional_special_tokens": ["cat"]})
+        of(base, "split_special_tokens", {"split_special_tokens": True})
+        of(base, "class PreTrainedTokenizerFast", {"tokenizer_class": "PreTrainedTokenizerFast"})
+        of(base, "class LlamaTokenizer", {"tokenizer_class": "LlamaTokenizer"})
+        of(base, "class LlamaTokenizerFast", {"tokenizer_class": "LlamaTokenizerFast"})
+        of(base, "class GPT2Tokenizer", {"tokenizer_class": "GPT2Tokenizer"})
+        of(base, "class absent", {"tokenizer_class": NOTHING})
+        of(base, "truncation in tokenizer.json", {}, edit(base, TOKENIZER, truncation={
+            "direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}))
+        of(base, "special_tokens_map.json", {"add_bos_token": True, "bos_token": NOTHING},
+           {"special_tokens_map.json": {"bos_token": "<|note|>" if base == chat else "</s>"}})
+        of(base, "special_tokens_map.json against tokenizer_config.json", {"add_bos_token": True},
+           {"special_tokens_map.json": {"bos_token": "<|note|>" if base == chat else "</s>"}})
+        case(f"no tokenizer_config.json ({base})", base, "tokenize", {TOKENIZER_CONFIG: None}, texts=texts)
+        case(f"no tokenizer_config.json, post-processor adds both ({base})", base, "tokenize",
+             {TOKENIZER_CONFIG: None, **with_post}, texts=texts)
+    of(spm, "normalizer in tokenizer.json", {}, edit(spm, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
+    of(chat, "normalizer in tokenizer.json", {}, edit(chat, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
+
+    words = ["Hello WORLD", "Café, \u4f60a", "hello[SEP]"]
+    of(bert, "as saved", texts=words)
+    for key, value in (("do_lower_case", False), ("strip_accents", False), ("strip_accents", True),
+                       ("tokenize_chinese_chars", False), ("do_basic_tokenize", False), ("never_split", ["hello"]),
+                       ("cls_token", "[MASK]"), ("sep_token", "[MASK]"), ("unk_token", "[MASK]"), ("cls_token", None),
+                       ("add_bos_token", True), ("add_eos_token", True), ("do_lower_case", NOTHING),
+                       ("tokenizer_class", NOTHING), ("tokenizer_class", "BertTokenizerFast"),
+                       ("tokenizer_class", "PreTrainedTokenizerFast"), ("wordpieces_prefix", "@@"), ("clean_text", False)):
+        of(bert, f"{key} {'absent' if value is NOTHING else json.dumps(value)}", {key: value}, texts=words)
+    norm = read(bert, TOKENIZER)["normalizer"]
+    for cls in ("BertTokenizer", "PreTrainedTokenizerFast"):
+        for key, value in (("lowercase", False), ("strip_accents", False), ("handle_chinese_chars", False), ("clean_text", False)):
+            of(bert, f"normalizer's {key} {value} under {cls}", {"tokenizer_class": cls},
+               edit(bert, TOKENIZER, normalizer={**norm, key: value}), texts=words + ["a\u0001b"])
+        of(bert, f"do_lower_case false, normalizer's lowercase true under {cls}",
+           {"tokenizer_class": cls, "do_lower_case": False}, texts=words)
+        of(bert, f"do_lower_case absent, normalizer's lowercase false under {cls}",
+           {"tokenizer_class": cls, "do_lower_case": NOTHING}, edit(bert, TOKENIZER, normalizer={**norm, "lowercase": False}), texts=words)
+        of(bert, f"post-processor null under {cls}", {"tokenizer_class": cls}, edit(bert, TOKENIZER, post_processor=None), texts=words)
+    vocab = read(bert, TOKENIZER)["model"]["vocab"]
+    lines = "".join(t + "\n" for t in sorted(vocab, key=vocab.get))
+    for key, value in (("do_lower_case", True), ("do_lower_case", False), ("strip_accents", False), ("tokenize_chinese_chars", False)):
+        of(bert, f"vocab.txt, {key} {value}".lower(), {key: value}, {TOKENIZER: None, "vocab.txt": lines}, texts=words)
+    of(bert, "vocab.txt with CR LF", {}, {TOKENIZER: None, "vocab.txt": lines.replace("\n", "\r\n")}, texts=words)
+    of(bert, "vocab.txt beside tokenizer.json", {}, {"vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\n"}, texts=words)
+
+
+def chat_cases():
+    base = "llama-chat"
+    named = lambda *pairs: [{"name": n, "template": t} for n, t in pairs]
+    a, b = "A{{ messages[0].content }}", "{{ bos_token }}B{{ messages[0].content }}"
+    jinja = "chat_template.jinja"
+    config = lambda **keys: edit(base, TOKENIZER_CONFIG, **keys)
+
+    def chat(name, files, **more):
+        case(name, base, "chat", files, **{"texts": ["the hill"], **more})
+
+    chat("template in chat_template.jinja", {})
+    chat("template in tokenizer_config.json", {jinja: None, **config(chat_template=a)})
+    chat("template in both", {jinja: b, **config(chat_template=a)})
+    chat("template in a list", {jinja: None, **config(chat_template=named(("tool_use", b), ("default", a)))})
+    chat("template in a list without a default", {jinja: None, **config(chat_template=named(("tool_use", b), ("rag", a)))},
+         error=["chat_template", "default"])
+    chat("template in chat_template.json", {jinja: None, "chat_template.json": {"chat_template": a}},
+         error=["no chat template"])
+    chat("templates in additional_chat_templates", {"additional_chat_templates/tool_use.jinja": b})
+    chat("default template in additional_chat_templates only", {jinja: None, "additional_chat_templates/default.jinja": b})
+    chat("template ends in a line break", {jinja: TEMPLATE + "\n"})
+    chat("template with CR LF", {jinja: "{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}"})
+    chat("template with a byte order mark", {jinja: "\ufeffA{{ messages[0].content }}"})
+    chat("template empty", {jinja: None, **config(chat_template="")}, error=["chat template"])
+    chat("no template", {jinja: None}, error=["no chat template"])
+    both = {"type": "TemplateProcessing", "single": [
+        {"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+        {"SpecialToken": {"id": "<|im_end|>", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+        {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {
+        t: {"id": t, "ids": [i], "tokens": [t]} for t, i in (("<|im_start|>", 1), ("<|im_end|>", 2))}}
+    chat("template without BOS, post-processor adds BOS and EOS", {jinja: a, **edit(base, TOKENIZER, post_processor=both)})
+    chat("template with BOS, post-processor adds BOS and EOS", {jinja: b, **edit(base, TOKENIZER, post_processor=both)})
+    chat("template without BOS, add_bos_token and add_eos_token", {jinja: a, **config(add_bos_token=True, add_eos_token=True)})
+    chat("template with BOS, add_bos_token and add_eos_token", {jinja: b, **config(add_bos_token=True, add_eos_token=True)})
+    chat("template without BOS, add_eos_token", {jinja: a, **config(add_eos_token=True)})
+    chat("template asks for special tokens", {jinja: "{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ unk_token }}x"})
+    chat("template asks for a special token as object", {jinja: "{{ bos_token }}x", **config(
+        bos_token={"content": "<|note|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
+                   "__type": "AddedToken"})})
+    chat("template asks for a token of special_tokens_map.json", {jinja: "{{ bos_token }}x", **config(bos_token=NOTHING),
+                                                                  "special_tokens_map.json": {"bos_token": "<|note|>"}})
+    chat("special_tokens_map.json against tokenizer_config.json in a template",
+         {jinja: "{{ bos_token }}x", "special_tokens_map.json": {"bos_token": "<|note|>"}})
+    chat("token that is not there", {jinja: "{{ cls_token }}x"})
+    chat("extra special tokens by name", {jinja: "{{ image_token }}x", **config(extra_special_tokens={"image_token": "<|note|>"})})
+
+
 def finish(rows):
     """Asks the reference, and prints what it says where we shall refuse."""
     out = []
     for row in rows:
         with tempfile.TemporaryDirectory() as d:
             folder = overlay(os.path.join(d, "model"), base_folder(row["base"]), row["files"])
-            found = answer(folder, row)
-        if "expect" not in row:
+            # It would make 16 million layers before it looks at the file.
+            found = {"refused": "not asked"} if "16777216" in row.get("expect", {}).get("error", []) else answer(folder, row)
+        if row.get("expect", {}).keys() - {"error"}:  # ours, by decision
+            print(f"ours and not the reference's: {row['name']}: {json.dumps(found)[:100]}")
+        elif "expect" not in row:
             if "refused" in found:
                 print(f"REFUSED BY THE REFERENCE: {row['name']}: {found['refused']}")
                 continue
@@ -418,6 +724,10 @@ def finish(rows):
 def make_cases(args):
     embedder_cases()
     reranker_cases()
+    generation_cases()
+    llama_cases()
+    tokenizer_cases()
+    chat_cases()
     names = [c["name"] for c in cases]
     assert len(set(names)) == len(names), [n for n in names if names.count(n) > 1]
     if args.show is not None:
