@@ -212,7 +212,7 @@ class Config(Hostile):
         for key in ("model_type", "hidden_act"):
             for value in ("\x1b[31mllama\x07", "x" * 100_000, "\x9b", "\ud800", "", 7, [], None, "llama\n\nall is well"):
                 self.check(f"{key} is {repr(value)[:40]}", LLAMA, {"config.json": dump({**good, key: value})}, IDS,
-                           *([] if value is None and key == "hidden_act" else [r"config\.json", key]))
+                           *([] if value is None and key == "hidden_act" else [r"config\.json", r"JSON" if value == "\ud800" else key]))
 
     def test_Anywhere(self):
         self.wreck(LLAMA, "config.json", GENERATE, 40)
