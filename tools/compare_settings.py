@@ -416,8 +416,9 @@ def names(said, file, at):
     return any(w in said for w in words) if words else os.path.basename(file) in said
 
 
-def classify(file, at, theirs, ours, base):
-    """theirs and ours: {"answer"} or {"refused"}; base: the reference's answer before the change."""
+def classify(file, at, theirs, ours, base, ours_base=None):
+    """theirs and ours: {"answer"} or {"refused"}; base: the answers before the change. Where these
+    differ already, which is said once, only whether the answer changes is compared."""
     if "crash" in ours:
         return "CRASH", ours["crash"]
     if "refused" in theirs:
@@ -428,7 +429,11 @@ def classify(file, at, theirs, ours, base):
     a, b = theirs["answer"], ours["answer"]
     if file == "modules.json" and not at:  # without one ours brings vectors to unit length: that is said in the manual
         a, b = (unit(a), unit(b)) if isinstance(a[0], list) else (a, b)
-    if alike(a, b):
+    if ours_base is not None and not alike(base.get("answer"), ours_base.get("answer")):
+        agree = alike(a, base.get("answer")) == alike(b, ours_base.get("answer"))
+    else:
+        agree = alike(a, b)
+    if agree:
         return ("same" if "answer" in base and alike(a, base["answer"]) else "alike"), ""
     if names(ours["said"], file, at):
         return "noted", ours["said"].strip()
@@ -483,7 +488,7 @@ def main():
                 if isinstance(whole, dict) and whole.get("do_sample") and whole.get("top_k") != 1 and "reply" in probes:
                     continue  # a draw
                 theirs, ours = both(kind, folder, start, file, whole, probes)
-                found = [(classify(file, at, theirs[p], ours[p], before[p]), p) for p in probes]
+                found = [(classify(file, at, theirs[p], ours[p], before[p], ours_before[p]), p) for p in probes]
                 order = ["CRASH", "SILENT", "UNNAMED", "noted", "refused", "lenient", "both refuse", "alike", "same"]
                 (kind_of, why), probe = min(found, key=lambda f: order.index(f[0][0]))
                 place = ".".join(map(str, at)) or "(the file)"
