@@ -3,7 +3,7 @@
 then answers with what the reference answers (needs tools/requirements.txt).
 
   compare_settings.py --dunnock build/release/dunnock [--model WORD] [--file WORD] [--key WORD]
-                      [--cache FILE] [--json FILE] [--list CLASS...]
+                      [--most N] [--cache FILE] [--json FILE] [--list CLASS...]
 
 Keys that the reference reads but the file lacks are added. Each change falls in one class:
   same         neither answer changes             noted        ours differs, and says so, by the key
@@ -17,6 +17,7 @@ answers, so that another run only asks dunnock. --list prints other classes as w
 import argparse, collections, copy, inspect, json, math, os, signal, subprocess, sys, tempfile
 
 from settings_reference import base_folder, overlay
+import sentence_transformers
 import torch
 import transformers
 
@@ -25,7 +26,7 @@ PAIRS = [["Hello cat", "the House is in the water"], ["is the cat in the house",
 WORDS = ["the  cat's 12 hills", " a", "<|note|>x", "</s> The [SEP] Café"]
 PROMPT, MESSAGE, REPLY = "in a house", "the hill", 12
 IDS = [5, 9, 33, 40, 12, 70, 7, 41]
-TIMEOUT = 20
+TIMEOUT = 60
 
 
 # ---------------------------------------------------------------- the reference
@@ -59,8 +60,7 @@ class Reference:
             self.folder, local_files_only=True, dtype=torch.float32).eval())
 
     def embed(self, prompt_name=None):
-        from sentence_transformers import SentenceTransformer
-        st = self.load("st", lambda: SentenceTransformer(self.folder, device="cpu", local_files_only=True))
+        st = self.load("st", lambda: sentence_transformers.SentenceTransformer(self.folder, device="cpu", local_files_only=True))
         vectors = st.encode(TEXTS, prompt_name=prompt_name, batch_size=1, show_progress_bar=False)
         return vectors.tolist()
 
@@ -68,8 +68,7 @@ class Reference:
         return self.embed("query")
 
     def rerank(self):
-        from sentence_transformers import CrossEncoder
-        encoder = self.load("ce", lambda: CrossEncoder(self.folder, device="cpu", local_files_only=True))
+        encoder = self.load("ce", lambda: sentence_transformers.CrossEncoder(self.folder, device="cpu", local_files_only=True))
         scores = encoder.predict([tuple(p) for p in PAIRS], batch_size=1, show_progress_bar=False)
         assert scores.ndim == 1, "more than one label"
         return scores.tolist()
@@ -445,6 +444,7 @@ def main():
     p.add_argument("--dunnock", required=True)
     for part in ("model", "file", "key"):
         p.add_argument(f"--{part}", default="", help=f"only where the {part}'s name holds this")
+    p.add_argument("--most", type=int, default=1000, help="at most so many values for a key")
     p.add_argument("--cache", help="keep the reference's answers here")
     p.add_argument("--json", help="write every change and its class here")
     p.add_argument("--list", nargs="*", default=[], help="print the changes of these classes as well")
@@ -455,16 +455,17 @@ def main():
         with open(args.cache, encoding="utf-8") as f:
             cache = json.load(f)
 
-    rows, counts = [], collections.defaultdict(collections.Counter)
+    rows, counts, tried = [], collections.defaultdict(collections.Counter), collections.Counter()
     with tempfile.TemporaryDirectory() as scratch:
         def both(kind, folder, start, file, whole, probes):
             out = os.path.join(scratch, "model")
             overlay(out, folder, {**start, **({file: whole} if file else {})})
             try:
                 key = json.dumps([kind, os.path.basename(folder), start, file, whole, probes], sort_keys=True)
-                if key not in cache:
-                    cache[key] = Reference(out).answer(probes)
-                return cache[key], Ours(program, out).answer(probes)
+                theirs = cache.get(key) or Reference(out).answer(probes)
+                if not any("Timeout" in t.get("refused", "") for t in theirs.values()):
+                    cache[key] = theirs
+                return theirs, Ours(program, out).answer(probes)
             finally:
                 subprocess.run(["rm", "-rf", out], check=True)
 
@@ -479,7 +480,11 @@ def main():
                 if kind_of not in ("same",) and probe != "reply_as_long_as_said":
                     print(f"{name}: {probe} differs before anything is changed: {kind_of} {why}")
             for file, at, new, whole in changes(name, kind, folder, start):
-                if args.file not in file or args.key not in ".".join(map(str, at)):
+                place = ".".join(map(str, at)) or "(the file)"
+                if args.file not in file or args.key not in place:
+                    continue
+                tried[name, file, place] += 1
+                if tried[name, file, place] > args.most:
                     continue
                 probes = list(PROBES[kind].get(file, PROBES[kind][""]))
                 if "reply_as_long_as_said" in probes and not (isinstance(whole, dict) and
@@ -491,7 +496,6 @@ def main():
                 found = [(classify(file, at, theirs[p], ours[p], before[p], ours_before[p]), p) for p in probes]
                 order = ["CRASH", "SILENT", "UNNAMED", "noted", "refused", "lenient", "both refuse", "alike", "same"]
                 (kind_of, why), probe = min(found, key=lambda f: order.index(f[0][0]))
-                place = ".".join(map(str, at)) or "(the file)"
                 counts[name, file][kind_of] += 1
                 rows.append({"model": name, "file": file, "key": place, "value": new if new is not GONE else GONE, "class": kind_of, "probe": probe, "why": why})
                 if kind_of.isupper() or kind_of in args.list:
