@@ -9,6 +9,7 @@ Keys that the reference reads but the file lacks are added. Each change falls in
   same         neither answer changes             noted        ours differs, and says so, by the key
   alike        both change, to the same           refused      ours is an error that names key or file
   both refuse  neither answers                    lenient      the reference refuses, ours answers
+  decided      ours differs by decision (see DECIDED)
   SILENT       ours differs without a word        UNNAMED      ours is an error that names neither
   CRASH        ours ends by a signal, hangs, or takes itself for a bug
 Prints a table, and the changes in capitals; exits 1 if there are any. --cache keeps the reference's
@@ -60,7 +61,8 @@ class Reference:
             self.folder, local_files_only=True, dtype=torch.float32).eval())
 
     def embed(self, prompt_name=None):
-        st = self.load("st", lambda: sentence_transformers.SentenceTransformer(self.folder, device="cpu", local_files_only=True))
+        st = self.load("st", lambda: sentence_transformers.SentenceTransformer(
+            self.folder, device="cpu", local_files_only=True, model_kwargs={"dtype": "float32"}))
         vectors = st.encode(TEXTS, prompt_name=prompt_name, batch_size=1, show_progress_bar=False)
         return vectors.tolist()
 
@@ -68,7 +70,8 @@ class Reference:
         return self.embed("query")
 
     def rerank(self):
-        encoder = self.load("ce", lambda: sentence_transformers.CrossEncoder(self.folder, device="cpu", local_files_only=True))
+        encoder = self.load("ce", lambda: sentence_transformers.CrossEncoder(
+            self.folder, device="cpu", local_files_only=True, model_kwargs={"dtype": "float32"}))
         scores = encoder.predict([tuple(p) for p in PAIRS], batch_size=1, show_progress_bar=False)
         assert scores.ndim == 1, "more than one label"
         return scores.tolist()
@@ -397,6 +400,13 @@ def changes(name, kind, folder, start):
 
 # ---------------------------------------------------------------- comparison
 
+# Where ours differs by decision: (file, first key): why.
+DECIDED = {
+    ("config.json", "eos_token_id"): "the ends of config.json, of generation_config.json and of the tokenizer are taken together",
+    ("generation_config.json", "eos_token_id"): "as above",
+    ("tokenizer_config.json", "eos_token"): "as above",
+}
+
 def alike(a, b):
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(alike, a, b))
@@ -412,7 +422,7 @@ def unit(vectors):
 def names(said, file, at):
     """Does the message name the key, or where there is none the file?"""
     words = [str(k) for k in at if isinstance(k, str)]
-    return any(w in said for w in words) if words else os.path.basename(file) in said
+    return any(w in said for w in words) if words else file != "" and os.path.basename(file) in said
 
 
 def classify(file, at, theirs, ours, base, ours_base=None):
@@ -436,6 +446,8 @@ def classify(file, at, theirs, ours, base, ours_base=None):
         return ("same" if "answer" in base and alike(a, base["answer"]) else "alike"), ""
     if names(ours["said"], file, at):
         return "noted", ours["said"].strip()
+    if (file, at[0] if at else "") in DECIDED:
+        return "decided", DECIDED[file, at[0]]
     return "SILENT", f"reference {json.dumps(a)[:90]}, ours {json.dumps(b)[:90]}"
 
 
@@ -494,7 +506,7 @@ def main():
                     continue  # a draw
                 theirs, ours = both(kind, folder, start, file, whole, probes)
                 found = [(classify(file, at, theirs[p], ours[p], before[p], ours_before[p]), p) for p in probes]
-                order = ["CRASH", "SILENT", "UNNAMED", "noted", "refused", "lenient", "both refuse", "alike", "same"]
+                order = ["CRASH", "SILENT", "UNNAMED", "noted", "decided", "refused", "lenient", "both refuse", "alike", "same"]
                 (kind_of, why), probe = min(found, key=lambda f: order.index(f[0][0]))
                 counts[name, file][kind_of] += 1
                 rows.append({"model": name, "file": file, "key": place, "value": new if new is not GONE else GONE, "class": kind_of, "probe": probe, "why": why})
@@ -503,7 +515,7 @@ def main():
             if args.cache:
                 with open(args.cache, "w", encoding="utf-8") as f:
                     json.dump(cache, f)
-    order = ["same", "alike", "noted", "refused", "both refuse", "lenient", "UNNAMED", "SILENT", "CRASH"]
+    order = ["same", "alike", "noted", "decided", "refused", "both refuse", "lenient", "UNNAMED", "SILENT", "CRASH"]
     print(f"\n{'':60}" + "".join(f"{c:>12}" for c in order))
     for (name, file), count in counts.items():
         print(f"{name + ': ' + file:60}" + "".join(f"{count[c]:12}" for c in order))

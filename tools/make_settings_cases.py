@@ -521,12 +521,12 @@ def llama_cases():
                                                             "rope_scaling": rope(50.0)})
     config("theta in rope_scaling and another in rope_parameters", {"rope_parameters": rope(50.0), "rope_scaling": rope(10000.0)})
     config("rope_scaling linear beside rope_parameters default",
-           {"rope_parameters": rope(50.0), "rope_scaling": {"type": "linear", "factor": 2.0}}, error=[CONFIG, "rope_scaling", "linear"])
+           {"rope_parameters": rope(50.0), "rope_scaling": {"type": "linear", "factor": 2.0}}, error=[CONFIG, "rope", "linear"])
     config("theta nowhere", {"rope_parameters": NOTHING})
     config("theta an integer", {"rope_parameters": rope(50)})
-    config("part of a head is rotated", {"rope_parameters": rope(50.0, partial_rotary_factor=0.5)},
-           error=[CONFIG, "partial_rotary_factor"])
-    config("part of a head is rotated, at the top", {"partial_rotary_factor": 0.5}, error=[CONFIG, "partial_rotary_factor"])
+    # Llama's rotation is of the whole head, whatever is said.
+    config("part of a head", {"rope_parameters": rope(50.0, partial_rotary_factor=0.5)})
+    config("part of a head, at the top", {"partial_rotary_factor": 0.5})
     for kind, more in (("linear", {"factor": 2.0}), ("dynamic", {"factor": 2.0}),
                        ("yarn", {"factor": 2.0, "original_max_position_embeddings": 32}),
                        ("longrope", {"factor": 2.0, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4,
@@ -546,7 +546,7 @@ def llama_cases():
         else:
             config(f"activation {act}, llama", {"hidden_act": act}, error=[CONFIG, "hidden_act", act])
     config("fewer layers than the file has, llama", {"num_hidden_layers": 1})
-    config("no key of heads", {"num_key_value_heads": NOTHING, "head_dim": NOTHING}, error=["num_key_value_heads"])
+    config("no key of heads", {"num_key_value_heads": NOTHING, "head_dim": NOTHING}, error=["k_proj"])
     config("no head_dim", {"head_dim": NOTHING})
     config("head_dim null", {"head_dim": None})
     config("pretraining_tp", {"pretraining_tp": 2})
