@@ -150,6 +150,17 @@ def llama_bare(folder, seed, head):
     save_file(tensors, path, {"format": "pt"})
 
 
+def llama_model_file(folder, seed):
+    """SentencePiece's own file, and no tokenizer.json."""
+    config = LlamaConfig(vocab_size=900, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+                         num_key_value_heads=1, max_position_embeddings=64, tie_word_embeddings=True)
+    randomize(LlamaForCausalLM(config), seed).save_pretrained(folder)
+    shutil.copy(os.path.join(ROOT, "tests", "golden", "tokenizers", "llama-spm", "tokenizer.model"), folder)
+    with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as f:
+        json.dump({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+                   "model_max_length": 64}, f, indent=1)
+
+
 def bases(_):
     shutil.rmtree(SETTINGS, ignore_errors=True)
     at = lambda name: os.path.join(SETTINGS, name)
@@ -162,6 +173,7 @@ def bases(_):
     llama_spm(at("llama-spm"), 17)
     llama_bare(at("llama-bare"), 18, head=False)
     llama_bare(at("llama-bare-head"), 19, head=True)
+    llama_model_file(at("llama-model-file"), 20)
     for folder, _, files in sorted(os.walk(SETTINGS)):
         for name in sorted(files):
             path = os.path.join(folder, name)
@@ -625,6 +637,15 @@ def tokenizer_cases():
     of(spm, "normalizer in tokenizer.json", {}, edit(spm, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
     of(chat, "normalizer in tokenizer.json", {}, edit(chat, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
 
+    file = "llama-model-file"
+    for bos in (True, False, NOTHING):
+        for eos in (True, NOTHING):
+            word = lambda v: "absent" if v is NOTHING else json.dumps(v)
+            of(file, f"add_bos_token {word(bos)}, add_eos_token {word(eos)}", {"add_bos_token": bos, "add_eos_token": eos},
+               texts=["a hill", "The  cat"])
+    of(file, "add_prefix_space false", {"add_prefix_space": False}, texts=["a hill", " The cat"])
+    of(file, "legacy false", {"legacy": False}, texts=["a hill", "The <s> cat"])
+    of(file, "legacy true", {"legacy": True}, texts=["a hill", "The <s> cat"])
     words = ["Hello WORLD", "Café, \u4f60a", "hello[SEP]"]
     of(bert, "as saved", texts=words)
     for key, value in (("do_lower_case", False), ("strip_accents", False), ("strip_accents", True),
