@@ -95,7 +95,8 @@ class Reference:
         torch.manual_seed(0)
         with torch.no_grad():
             out = self.model().generate(ids, attention_mask=torch.ones_like(ids), tokenizer=self.tokenizer(),
-                                        **(more or {"max_new_tokens": REPLY}))[0].tolist()[ids.shape[1]:]
+                                        **(more or {"max_new_tokens": REPLY}))
+        out = getattr(out, "sequences", out)[0].tolist()[ids.shape[1]:]
         ends = self.model().generation_config.eos_token_id
         if out and out[-1] in (ends if isinstance(ends, list) else [ends]):
             out.pop()

@@ -24,7 +24,7 @@ SETTINGS = ROOT / "tests/golden/settings"
 LLAMA, EMBEDDER, RERANKER = SETTINGS / "llama-chat", MODELS / "st-tiny", SETTINGS / "st6-reranker-identity"
 SHARDED, BUNDLE = MODELS / "llama-gqa-tied/safetensors-sharded", MODELS / "llama-gqa-tied/bundle-int4"
 GGUF, BERT_GGUF = MODELS / "llama-smol/gguf/model.gguf", ROOT / "tests/golden/checkpoint/gguf/bert/model.gguf"
-ADDRESS_SPACE, SECONDS = 2 << 30, 10
+ADDRESS_SPACE, SECONDS = 2 << 30, 60
 GENERATE, EMBED = ("run", "in a house", "--raw", "-n", "2", "--json"), ("embed", "a small cat", "--json")
 RERANK = ("rerank", "--query", "cat", "a small dog", "--json")
 IDS, TOKENIZE, TEMPLATE = ("logits", "--ids", "1,2,3", "--json"), ("tokenize", "a hill"), ("run", "a hill", "-n", "1", "--json")
@@ -93,7 +93,7 @@ def broken(text):
     yield "control bytes raw", b'{"a\x1b[31m\x07":"\x00\x01\x02",' + inner + b"}"
     yield "control bytes escaped", rb'{"\u001b[31m\u0007\u0000":"\u001b]0;x\u0007\u009b",' + inner + b"}"
     yield "a number of 100000 digits", b'{"n":' + b"9" * 100_000 + b"," + inner + b"}"
-    yield "a million keys", b"{" + b"".join(b'"%d":0,' % i for i in range(300_000)) + inner + b"}"
+    yield "many keys", b"{" + b"".join(b'"%d":0,' % i for i in range(100_000)) + inner + b"}"
 
 
 class Hostile(unittest.TestCase):
@@ -204,7 +204,7 @@ class Config(Hostile):
     def test_BrokenFiles(self):
         for base, verb in ((LLAMA, IDS), (EMBEDDER, EMBED)):
             for what, text in broken((base / "config.json").read_bytes()):
-                good = any(word in what for word in ("keys twice", "control bytes escaped", "closed deep", "million keys", "digits"))
+                good = any(word in what for word in ("keys twice", "control bytes escaped", "closed deep", "many keys", "digits"))
                 self.check(what, base, {"config.json": text}, verb, *([] if good else [r"config\.json"]))
 
     def test_TypesAndNames(self):
@@ -222,7 +222,7 @@ class Config(Hostile):
 class Tokenizer(Hostile):
     def test_BrokenFiles(self):
         for what, text in broken((LLAMA / "tokenizer.json").read_bytes()):
-            good = any(word in what for word in ("keys twice", "control bytes escaped", "closed deep", "million keys", "digits"))
+            good = any(word in what for word in ("keys twice", "control bytes escaped", "closed deep", "many keys", "digits"))
             self.check(what, LLAMA, {"tokenizer.json": text}, TOKENIZE, *([] if good else [r"tokenizer\.json"]))
 
     def test_Anywhere(self):
@@ -289,7 +289,7 @@ class SentenceFiles(Hostile):
     def test_BrokenFiles(self):
         for name in ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json"):
             for what, text in broken((EMBEDDER / name).read_bytes()):
-                good = any(word in what for word in ("twice", "escaped", "closed", "million", "digits", "not UTF-8"))
+                good = any(word in what for word in ("twice", "escaped", "closed", "many", "digits", "not UTF-8"))
                 self.check(f"{name}: {what}", EMBEDDER, {name: text}, EMBED, *([] if good else [re.escape(name)]))
 
     def test_Modules(self):
@@ -312,7 +312,7 @@ class Weights(Hostile):
         for file in (name, "../x.safetensors", "/etc/passwd", "config.json", "\x1b[31m", "x" * 5000, "", "model-00002-of-00002.safetensors/.."):
             self.check(f"a tensor in {file[:20]!r}", SHARDED, {name: dump({**good, "weight_map": {**good["weight_map"], "model.norm.weight": file}})}, IDS, fails=True)
         for what, text in broken((SHARDED / name).read_bytes()):
-            good_enough = any(word in what for word in ("twice", "escaped", "closed", "million", "digits"))
+            good_enough = any(word in what for word in ("twice", "escaped", "closed", "many", "digits"))
             self.check(what, SHARDED, {name: text}, IDS, *([] if good_enough else [re.escape(name)]))
 
     def test_Manifest(self):
