@@ -115,7 +115,9 @@ class Reference:
             signal.alarm(TIMEOUT)
             try:
                 out[probe] = {"answer": rounded(getattr(self, probe)())}
-            except Exception as error:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # a panic of the tokenizers is no Exception
                 out[probe] = {"refused": f"{type(error).__name__}: {error}"[:200]}
             finally:
                 signal.alarm(0)

@@ -108,5 +108,7 @@ def answer(folder, case):
     try:
         return TASKS[case["task"]](folder, **{k: v for k, v in case.items() if k in (
             "texts", "pairs", "prompt_name", "max_tokens")})
-    except Exception as error:  # the reference refuses in many ways
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the reference refuses in many ways, by panics as well
         return {"refused": f"{type(error).__name__}: {error}"[:400]}
