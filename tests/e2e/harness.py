@@ -32,7 +32,7 @@ class Done:
     """A finished run: exit code, stdout, stderr as text."""
 
     def __init__(self, process, out, err):
-        self.code, self.raw = process.returncode, out
+        self.code, self.raw, self.raw_err = process.returncode, out, err
         self.out, self.err = out.decode(errors="replace"), err.decode(errors="replace")
 
     @property
