@@ -385,31 +385,33 @@ Status TakeFromFileList(const std::string& repo, const std::string& commit,
 // One GGUF model of a repository, from all its snapshots; what else is there stays.
 Result<uint64_t> RemoveGguf(const std::string& repo, const std::string& part,
                             const HubOptions& options) {
-  const std::string folder = RepoFolder(repo, options);
-  uint64_t freed = 0;
   Error last{ErrorCode::kNotFound, Str(repo, " is not in the cache")};
-  bool any = false;
-  for (const auto& snapshot : EntriesOf(folder + "/snapshots")) {
+  std::vector<fs::path> links;
+  std::set<fs::path> blobs;  // snapshots may share them
+  for (const auto& snapshot : EntriesOf(RepoFolder(repo, options) + "/snapshots")) {
     const auto chosen = ChooseGguf(NamesIn(snapshot.path().string()), part);
     if (!chosen) {
       last.message = Str(repo, " in the cache: ", chosen.error().message);
       continue;
     }
-    any = true;
-    for (const std::string& file : chosen->parts) {
-      std::error_code error;
-      const fs::path link = snapshot.path() / file;
-      const fs::path blob = fs::canonical(link, error);
-      freed += FileSize(blob.string()).value_or(0);
-      fs::remove(link, error);
-      if (!error && blob != link) fs::remove(blob, error);
-      if (error)
-        return Fail(ErrorCode::kIo, Str(link.string(), ": cannot delete: ", error.message()));
-    }
     DUNNOCK_TRY_STATUS(
         TakeFromFileList(repo, snapshot.path().filename().string(), chosen->parts, options));
+    std::error_code error;
+    for (const std::string& file : chosen->parts) {
+      links.push_back(snapshot.path() / file);
+      blobs.insert(fs::canonical(links.back(), error));
+    }
   }
-  if (!any) return std::unexpected(last);
+  if (links.empty()) return std::unexpected(last);
+  uint64_t freed = 0;
+  for (const fs::path& blob : blobs) freed += FileSize(blob.string()).value_or(0);
+  links.insert(links.end(), blobs.begin(), blobs.end());
+  for (const fs::path& path : links) {
+    std::error_code error;
+    fs::remove(path, error);
+    if (error)
+      return Fail(ErrorCode::kIo, Str(path.string(), ": cannot delete: ", error.message()));
+  }
   return freed;
 }
 
