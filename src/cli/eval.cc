@@ -87,8 +87,9 @@ Result<int> EvalText(const Common& common, const Flags& flags) {
   // What the tokenizer puts in front of a text begins every window.
   const std::vector<int32_t> prefix = tokenizer->Encode("");
   // Each of them is looked up among the logits, the last one of a window too.
-  DUNNOCK_TRY_STATUS(engine->CheckIds(prefix));
-  DUNNOCK_TRY_STATUS(engine->CheckIds(ids));
+  for (const std::span<const int32_t> part : {std::span(prefix), std::span(ids)}) {
+    if (!part.empty()) DUNNOCK_TRY_STATUS(engine->CheckIds(part));
+  }
   size_t window = std::min(flags.window, session.context_length());
   if (reference) window = std::min(window, reference->context_length());
   if (window <= prefix.size() + 1)

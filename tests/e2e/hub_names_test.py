@@ -1,6 +1,5 @@
 """Which files a name stands for: revisions, odd file names, one of several GGUF files, no weights where
 none are needed."""
-import pathlib
 import shutil
 
 import harness
@@ -75,7 +74,7 @@ class SideFiles(HubTest):
             self.assertTrue((folder / file).exists(), file)
 
     def test_ATokenizerOutOfAGguf(self):
-        gguf = harness.MODELS / "llama-smol/gguf/model.gguf"
+        gguf = harness.ROOT / "tests/golden/checkpoint/gguf/llama/model.gguf"
         own = run("tokenize", gguf, "Hello world", env=self.env)
         self.assertEqual(own.code, 0, own.err)
         bert = harness.MODELS / "st-tiny"
