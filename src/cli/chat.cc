@@ -3,9 +3,11 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 
 #include "base/str.h"
 #include "cli/verbs.h"
@@ -75,6 +77,9 @@ class LineReader {
     std::string line;
     if (edit_ == nullptr) {
       if (!std::getline(std::cin, line)) return std::nullopt;
+      if (line.ends_with('\r')) line.pop_back();
+      if (first_ && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+      first_ = false;
       return line;
     }
     std::snprintf(prompt_, sizeof prompt_, "%s", prompt);
@@ -97,6 +102,7 @@ class LineReader {
  private:
   static inline char prompt_[16];
   static inline bool dropped_ = false, was_empty_ = false;
+  bool first_ = true;
   EditLine* edit_ = nullptr;
   History* history_ = nullptr;
   std::string path_;
@@ -154,7 +160,7 @@ class Chat {
     const Colours& c = StdoutColours();
     const auto failed = [&](const Error& error) {
       messages_.pop_back();
-      std::fprintf(stderr, "%s\n", error.message.c_str());
+      Complain(error.message);
     };
     const auto prompt = engine_.EncodeChat(messages_);
     if (!prompt) return failed(prompt.error());
@@ -171,7 +177,7 @@ class Chat {
     options.on_text = [&](std::string_view piece) {
       if (first) ClearProgressLine(common_);
       first = false;
-      Print(piece);
+      PrintText(piece);
       return true;
     };
     const auto reply = session_.Generate(*prompt, options);
@@ -193,7 +199,9 @@ class Chat {
     const size_t space = line.find(' ');
     const std::string name = line.substr(0, space);
     const std::string rest =
-        space == std::string::npos ? "" : line.substr(line.find_first_not_of(' ', space));
+        space == std::string::npos
+            ? ""
+            : line.substr(std::min(line.find_first_not_of(' ', space), line.size()));
     if (name == "/exit" || name == "/bye" || name == "/quit") return false;
     if (name == "/help" || name == "/?") {
       Print(kHelp);
@@ -214,13 +222,13 @@ class Chat {
     } else if (name == "/set") {
       Report(Set(rest));
     } else {
-      std::fprintf(stderr, "%s is not a command: /help lists them\n", name.c_str());
+      Complain(name + " is not a command: /help lists them");
     }
     return true;
   }
 
   static void Report(const Status& status) {
-    if (!status) std::fprintf(stderr, "%s\n", status.error().message.c_str());
+    if (!status) Complain(status.error().message);
   }
 
   Status Save(const std::string& path) const {
@@ -233,7 +241,8 @@ class Chat {
   }
 
   Status Load(const std::string& path) {
-    DUNNOCK_TRY(const std::string text, ReadTextFile(path));
+    if (path.empty()) return Invalid("/load: expected a file name");
+    DUNNOCK_TRY(const std::string text, ReadText(path));
     auto json = ParseJson(text);
     if (!json) return In(path, std::move(json).error());
     const Json* list = FindMember(*json, "messages");
@@ -250,6 +259,19 @@ class Chat {
     return {};
   }
 
+  // All of the text, as one number of this kind.
+  template <typename T>
+  static Result<T> Number(const std::string& name, const std::string& text) {
+    T value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && stop == end && !text.empty()) return value;
+    return Invalid(Str("/set ", name, " ", text, ": expected a number",
+                       std::is_floating_point_v<T> ? ""
+                       : std::is_unsigned_v<T>     ? " from 0 to 2^64 - 1, or -1 for any"
+                                                   : " without a fraction"));
+  }
+
   Status Set(const std::string& words) {
     if (words.empty()) {
       Print(Str("temp ", sampling_.temperature, "  top-k ", sampling_.top_k, "  top-p ",
@@ -260,30 +282,32 @@ class Chat {
     }
     const size_t space = words.find(' ');
     const std::string name = words.substr(0, space);
-    const std::string text = space == std::string::npos ? "" : words.substr(space + 1);
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != 0) return Invalid(Str("/set ", name, ": expected a number"));
+    std::string text = space == std::string::npos ? "" : words.substr(space + 1);
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
     SamplingOptions changed = sampling_;
     size_t max_tokens = max_tokens_;
-    if (name == "temp")
-      changed.temperature = value;
-    else if (name == "top-k")
-      changed.top_k = static_cast<int32_t>(value);
-    else if (name == "top-p")
-      changed.top_p = value;
-    else if (name == "min-p")
-      changed.min_p = value;
-    else if (name == "repeat-penalty")
-      changed.repetition_penalty = value;
-    else if (name == "seed")
-      changed.seed = static_cast<uint64_t>(value);
-    else if (name == "max-tokens" && value >= 0)
-      max_tokens = static_cast<size_t>(value);
-    else
+    const std::map<std::string, double*> fractions = {
+        {"temp", &changed.temperature},
+        {"top-p", &changed.top_p},
+        {"min-p", &changed.min_p},
+        {"repeat-penalty", &changed.repetition_penalty}};
+    if (const auto it = fractions.find(name); it != fractions.end()) {
+      DUNNOCK_TRY(*it->second, Number<double>(name, text));
+    } else if (name == "top-k") {
+      DUNNOCK_TRY(changed.top_k, Number<int32_t>(name, text));
+    } else if (name == "seed") {
+      const bool any = text == "-1";
+      DUNNOCK_TRY(changed.seed, any ? Result<uint64_t>(AnySeed()) : Number<uint64_t>(name, text));
+    } else if (name == "max-tokens") {
+      DUNNOCK_TRY(const int64_t most, Number<int64_t>(name, text));
+      if (most < -1) return Invalid(Str("/set max-tokens ", most, ": expected -1 or more"));
+      max_tokens = MostTokens(most);
+    } else {
       return Invalid(
           Str("/set ", name,
               ": expected temp, top-k, top-p, min-p, repeat-penalty, seed or max-tokens"));
+    }
     DUNNOCK_TRY_STATUS(CheckSampling(changed));
     sampling_ = changed;
     max_tokens_ = max_tokens;
@@ -317,6 +341,7 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
                    "Most tokens of an answer; 0 or -1: until the context is full")
+      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"))
       ->capture_default_str();
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);

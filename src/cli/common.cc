@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -10,7 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <set>
 
+#include "base/printable.h"
 #include "base/str.h"
 #include "io/file.h"
 #include "kernels/target.h"
@@ -21,7 +24,7 @@ namespace dunnock::cli {
 // overrule a flag.
 void Common::ReadEnvironment() {
   if (const char* folder = std::getenv("DUNNOCK_CACHE"); folder != nullptr && cache_dir.empty())
-    cache_dir = folder;
+    cache_dir = ExpandPath(folder);
   const char* count = std::getenv("DUNNOCK_THREADS");
   if (count == nullptr || *count == 0 || threads != 0) return;
   const char* const end = count + std::strlen(count);
@@ -37,7 +40,73 @@ HubOptions Common::hub() const {
   if (!cache_dir.empty()) options.SetCacheDir(cache_dir);
   options.offline = options.offline || offline;
   options.progress = ProgressLine(*this);
+  options.note = [this](const std::string& text) {
+    ClearProgressLine(*this);
+    Note(*this, text);
+  };
   return options;
+}
+
+namespace {
+
+bool NeedsGuard(std::string_view text) { return text.starts_with('[') || text.starts_with("++"); }
+
+// Empty, or what is wrong with the text as a value of an option of this type.
+template <typename T>
+std::string NumberFault(std::string_view text) {
+  T value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  // Fractions nearer to 0 than a double are 0.
+  const bool fits = error == std::errc() ||
+                    (std::is_floating_point_v<T> && error == std::errc::result_out_of_range);
+  return fits && stop == end ? "" : Str("expected a number, found \"", text, "\"");
+}
+
+std::string ValueFault(const std::string& type, std::string_view text) {
+  if (type.starts_with("FLOAT")) return NumberFault<double>(text);
+  if (type.starts_with("INT")) return NumberFault<int64_t>(text);
+  if (type.starts_with("UINT")) return NumberFault<uint64_t>(text);
+  return "";
+}
+
+void Unguard(CLI::App& app) {
+  for (CLI::App* verb : app.get_subcommands({})) Unguard(*verb);
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_expected_max() == 0) continue;
+    const std::string type = option->get_type_name();
+    const bool any = option->check_lname("seed");  // -1: any
+    option->transform(CLI::Validator(
+        [type, any](std::string& text) {
+          if (NeedsGuard(text) && text.ends_with(kTextGuard)) text.pop_back();
+          return any && text == "-1" ? "" : ValueFault(type, text);
+        },
+        ""));
+  }
+}
+
+}  // namespace
+
+CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::string>* texts,
+                      const std::string& help) {
+  const CLI::callback_t take = [texts](const CLI::results_t& given) {
+    *texts = given;
+    return true;
+  };
+  return verb.add_option(name, take, help)
+      ->type_name("TEXT")
+      ->type_size(1)
+      ->expected(CLI::detail::expected_max_vector_size);
+}
+
+std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv) {
+  Unguard(program);
+  std::vector<std::string> out(argv + std::min(argc, 1), argv + argc);
+  for (std::string& text : out) {
+    if (NeedsGuard(text)) text += kTextGuard;
+  }
+  std::reverse(out.begin(), out.end());  // as CLI11 wants a list
+  return out;
 }
 
 void AddCommonFlags(CLI::App& verb, Common& common) {
@@ -79,21 +148,57 @@ void AddChatTemplateFlag(CLI::App& verb, Common& common) {
       ->type_name("NAME|FILE");
 }
 
+Result<std::string> ReadText(const std::string& path) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  // A socket cannot be opened by the name of /dev/stdin.
+  const bool standard = path == "-" || path == "/dev/stdin";
+  DUNNOCK_TRY(std::string text, standard ? ReadStdin() : ReadTextFile(path));
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
+}
+
 Result<std::string> ReadChatTemplate(const std::string& name_or_file) {
   if (const auto named = NamedTemplate(name_or_file)) return *named;
-  if (FileExists(name_or_file)) return ReadTextFile(name_or_file);
+  if (name_or_file == "-" || FileExists(name_or_file)) return ReadText(name_or_file);
   std::string names;
   for (const std::string& name : TemplateNames()) names += (names.empty() ? "" : ", ") + name;
   return Fail(ErrorCode::kNotFound,
               Str(name_or_file, ": neither a template file nor one of ", names));
 }
 
+namespace {
+
+// The side files of a set that holds a GGUF file come out of its metadata.
+Result<FileSet> WithoutGguf(const Common& common, FileSet files) {
+  const bool gguf = std::any_of(files.begin(), files.end(),
+                                [](const auto& file) { return file.first.ends_with(".gguf"); });
+  if (!gguf) return files;
+  DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));
+  for (const std::string& note : checkpoint.notes) Note(common, note);
+  checkpoint.files["config.json"] =
+      Blob::FromString(DumpJsonPretty(OrderedJson(checkpoint.config)) + "\n");
+  return std::move(checkpoint.files);
+}
+
+Status TakeTokenizer(const Common& common, const std::string& from, const HubOptions& options,
+                     FileSet* files) {
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(from, options, ModelPart::kSideFiles));
+  DUNNOCK_TRY(FileSet all, OpenFetched(model));
+  DUNNOCK_TRY(const FileSet theirs, WithoutGguf(common, std::move(all)));
+  ReplaceTokenizer(theirs, files);
+  return {};
+}
+
+}  // namespace
+
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          const CatalogueEntry** entry) {
+                          const CatalogueEntry** entry, ModelPart part) {
   const HubOptions options = common.hub();
-  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options, part));
   DUNNOCK_TRY(FileSet files, OpenFetched(model));
-  const Status completed = CompleteFiles(model, common.tokenizer, options, &files);
+  AddKnownPrompts(model, &files);
+  const std::string other = TokenizerSource(model, common.tokenizer, files);
+  const Status completed = other.empty() ? Status{} : TakeTokenizer(common, other, options, &files);
   ClearProgressLine(common);
   if (model.entry != nullptr && (model.source == "hub" || model.source == "package")) {
     if (const std::string notice = LicenceNotice(*model.entry); !notice.empty())
@@ -101,8 +206,10 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
   }
   if (!completed) {
     // Without a tokenizer a model still works on ids; one that was asked for has to come.
-    if (!common.tokenizer.empty()) return In("--tokenizer", completed.error());
-    Note(common, completed.error().message);
+    if (!common.tokenizer.empty())
+      return In(Str("--tokenizer: ", common.tokenizer), completed.error());
+    Note(common, Str(model.name, " has no tokenizer of its own, that of ", other, ": ",
+                     completed.error().message));
   }
   if (entry != nullptr) *entry = model.entry;
   return files;
@@ -141,13 +248,10 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
 
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
                               const CatalogueEntry** entry) {
-  DUNNOCK_TRY(FileSet files, OpenModel(common, name, entry));
-  for (const auto& [file, blob] : files) {
-    if (!file.ends_with(".gguf")) continue;
-    DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));
-    return std::move(checkpoint.files);
-  }
-  return files;
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, entry, ModelPart::kSideFiles));
+  auto side = WithoutGguf(common, std::move(files));
+  if (!side) return In(name, std::move(side).error());
+  return side;
 }
 
 Result<std::vector<int32_t>> ParseIds(const std::string& text) {
@@ -188,7 +292,7 @@ ProgressFn ProgressLine(const Common& common) {
     if (p.stage != state->stage) *state = {p.stage, now, {}, p.done};
     if (now - state->drawn < std::chrono::milliseconds(80) && p.done != p.total) return;
     state->drawn = now;
-    std::string line = "\r\033[K" + p.stage;
+    std::string line = "\r\033[K" + Printable(p.stage);
     const bool bytes = p.total > 1'000'000;
     if (p.total > 0) {
       constexpr int kWidth = 24;
@@ -224,7 +328,10 @@ const Colours& StdoutColours() {
   return colours;
 }
 
-void PrintJson(const OrderedJson& json) { Print(DumpJson(json) + "\n"); }
+void PrintJson(const OrderedJson& json) {
+  const std::string text = DumpJson(json);
+  Print((StdoutIsTerminal() ? Printable(text) : text) + "\n");
+}
 
 namespace {
 int output_error = 0;  // errno of the first failed write to stdout
@@ -241,13 +348,24 @@ Status FinishOutput() {
   return Fail(ErrorCode::kIo, Str("standard output: cannot write: ", std::strerror(output_error)));
 }
 
-void Note(const Common& common, std::string_view text) {
-  if (!common.quiet) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+void PrintText(std::string_view text) {
+  if (StdoutIsTerminal()) return Print(Printable(text, "\n\t"));
+  Print(text);
+}
+
+void Complain(std::string_view text) {
+  std::fprintf(stderr, "%s\n", Printable(text, "\n\t").c_str());
+}
+
+void Note(const Common& common, const std::string& text) {
+  static std::set<std::string> said;
+  if (!common.quiet && said.insert(text).second) Complain(text);
 }
 
 Status EachJsonLine(const std::function<Status(const Json& object)>& each) {
   std::string line;
   for (size_t number = 1; std::getline(std::cin, line); ++number) {
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = Str("standard input, line ", number);
     auto json = ParseJson(line);
@@ -302,6 +420,10 @@ void AddPromptLookupFlag(CLI::App& verb, size_t* most) {
       ->check(CLI::Range(0, 64));
 }
 
+uint64_t AnySeed() {
+  return static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
 SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   if (temperature) base.temperature = *temperature;
   if (top_k) base.top_k = *top_k;
@@ -312,13 +434,17 @@ SamplingOptions SamplingFlags::Over(SamplingOptions base) const {
   if (frequency_penalty) base.frequency_penalty = *frequency_penalty;
   if (presence_penalty) base.presence_penalty = *presence_penalty;
   const bool given = seed && *seed != UINT64_MAX;  // -1, as llama.cpp has it: any
-  base.seed =
-      given ? *seed
-            : static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  base.seed = given ? *seed : AnySeed();
   return base;
 }
 
 uint64_t PeakRssBytes() {
+  // What getrusage says began with the process that started this one.
+  if (const auto status = ReadTextFile("/proc/self/status")) {
+    constexpr std::string_view kPeak = "VmHWM:";
+    if (const size_t at = status->find(kPeak); at != std::string::npos)
+      return std::strtoull(status->c_str() + at + kPeak.size(), nullptr, 10) * 1024;
+  }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;

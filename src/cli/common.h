@@ -42,16 +42,28 @@ void AddComputeFlags(CLI::App& verb, Common& common);
 void AddTokenizerFlag(CLI::App& verb, Common& common);
 void AddChatTemplateFlag(CLI::App& verb, Common& common);
 
+// An option that takes any number of texts, each as it is: CLI11 reads "[a, b]" and "{}" in lists
+// as lists of its own. A text on the command line has to come through GuardTexts.
+CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::string>* texts,
+                      const std::string& help);
+// Puts a mark behind arguments that CLI11 would take apart; the options of a guarded program take
+// it away again. They also refuse what is no decimal number where CLI11 reads 0, octal or less.
+constexpr char kTextGuard = '\x1f';
+std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv);
+
 // The files of a model named as in docs/cli.md, fetched if need be, with what the catalogue knows
 // and they lack. *entry gets what the catalogue knows, null if nothing.
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          const CatalogueEntry** entry = nullptr);
+                          const CatalogueEntry** entry = nullptr, ModelPart part = ModelPart::kAll);
 // The source of a template by name ("zephyr") or file.
 Result<std::string> ReadChatTemplate(const std::string& name_or_file);
 Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name);
-// Only the tokenizer and the template: no weights are read but a GGUF's own.
+// All but the weights, which are not even fetched (but for a GGUF that has the tokenizer).
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
                               const CatalogueEntry** entry = nullptr);
+
+// A text file, a pipe, or standard input for "-", without a byte order mark.
+Result<std::string> ReadText(const std::string& path);
 
 // "1,2,3" or "1 2 3".
 Result<std::vector<int32_t>> ParseIds(const std::string& text);
@@ -71,8 +83,12 @@ bool StdinIsTerminal();
 
 void PrintJson(const OrderedJson& json);  // one line
 void Print(std::string_view text);        // to stdout, flushed
-Status FinishOutput();                    // an error if any of the output could not be written
-void Note(const Common& common, std::string_view text);  // to stderr, unless --quiet
+// Text of a model or a file: as it is into a pipe, and Printable on a terminal.
+void PrintText(std::string_view text);
+Status FinishOutput();  // an error if any of the output could not be written
+// To stderr as a line, Printable. A note is said once, and not with --quiet.
+void Complain(std::string_view text);
+void Note(const Common& common, const std::string& text);
 
 // Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
 // line); the error names the line.
@@ -89,6 +105,8 @@ class CancelScope {
  private:
   struct sigaction before_;
 };
+
+uint64_t AnySeed();
 
 // Sampling flags in llama.cpp's spelling, over the model's generation config.
 struct SamplingFlags {

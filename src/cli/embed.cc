@@ -50,7 +50,7 @@ Result<int> Run(const Common& common, Flags& flags) {
     return 0;
   }
   if (flags.texts.empty()) {
-    DUNNOCK_TRY(std::string text, ReadStdin());
+    DUNNOCK_TRY(std::string text, ReadText("-"));
     flags.texts.push_back(std::move(text));
   }
   DUNNOCK_TRY(const std::vector<Embedding> out, embedder.Embed(flags.texts, flags.options));
@@ -70,7 +70,7 @@ void AddEmbed(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("embed", "Turn texts into vectors");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  verb->add_option("TEXT", flags->texts, "Texts (default: standard input is one)");
+  AddTexts(*verb, "TEXT", &flags->texts, "Texts (default: standard input is one)");
   verb->add_option("--ids", flags->ids, "One text as token ids, special tokens included: 1,2,3");
   verb->add_option("--prompt-name", flags->options.prompt_name,
                    "Put the model's prompt of this name in front: query, passage");

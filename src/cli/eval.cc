@@ -69,7 +69,7 @@ Result<std::unique_ptr<Engine>> LoadReference(const Common& common, const Flags&
 }
 
 Result<int> EvalText(const Common& common, const Flags& flags) {
-  DUNNOCK_TRY(const std::string text, ReadTextFile(flags.text));
+  DUNNOCK_TRY(const std::string text, ReadText(flags.text));
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   std::unique_ptr<Engine> reference_engine;
   std::optional<Session> reference;
@@ -85,8 +85,13 @@ Result<int> EvalText(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const Tokenizer* tokenizer, engine->tokenizer());
   const std::vector<int32_t> ids = tokenizer->Encode(text, {false, false});
   // What the tokenizer puts in front of a text begins every window.
-  std::vector<int32_t> prefix = tokenizer->Encode("");
-  const size_t window = std::min(flags.window, session.context_length());
+  const std::vector<int32_t> prefix = tokenizer->Encode("");
+  // Each of them is looked up among the logits, the last one of a window too.
+  for (const std::span<const int32_t> part : {std::span(prefix), std::span(ids)}) {
+    if (!part.empty()) DUNNOCK_TRY_STATUS(engine->CheckIds(part));
+  }
+  size_t window = std::min(flags.window, session.context_length());
+  if (reference) window = std::min(window, reference->context_length());
   if (window <= prefix.size() + 1)
     return Invalid(Str("--window is ", flags.window, ": expected at least ", prefix.size() + 2));
   const size_t step = window - prefix.size();
@@ -189,7 +194,7 @@ double Cosine(const Embedding& x, const Embedding& y) {
 
 // CSV of sentence1, sentence2, score (a header is recognized by its score not being a number).
 Result<int> EvalPairs(const Common& common, const Flags& flags) {
-  DUNNOCK_TRY(const std::string text, ReadTextFile(flags.pairs));
+  DUNNOCK_TRY(const std::string text, ReadText(flags.pairs));
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
   std::vector<std::string> sentences;
@@ -199,7 +204,7 @@ Result<int> EvalPairs(const Common& common, const Flags& flags) {
     ++line;
     char* end = nullptr;
     const double score = row.size() == 3 ? std::strtod(row[2].c_str(), &end) : 0.0;
-    if (end == nullptr || end == row[2].c_str() || *end != 0) {
+    if (end == nullptr || end == row[2].c_str() || *end != 0 || !std::isfinite(score)) {
       if (line == 1) continue;
       return Invalid(Str(flags.pairs, ", row ", line, ": expected sentence1,sentence2,score"));
     }

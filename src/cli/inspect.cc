@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/printable.h"
 #include "base/str.h"
 #include "bundle/bundle.h"
 #include "cli/verbs.h"
@@ -49,6 +50,7 @@ Result<int> Run(const Common& common, const std::string& model) {
     return {};
   }();
   if (!opened) return In(model, std::move(opened).error());
+  for (const std::string& note : bundle.checkpoint.notes) Note(common, note);
   const std::vector<Row> rows = RowsOf(bundle);
   const std::string format =
       is_bundle ? Str("bundle, ", bundle.manifest.quantization) : bundle.checkpoint.format;
@@ -57,7 +59,7 @@ Result<int> Run(const Common& common, const std::string& model) {
   OrderedJson list = OrderedJson::array();
   for (const Row& row : rows) {
     bytes += row.size_bytes;
-    widest = std::max(widest, row.name.size());
+    widest = std::max(widest, Printable(row.name).size());
     list.push_back({{"name", row.name},
                     {"shape", row.shape},
                     {"dtype", row.dtype},
@@ -81,7 +83,8 @@ Result<int> Run(const Common& common, const std::string& model) {
     char rest[96];
     std::snprintf(rest, sizeof rest, "%18s  %-18s %14s\n", ShapeText(row).c_str(),
                   row.dtype.c_str(), HumanBytes(row.size_bytes).c_str());
-    Print(row.name + std::string(widest - row.name.size() + 2, ' ') + rest);
+    const std::string name = Printable(row.name);
+    Print(name + std::string(widest - name.size() + 2, ' ') + rest);
   }
   Print(Str(rows.size(), " tensors, ", HumanBytes(bytes), " (", format, ")\n"));
   return 0;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <new>
 
 #include "base/closest.h"
 #include "base/str.h"
@@ -13,28 +15,63 @@ using namespace dunnock::cli;
 
 namespace {
 
+// A text that begins with a dash looks like flags: "-q is it" would become -q and "- is it".
+const char* TextTakenForFlags(const CLI::App& program, int argc, char** argv) {
+  const CLI::App* verb = nullptr;
+  for (const CLI::App* one : program.get_subcommands({})) {
+    if (argc > 1 && one->check_name(argv[1])) verb = one;
+  }
+  if (verb == nullptr) return nullptr;
+  const auto takes_value = [&](const std::string& name) {
+    const CLI::Option* option = verb->get_option_no_throw(name);
+    return name.starts_with('-') && option != nullptr && option->get_expected_max() > 0;
+  };
+  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view text(argv[i]);
+    const size_t blank = text.find_first_of(" \t\r\n");
+    // What follows an option is its value, whatever it looks like.
+    if (text.size() < 3 || text[0] != '-' || blank == text.npos || takes_value(argv[i - 1]))
+      continue;
+    const bool number = text[1] >= '0' && text[1] <= '9';
+    // A value may also stand in the same word: --prompt="a b", -p"a b".
+    const bool joined = text[1] == '-' ? text.find('=') < blank
+                                       : blank > 2 && takes_value(std::string(text.substr(0, 2)));
+    if (!number && !joined) return argv[i];
+  }
+  return nullptr;
+}
+
 // What CLI11 found wrong, in one line, with the command that helps.
 void ReportUsage(const CLI::App& program, const std::string& what, int argc, char** argv) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : program.get_subcommands({})) verbs.push_back(verb->get_name());
   const std::string given = argc > 1 ? argv[1] : "";
-  std::string message;
   if (given.empty()) {
-    message = program.help();
+    std::fputs(program.help().c_str(), stderr);
   } else if (std::find(verbs.begin(), verbs.end(), given) != verbs.end() || given == "ls") {
     // A positional also has an option's name, and CLI11 reports that one.
-    message =
-        Str("dunnock ", given, ": ", what == "--model is required" ? "MODEL is required" : what,
-            ": `dunnock ", given, " --help` shows how it is used\n");
+    Complain(Str("dunnock ", given, ": ",
+                 what == "--model is required" ? "MODEL is required" : what, ": `dunnock ", given,
+                 " --help` shows how it is used"));
   } else if (given.starts_with('-')) {
-    message = Str("dunnock: ", what, ": expected a verb first: `dunnock --help` lists them\n");
+    Complain(Str("dunnock: ", what, ": expected a verb first: `dunnock --help` lists them"));
   } else {
     const auto meant = ClosestWord(given, verbs);
-    message = Str("dunnock: \"", given, "\" is not a verb",
-                  meant ? Str("; did you mean \"", *meant, "\"?") : "",
-                  ": `dunnock --help` lists the verbs\n");
+    Complain(Str("dunnock: \"", given, "\" is not a verb",
+                 meant ? Str("; did you mean \"", *meant, "\"?") : "",
+                 ": `dunnock --help` lists the verbs"));
   }
-  std::fputs(message.c_str(), stderr);
+}
+
+// Whatever happens in a verb becomes an error with words.
+Result<int> Fenced(const Action& action) {
+  try {
+    return action();
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorCode::kMemory, "not enough memory");
+  } catch (const std::exception& e) {
+    return Fail(ErrorCode::kInvalid, Str("an unexpected error: ", e.what()));
+  }
 }
 
 }  // namespace
@@ -46,7 +83,8 @@ int main(int argc, char** argv) {
   CLI::App program(
       "Small language models: chat, complete, embed and search, natively.\n"
       "A MODEL is an id that `dunnock list` shows, a hub repository (org/name[@revision]),\n"
-      "a folder, or a file (x.gguf).",
+      "a folder, or a file (x.gguf). Behind a colon stands which of several GGUF files:\n"
+      "org/name:Q4_K_M.",
       "dunnock");
   program.require_subcommand(1);
   program.fallthrough(false);
@@ -63,22 +101,30 @@ int main(int argc, char** argv) {
     add(program, common, &action);
   }
   try {
-    program.parse(argc, argv);
+    std::vector<std::string> arguments = GuardTexts(program, argc, argv);
+    if (const char* text = TextTakenForFlags(program, argc, argv)) {
+      throw CLI::ValidationError(
+          Str("\"", std::string_view(text),
+              "\" looks like flags: text that begins with - goes behind --"));
+    }
+    program.parse(std::move(arguments));
     common.ReadEnvironment();
   } catch (const CLI::Success& e) {  // help and version
     program.exit(e);
     return FinishOutput() ? 0 : 1;
   } catch (const CLI::ParseError& e) {
-    ReportUsage(program, e.what(), argc, argv);
+    std::string what = e.what();
+    std::erase(what, kTextGuard);
+    ReportUsage(program, what, argc, argv);
     return 2;
   }
   const std::string verb = program.get_subcommands().front()->get_name();
-  Result<int> done = action();
+  Result<int> done = Fenced(action);
   if (const Status written = FinishOutput(); done && !written)
     done = std::unexpected(written.error());
   if (!done) {
     ClearProgressLine(common);
-    std::fprintf(stderr, "dunnock %s: %s\n", verb.c_str(), done.error().message.c_str());
+    Complain(Str("dunnock ", verb, ": ", done.error().message));
     return done.error().code == ErrorCode::kCancelled ? 130 : 1;
   }
   return *done;

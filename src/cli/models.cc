@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "hub/strategy.h"
@@ -37,14 +38,14 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
   HubOptions options = common.hub();
   options.revision = revision;
   options.refresh = true;  // a branch may have moved on
-  const CatalogueEntry* entry = FindInCatalogue(name.substr(0, name.find('@')));
+  const CatalogueEntry* entry = FindInCatalogue(name.substr(0, name.find_first_of("@:")));
   const std::string notice = entry == nullptr ? "" : LicenceNotice(*entry);
   if (!notice.empty()) Note(common, notice);
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options));
   if (entry != nullptr && !entry->tokenizer_from.empty()) {
-    DUNNOCK_TRY_STATUS(FetchModel(entry->tokenizer_from, options, ModelPart::kTokenizer));
+    DUNNOCK_TRY_STATUS(FetchModel(entry->tokenizer_from, options, ModelPart::kSideFiles));
   }
-  DUNNOCK_TRY(const auto files, ListFiles(model.path));
+  DUNNOCK_TRY(const auto files, ListFiles(model));
   OrderedJson list = OrderedJson::array();
   uint64_t total = 0;
   for (const CachedFile& file : files) {
@@ -60,10 +61,15 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
     return 0;
   }
   const Colours& c = StdoutColours();
-  Print(Str(c.bold, model.name, c.reset, "  ", files.size(),
+  Print(Str(c.bold, Printable(model.name), c.reset, "  ", files.size(),
             files.size() == 1 ? " file, " : " files, ", HumanBytes(total), "\n", c.dim, model.path,
             c.reset, "\n"));
   return 0;
+}
+
+// Side files alone are no model that could run.
+bool IsWhole(const CachedModel* model) {
+  return model != nullptr && model->missing.empty() && model->has_weights;
 }
 
 Result<int> List(const Common& common, bool only_cached) {
@@ -80,7 +86,7 @@ Result<int> List(const Common& common, bool only_cached) {
   const Colours& c = StdoutColours();
   const auto row = [&](const std::string& id, const CatalogueEntry* entry,
                        const CachedModel* on_disk) {
-    OrderedJson item = {{"id", id}, {"cached", on_disk != nullptr && on_disk->missing.empty()}};
+    OrderedJson item = {{"id", id}, {"cached", IsWhole(on_disk)}};
     if (entry != nullptr) {
       item.update(OrderedJson{{"name", entry->name},
                               {"family", entry->family},
@@ -97,17 +103,17 @@ Result<int> List(const Common& common, bool only_cached) {
     const std::string now = entry != nullptr ? entry->family : "Others on this disk";
     if (now != family) table += Str("\n", c.bold, now, c.reset, "\n");
     family = now;
-    table +=
-        "  " + (id.size() > kIdWidth ? id + "\n  " + Padded("", kIdWidth) : Padded(id, kIdWidth));
+    table += "  " + (id.size() > kIdWidth ? Printable(id) + "\n  " + Padded("", kIdWidth)
+                                          : Padded(Printable(id), kIdWidth));
     if (entry != nullptr) {
       restricted = restricted || !entry->open_source;
       table += Padded(entry->task, 8) + PaddedLeft(Parameters(entry->parameters), 6) +
                PaddedLeft(std::to_string(entry->context), 6) +
                Padded(entry->licence + (entry->open_source ? "" : " *"), 12);
     }
-    table += on_disk == nullptr          ? Str(c.dim, "-", c.reset)
-             : !on_disk->missing.empty() ? Str(c.cyan, "partial", c.reset)
-                                         : Str(c.green, HumanBytes(on_disk->size_bytes), c.reset);
+    table += on_disk == nullptr  ? Str(c.dim, "-", c.reset)
+             : !IsWhole(on_disk) ? Str(c.cyan, "partial", c.reset)
+                                 : Str(c.green, HumanBytes(on_disk->size_bytes), c.reset);
     table += "\n";
   };
   for (const CatalogueEntry& entry : Catalogue()) {
@@ -142,20 +148,24 @@ Result<int> ShowFile(const Common& common, const std::string& name, const std::s
     for (const auto& [other, blob] : files) known += (known.empty() ? "" : ", ") + other;
     return Fail(ErrorCode::kNotFound, Str(name, " has no file \"", file, "\", but ", known));
   }
-  Print(it->second.text());
+  PrintText(it->second.text());
   return 0;
 }
 
 // What the disk has of it: where, which files, and what is in the weights.
-Result<OrderedJson> OnDisk(const FetchedModel& model) {
+Result<OrderedJson> OnDisk(const Common& common, const FetchedModel& model) {
   OrderedJson out = {{"path", model.path}};
-  DUNNOCK_TRY(const auto files, ListFiles(model.path));
+  DUNNOCK_TRY(const auto files, ListFiles(model));
   out["files"] = OrderedJson::array();
   for (const CachedFile& f : files)
     out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
   DUNNOCK_TRY(const FileSet set, OpenFetched(model));
   const auto checkpoint = OpenCheckpoint(set);
-  if (!checkpoint) return out;
+  if (!checkpoint) {
+    Note(common, checkpoint.error().message);
+    return out;
+  }
+  for (const std::string& note : checkpoint->notes) Note(common, note);
   out["format"] = checkpoint->format;
   out["tensors"] = checkpoint->tensors.size();
   uint64_t elements = 0;
@@ -256,7 +266,7 @@ void PrintFields(const OrderedJson& fields, size_t indent) {
     }
   }
   for (const auto& [key, value] : ordered.items()) {
-    const std::string label = std::string(indent, ' ') + key;
+    const std::string label = std::string(indent, ' ') + Printable(key);
     if (value.is_object()) {
       Print(Str(indent == 0 ? "\n" : "", c.bold, label, c.reset, "\n"));
       PrintFields(value, indent + 2);
@@ -264,14 +274,15 @@ void PrintFields(const OrderedJson& fields, size_t indent) {
       Print(Str("\n", c.bold, label, c.reset, "\n"));
       for (const OrderedJson& one : value) {
         if (key == "files") {
-          Print(Str("  ", Padded(one["name"].get<std::string>(), 40),
+          Print(Str("  ", Padded(Printable(one["name"].get<std::string>()), 40),
                     HumanBytes(one["size_bytes"].get<uint64_t>()), "\n"));
         } else {
-          Print(Str("  ", Line(key, one), "\n"));
+          Print(Str("  ", Printable(Line(key, one)), "\n"));
         }
       }
     } else if (const std::string text = Line(key, value); !text.empty()) {
-      Print(Str(c.dim, Padded(label, kLabelWidth), c.reset, Wrapped(text), "\n"));
+      Print(
+          Str(c.dim, Padded(label, kLabelWidth), c.reset, Wrapped(Printable(text, "\n\t")), "\n"));
     }
   }
 }
@@ -285,7 +296,7 @@ Result<int> Show(const Common& common, const std::string& name) {
   OrderedJson out = entry != nullptr ? InCatalogue(*entry) : OrderedJson::object();
   out["cached"] = model.has_value();
   if (model) {
-    DUNNOCK_TRY(const OrderedJson disk, OnDisk(*model));
+    DUNNOCK_TRY(const OrderedJson disk, OnDisk(common, *model));
     out.update(disk);
   }
   if (common.json) {

@@ -60,7 +60,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
     PrintJson(ToJson(flags, *report, seconds));
     return 0;
   }
-  for (const std::string& note : report->notes) Note(common, "note: " + note);
+  for (const std::string& note : report->notes) Note(common, note);
   const Colours& c = StdoutColours();
   Print(Str(c.bold, flags.folder, c.reset, "  ", flags.format, ", ", Fixed(seconds), " s\n",
             "weights  ", HumanBytes(report->source_bytes), " -> ", HumanBytes(report->bundle_bytes),

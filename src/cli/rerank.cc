@@ -38,7 +38,7 @@ Result<std::vector<TextPair>> ReadPassages(const Flags& flags) {
   if (flags.query.empty()) return Invalid("no query: give one with --query");
   std::vector<std::string> passages = flags.passages;
   if (passages.empty()) {
-    DUNNOCK_TRY(const std::string text, ReadStdin());
+    DUNNOCK_TRY(const std::string text, ReadText("-"));
     for (size_t at = 0; at < text.size();) {
       const size_t end = std::min(text.find('\n', at), text.size());
       std::string line = text.substr(at, end - at);
@@ -105,7 +105,8 @@ Result<int> Run(const Common& common, const Flags& flags) {
   for (const size_t i : order) {
     char score[24];
     std::snprintf(score, sizeof score, "%8.4f", static_cast<double>(scores[i].score));
-    Print(Str(c.green, score, c.reset, "  ", pairs[i].passage, "\n"));
+    Print(Str(c.green, score, c.reset, "  "));
+    PrintText(pairs[i].passage + "\n");
   }
   return 0;
 }
@@ -118,7 +119,7 @@ void AddRerank(CLI::App& program, Common& common, Action* action) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The reranker (a cross-encoder)")->required();
   verb->add_option("--query", flags->query, "What the passages should answer");
-  verb->add_option("PASSAGE", flags->passages, "Passages (default: a line each on standard input)");
+  AddTexts(*verb, "PASSAGE", &flags->passages, "Passages (default: a line each on standard input)");
   verb->add_option("--top", flags->top, "Only the best of them (default: all)");
   verb->add_flag("--jsonl", common.jsonl,
                  "Read {\"query\", \"passage\"} a line, print {\"score\", \"logit\"} a line");

@@ -7,9 +7,11 @@
 namespace dunnock::cli {
 namespace {
 
+constexpr size_t kUsualTokens = 256;
+
 struct Flags {
   std::string model, prompt, system, ids, file;
-  int64_t max_tokens = 256;
+  std::optional<int64_t> max_tokens;
   size_t context = 0, prompt_lookup = 0;
   std::vector<std::string> stop;
   bool prompt_given = false, raw = false, verbose = false, ignore_eos = false;
@@ -21,10 +23,12 @@ Result<std::vector<int32_t>> PromptIds(const Common& common, const Flags& flags,
   if (!flags.ids.empty()) return ParseIds(flags.ids);
   std::string prompt = flags.prompt;
   if (!flags.file.empty()) {
-    DUNNOCK_TRY(prompt, ReadTextFile(flags.file));
+    DUNNOCK_TRY(prompt, ReadText(flags.file));
+    // Editors end the last line too: that newline is not part of the prompt.
+    if (prompt.ends_with('\n')) prompt.resize(prompt.size() - (prompt.ends_with("\r\n") ? 2 : 1));
   } else if (!flags.prompt_given) {
     if (StdinIsTerminal()) Note(common, "the prompt, then Ctrl-D on a line of its own:");
-    DUNNOCK_TRY(prompt, ReadStdin());
+    DUNNOCK_TRY(prompt, ReadText("-"));
   }
   if (prompt.empty()) return Invalid("no prompt: give one as an argument or on standard input");
   if (flags.raw) return engine.EncodeText(prompt);
@@ -64,7 +68,10 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const CancelScope cancel;
   GenerateOptions options;
   options.sampling = flags.sampling.Over(engine->sampling());
-  options.max_tokens = MostTokens(flags.max_tokens);
+  // Without -n at most kUsualTokens, as far as the context has room for them.
+  const size_t room = session.context_length() - std::min(prompt.size(), session.context_length());
+  options.max_tokens = flags.max_tokens ? MostTokens(*flags.max_tokens)
+                                        : std::min(kUsualTokens, std::max<size_t>(room, 1));
   options.stop = flags.stop;
   if (!flags.raw && flags.ids.empty())
     options.stop.insert(options.stop.end(), engine->stop_texts().begin(),
@@ -80,7 +87,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   options.on_text = [&](std::string_view text) {
     if (first) ClearProgressLine(common);
     first = false;
-    if (!common.json) Print(text);
+    if (!common.json) PrintText(text);
     return true;
   };
   DUNNOCK_TRY(const Reply reply, session.Generate(prompt, options));
@@ -124,13 +131,15 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   CLI::Option* prompt =
       verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
   CLI::Option* file = verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
-  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of the answer; 0 or -1: until the context is full")
-      ->capture_default_str();
+  verb->add_option(
+          "-n,--n-predict,--max-tokens", flags->max_tokens,
+          "Most tokens of the answer; 0 or -1: until the context is full (default: 256, or "
+          "what fits)")
+      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_flag("--raw", flags->raw, "Complete the text as it is, without the chat template");
-  verb->add_option("--stop", flags->stop, "End the answer at this text; may be given again")
+  AddTexts(*verb, "--stop", &flags->stop, "End the answer at this text; may be given again")
       ->allow_extra_args(false);
   verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3")
       ->excludes(prompt)

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "io/file.h"
@@ -52,7 +53,7 @@ void AddPassages(const std::string& file, std::string_view text, std::vector<Pas
 Result<int> Run(const Common& common, const Flags& flags) {
   std::vector<Passage> passages;
   for (const std::string& file : flags.files) {
-    DUNNOCK_TRY(const std::string text, file == "-" ? ReadStdin() : ReadTextFile(file));
+    DUNNOCK_TRY(const std::string text, ReadText(file));
     AddPassages(file, text, &passages);
   }
   if (passages.empty()) return Invalid("no passages: the files are empty");
@@ -93,8 +94,9 @@ Result<int> Run(const Common& common, const Flags& flags) {
     const Passage& p = passages[hit.index];
     char score[16];
     std::snprintf(score, sizeof score, "%.3f", static_cast<double>(hit.score));
-    Print(Str(c.green, score, c.reset, "  ", c.dim, p.file, ":", p.line, c.reset, "\n       ",
-              p.text, "\n"));
+    Print(Str(c.green, score, c.reset, "  ", c.dim, Printable(p.file), ":", p.line, c.reset,
+              "\n       "));
+    PrintText(p.text + "\n");
   }
   return 0;
 }
@@ -107,10 +109,10 @@ void AddSearch(CLI::App& program, Common& common, Action* action) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The embedding model")->required();
   verb->add_option("--query", flags->query, "What to look for")->required();
-  verb->add_option(
-          "FILE", flags->files,
-          "Text files: a passage a paragraph, or a line where there are none; - is standard input")
-      ->required();
+  AddTexts(*verb, "FILE", &flags->files,
+           "Text files: a passage a paragraph, or a line where there are none; - is standard input")
+      ->required()
+      ->type_name("FILE");
   verb->add_option("--top", flags->top, "How many passages")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));

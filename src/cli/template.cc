@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "io/file.h"
@@ -10,12 +12,26 @@ struct Flags {
   bool no_generation_prompt = false;
 };
 
-// A JSON file, or standard input for "-".
-Result<OrderedJson> ReadJson(const std::string& path) {
-  DUNNOCK_TRY(const std::string text, path == "-" ? ReadStdin() : ReadTextFile(path));
+// An integer above 2^63 - 1 would become a rounded fraction.
+bool HoldsLargerInteger(const OrderedJson& json) {
+  if (json.is_number_unsigned()) return json.get<uint64_t>() > INT64_MAX;
+  return json.is_structured() && std::any_of(json.begin(), json.end(), [](const OrderedJson& item) {
+           return HoldsLargerInteger(item);
+         });
+}
+
+Result<OrderedJson> ParseValues(const std::string& where, const std::string& text) {
   auto json = ParseOrderedJson(text);
-  if (!json) return In(path, std::move(json).error());
+  if (!json) return In(where, std::move(json).error());
+  if (HoldsLargerInteger(*json))
+    return Invalid(Str(where, ": an integer is above 2^63 - 1, which templates cannot hold"));
   return json;
+}
+
+// A JSON file.
+Result<OrderedJson> ReadJson(const std::string& path) {
+  DUNNOCK_TRY(const std::string text, ReadText(path));
+  return ParseValues(path, text);
 }
 
 Result<int> Run(const Common& common, const Flags& flags) {
@@ -34,10 +50,9 @@ Result<int> Run(const Common& common, const Flags& flags) {
     variables = FindSpecialTokens(files);
   }
   if (!flags.vars.empty()) {
-    auto vars = ParseOrderedJson(flags.vars);
-    if (!vars) return In("--vars", std::move(vars).error());
-    if (!vars->is_object()) return Invalid("--vars: expected a JSON object");
-    variables.update(*vars);
+    DUNNOCK_TRY(const OrderedJson vars, ParseValues("--vars", flags.vars));
+    if (!vars.is_object()) return Invalid("--vars: expected a JSON object");
+    variables.update(vars);
   }
   if (!flags.messages.empty() || !variables.contains("messages")) {
     DUNNOCK_TRY(variables["messages"], ReadJson(flags.messages.empty() ? "-" : flags.messages));
@@ -52,7 +67,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const ChatTemplate parsed, ChatTemplate::Parse(source));
   DUNNOCK_TRY(const RenderedPrompt prompt, parsed.Render(variables));
   if (!common.json) {
-    Print(prompt.Text());
+    PrintText(prompt.Text());
     return 0;
   }
   OrderedJson pieces = OrderedJson::array();

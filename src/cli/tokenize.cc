@@ -49,7 +49,7 @@ Result<int> Detokenize(const Common& common, const Flags& flags) {
   if (common.json) {
     PrintJson({{"text", text}});
   } else {
-    Print(text + "\n");
+    PrintText(text + "\n");
   }
   return 0;
 }

@@ -6,7 +6,9 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "hub/choose_files.h"
 #include "hub/digest.h"
+#include "hub/model_name.h"
 #include "hub/sources.h"
 
 namespace dunnock {
@@ -19,22 +21,57 @@ std::string ListPath(const std::string& repo, const std::string& commit,
   return Str(RepoFolder(repo, options), "/dunnock/", commit, ".json");
 }
 
-constexpr std::string_view kVocabularies[] = {"tokenizer.json", "tokenizer.model", "vocab.txt",
-                                              "sentencepiece.bpe.model"};
-constexpr std::string_view kSettings[] = {"tokenizer_config.json", "special_tokens_map.json",
-                                          "added_tokens.json", "chat_template.jinja"};
+Status WriteFileList(const FileList& list, const std::string& path) {
+  const std::string text =
+      DumpJsonPretty({{"files", list.wanted}, {"repository", list.repository}}) + "\n";
+  return WriteFileAtomically(path, AsBytes(text));
+}
 
-bool IsWeights(const std::string& file) {
-  return file.ends_with(".safetensors") || file.ends_with(".bin") || file.ends_with(".gguf");
+constexpr std::string_view kNoWeights = "the weights";
+
+// Everything below a folder, links as links. Never throws; `error` is of the first entry that could
+// not be read.
+std::vector<fs::directory_entry> TreeOf(const fs::path& folder, std::error_code* error) {
+  std::vector<fs::directory_entry> out;
+  error->clear();
+  fs::recursive_directory_iterator it(folder, *error), end;
+  while (!*error && it != end) {
+    out.push_back(*it);
+    it.increment(*error);
+  }
+  return out;
+}
+
+std::vector<fs::directory_entry> EntriesOf(const fs::path& folder) {
+  std::vector<fs::directory_entry> out;
+  std::error_code error;
+  fs::directory_iterator it(folder, error), end;
+  while (!error && it != end) {
+    out.push_back(*it);
+    it.increment(error);
+  }
+  return out;
+}
+
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : TreeOf(folder, &error)) {
+    std::error_code ignored;
+    if (entry.is_regular_file(ignored))  // through links: one that leads nowhere is none
+      out.push_back(entry.path().lexically_relative(folder).generic_string());
+  }
+  return out;
 }
 
 // Of a snapshot that another program fetched: the shards that an index names, or weights at all.
 std::vector<std::string> MissingByContent(const std::string& folder) {
   std::vector<std::string> missing;
-  bool weights = false;
+  const std::vector<std::string> names = NamesIn(folder);
+  const bool weights = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return IsWeightsFile(name) && !name.ends_with(".json");
+  });
   std::error_code error;
-  for (const auto& file : fs::directory_iterator(folder, error))
-    weights = weights || (IsWeights(file.path().string()) && file.exists(error));
   for (const char* index : {"model.safetensors.index.json", "pytorch_model.bin.index.json"}) {
     const auto text = ReadTextFile(Str(folder, "/", index));
     const auto json = text ? ParseJson(*text) : Result<Json>(Json());
@@ -52,7 +89,7 @@ std::vector<std::string> MissingByContent(const std::string& folder) {
     }
     break;
   }
-  if (!weights && missing.empty()) missing.push_back("the weights");
+  if (!weights && missing.empty()) missing.emplace_back(kNoWeights);
   return missing;
 }
 
@@ -60,7 +97,8 @@ std::vector<std::string> MissingByContent(const std::string& folder) {
 
 bool IsSafePath(std::string_view name) {
   return !name.empty() && name.front() != '/' && name.find("..") == std::string_view::npos &&
-         name.find('\\') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+         name.find('\\') == std::string_view::npos &&
+         std::none_of(name.begin(), name.end(), [](char c) { return c >= 0 && c < ' '; });
 }
 
 bool IsRepoName(std::string_view name) {
@@ -72,16 +110,6 @@ bool IsRepoName(std::string_view name) {
 }
 
 bool IsCommit(std::string_view revision) { return revision.size() == 40 && IsEtag(revision); }
-
-bool IsVocabulary(std::string_view file) {
-  return std::find(std::begin(kVocabularies), std::end(kVocabularies), file) !=
-         std::end(kVocabularies);
-}
-
-bool IsTokenizerFile(std::string_view file) {
-  return IsVocabulary(file) ||
-         std::find(std::begin(kSettings), std::end(kSettings), file) != std::end(kSettings);
-}
 
 std::string RepoFolder(const std::string& repo, const HubOptions& options) {
   std::string name = repo;
@@ -110,28 +138,35 @@ Result<FileLock> LockBlob(const std::string& repo, const std::string& etag,
   });
 }
 
-std::vector<std::string> ReadFileList(const std::string& repo, const std::string& commit,
-                                      const HubOptions& options) {
-  std::vector<std::string> files;
+FileList ReadFileList(const std::string& repo, const std::string& commit,
+                      const HubOptions& options) {
   const auto text = ReadTextFile(ListPath(repo, commit, options));
   const auto json = text ? ParseJson(*text) : Result<Json>(Json());
-  const Json* list = json ? FindMember(*json, "files") : nullptr;
-  if (list == nullptr || !list->is_array()) return files;
-  for (const Json& file : *list) {
-    if (file.is_string() && IsSafePath(file.get<std::string>()))
-      files.push_back(file.get<std::string>());
-  }
-  return files;
+  const auto names = [&](const char* key) {
+    std::vector<std::string> out;
+    const Json* list = json ? FindMember(*json, key) : nullptr;
+    if (list == nullptr || !list->is_array()) return out;
+    for (const Json& file : *list) {
+      if (file.is_string() && IsSafePath(file.get<std::string>()))
+        out.push_back(file.get<std::string>());
+    }
+    return out;
+  };
+  return {names("files"), names("repository")};
 }
 
-Status WriteFileList(const std::string& repo, const std::string& commit,
-                     const std::vector<std::string>& files, const HubOptions& options) {
-  const std::string text = DumpJsonPretty({{"files", files}}) + "\n";
-  return WriteFileAtomically(ListPath(repo, commit, options), AsBytes(text));
+Status AddToFileList(const std::string& repo, const std::string& commit,
+                     const std::vector<std::string>& wanted,
+                     const std::vector<std::string>& repository, const HubOptions& options) {
+  DUNNOCK_TRY(const FileLock lock, LockBlob(repo, commit, options));
+  const std::vector<std::string> before = ReadFileList(repo, commit, options).wanted;
+  std::set<std::string> all(before.begin(), before.end());
+  all.insert(wanted.begin(), wanted.end());
+  return WriteFileList({{all.begin(), all.end()}, repository}, ListPath(repo, commit, options));
 }
 
-Snapshot FindSnapshot(const std::string& repo, const std::string& revision, ModelPart part,
-                      const HubOptions& options) {
+Snapshot FindSnapshot(const std::string& repo, const std::string& revision,
+                      const std::string& gguf_part, ModelPart part, const HubOptions& options) {
   const std::string folder = RepoFolder(repo, options);
   std::string commit = revision.empty() ? "main" : revision;
   if (!IsSafePath(commit)) return {};
@@ -140,18 +175,29 @@ Snapshot FindSnapshot(const std::string& repo, const std::string& revision, Mode
     while (!commit.empty() && commit.back() <= ' ') commit.pop_back();
   }
   if (!IsCommit(commit) || !IsFolder(Str(folder, "/snapshots/", commit))) return {};
-  Snapshot out{Str(folder, "/snapshots/", commit), {}};
-  if (part == ModelPart::kTokenizer) {
-    const bool any =
-        std::any_of(std::begin(kVocabularies), std::end(kVocabularies),
-                    [&](std::string_view file) { return FileExists(Str(out.path, "/", file)); });
-    if (!any) out.missing.push_back("the tokenizer");
+  Snapshot out{Str(folder, "/snapshots/", commit), commit, {}, {}};
+  const FileList list = ReadFileList(repo, commit, options);
+  const std::vector<std::string> there = NamesIn(out.path);
+  const bool known = !list.repository.empty();
+  // Of a snapshot that another program fetched only what is there is known.
+  auto chosen = ChooseFiles(known ? list.repository : there, part, gguf_part);
+  if (!chosen) {
+    out.missing.push_back(gguf_part.empty() ? std::string(kNoWeights) : gguf_part);
     return out;
   }
-  const std::vector<std::string> files = ReadFileList(repo, commit, options);
-  if (files.empty()) out.missing = MissingByContent(out.path);
-  for (const std::string& file : files) {
-    if (!FileExists(Str(out.path, "/", file))) out.missing.push_back(file);
+  for (const std::string& file : *chosen) {
+    if (file.ends_with(".gguf")) out.gguf.push_back(file);
+  }
+  if (known || (part == ModelPart::kAll && gguf_part.empty() && !list.wanted.empty())) {
+    for (const std::string& file : known ? *chosen : list.wanted) {
+      if (!FileExists(Str(out.path, "/", file))) out.missing.push_back(file);
+    }
+  } else if (part == ModelPart::kAll) {
+    out.missing = MissingByContent(out.path);
+  } else if (std::none_of(there.begin(), there.end(), [](const std::string& file) {
+               return IsVocabulary(file) || file.ends_with(".gguf") || file == "config.json";
+             })) {
+    out.missing.push_back("the tokenizer");
   }
   return out;
 }
@@ -171,12 +217,15 @@ Status LinkFile(const std::string& repo, const std::string& commit, const std::s
   const std::string folder = RepoFolder(repo, options);
   const fs::path link = Str(folder, "/snapshots/", commit, "/", file);
   DUNNOCK_TRY_STATUS(CreateFolders(link.parent_path().string()));
-  std::error_code error;
   const fs::path blob = Str(folder, "/blobs/", etag);
-  fs::remove(link, error);  // one that leads nowhere
   if (!options.no_links) {
-    fs::create_symlink(blob.lexically_relative(link.parent_path()), link, error);
-    if (!error || FileExists(link.string())) return {};
+    // Made beside and renamed over what is there: no reader ever finds no file.
+    std::error_code error;
+    const std::string fresh = Str(folder, "/dunnock/", etag, ".link");
+    DUNNOCK_TRY_STATUS(CreateFolders(folder + "/dunnock"));
+    fs::remove(fresh, error);
+    fs::create_symlink(blob.lexically_relative(link.parent_path()), fresh, error);
+    if (!error) return RenameDurably(fresh, link.string());
   }
   return RenameDurably(blob.string(), link.string());
 }
@@ -195,7 +244,8 @@ Result<std::vector<CachedFile>> ListFiles(const std::string& path) {
   const auto add = [&](const fs::path& file, const std::string& name) {
     CachedFile f{name, file.string(), FileSize(file.string()).value_or(0), ""};
     // A blob is named by its hash.
-    const std::string blob = fs::canonical(file, error).filename().string();
+    std::error_code ignored;
+    const std::string blob = fs::canonical(file, ignored).filename().string();
     if (IsEtag(blob)) f.etag = blob;
     out.push_back(std::move(f));
   };
@@ -203,14 +253,40 @@ Result<std::vector<CachedFile>> ListFiles(const std::string& path) {
     add(path, fs::path(path).filename().string());
     return out;
   }
-  for (fs::recursive_directory_iterator it(path, error), end; it != end && !error;
-       it.increment(error)) {
-    if (it->is_regular_file(error))
-      add(it->path(), it->path().lexically_relative(path).generic_string());
+  for (const fs::directory_entry& entry : TreeOf(path, &error)) {
+    std::error_code ignored;
+    if (entry.is_regular_file(ignored))
+      add(entry.path(), entry.path().lexically_relative(path).generic_string());
   }
-  if (error) return Fail(ErrorCode::kIo, Str(path, ": ", error.message()));
+  if (error) return Fail(ErrorCode::kIo, Str(path, ": cannot list: ", error.message()));
   std::sort(out.begin(), out.end(),
             [](const CachedFile& a, const CachedFile& b) { return a.name < b.name; });
+  return out;
+}
+
+Result<std::vector<CachedFile>> ListFiles(const FetchedModel& model) {
+  DUNNOCK_TRY(std::vector<CachedFile> files, ListFiles(model.path));
+  if (model.gguf.empty()) return files;
+  std::erase_if(files, [&](const CachedFile& file) {
+    return IsWeightsFile(file.name) &&
+           std::find(model.gguf.begin(), model.gguf.end(), file.name) == model.gguf.end();
+  });
+  return files;
+}
+
+std::vector<FetchedModel> ModelsIn(const CachedModel& model) {
+  std::vector<FetchedModel> out;
+  std::vector<std::string> names;
+  bool others = false;
+  for (const CachedFile& file : model.files) {
+    names.push_back(file.name);
+    others = others || (IsWeightsFile(file.name) && !file.name.ends_with(".gguf") &&
+                        !file.name.ends_with(".json"));
+  }
+  if (others) out.push_back({model.name, model.path, "cache", nullptr, {}});
+  for (const GgufModel& gguf : GgufModels(names)) {
+    if (gguf.missing.empty()) out.push_back({model.name, model.path, "cache", nullptr, gguf.parts});
+  }
   return out;
 }
 
@@ -219,27 +295,38 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
   std::error_code error;
   const auto add = [&](CachedModel model) -> Status {
     DUNNOCK_TRY(model.files, ListFiles(model.path));
-    for (const CachedFile& f : model.files) model.size_bytes += f.size_bytes;
+    for (const CachedFile& f : model.files) {
+      model.size_bytes += f.size_bytes;
+      model.has_weights =
+          model.has_weights || (IsWeightsFile(f.name) && !f.name.ends_with(".json"));
+    }
     out.push_back(std::move(model));
     return {};
   };
-  for (const auto& folder : fs::directory_iterator(options.cache_dir, error)) {
+  for (const auto& folder : EntriesOf(options.cache_dir)) {
     std::string repo = folder.path().filename().string();
     if (!repo.starts_with("models--")) continue;
     repo.erase(0, 8);
     if (const size_t split = repo.find("--"); split != std::string::npos)
       repo.replace(split, 2, "/");
     uint64_t unfinished = 0;
-    for (const auto& blob : fs::directory_iterator(folder.path() / "blobs", error)) {
+    for (const auto& blob : EntriesOf(folder.path() / "blobs")) {
       if (blob.path().extension() == ".incomplete") unfinished += blob.file_size(error);
     }
     const CatalogueEntry* entry = FindInCatalogue(repo);
     const std::string name = entry != nullptr ? entry->id : repo;
     bool any = false;
-    for (const auto& snapshot : fs::directory_iterator(folder.path() / "snapshots", error)) {
+    for (const auto& snapshot : EntriesOf(folder.path() / "snapshots")) {
       const std::string commit = snapshot.path().filename().string();
       CachedModel model{name, snapshot.path().string()};
-      model.missing = FindSnapshot(repo, commit, ModelPart::kAll, options).missing;
+      const FileList list = ReadFileList(repo, commit, options);
+      for (const std::string& file : list.wanted) {
+        if (!FileExists(Str(model.path, "/", file))) model.missing.push_back(file);
+      }
+      if (list.wanted.empty()) model.missing = MissingByContent(model.path);
+      // Side files alone are what somebody asked for, and no model.
+      if (list.wanted.empty() && model.missing == std::vector<std::string>{std::string(kNoWeights)})
+        model.missing.clear();
       if (!any) model.unfinished_bytes = unfinished;
       any = true;
       DUNNOCK_TRY_STATUS(add(std::move(model)));
@@ -247,7 +334,7 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
     if (!any && unfinished > 0) {
       CachedModel model{name, folder.path().string()};
       model.unfinished_bytes = unfinished;
-      model.missing = {"the weights"};
+      model.missing = {std::string(kNoWeights)};
       out.push_back(std::move(model));
     }
   }
@@ -258,26 +345,96 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
   return out;
 }
 
-Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options) {
-  const CatalogueEntry* entry = FindInCatalogue(name);
-  const std::string repo = entry != nullptr ? entry->repo : name;
+namespace {
+
+// Deletes a tree; the result is how many bytes that freed. The error says what is left.
+Result<uint64_t> RemoveTree(const std::string& folder) {
+  const auto bytes_of = [&](std::error_code* error) {
+    uint64_t bytes = 0;
+    for (const fs::directory_entry& entry : TreeOf(folder, error)) {
+      std::error_code ignored;
+      if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored))
+        bytes += entry.file_size(ignored);
+    }
+    return bytes;
+  };
+  std::error_code unread, error;
+  const uint64_t before = bytes_of(&unread);
+  fs::remove_all(folder, error);
+  if (!error && !FileExists(folder)) return before;
+  if (!error) error = unread;
+  std::error_code still;
+  const uint64_t left = bytes_of(&still);
+  return Fail(ErrorCode::kIo, Str(folder, ": cannot delete: ", error.message(), ": ", left,
+                                  still ? " bytes and more than can be read" : " bytes",
+                                  " are left there (", before > left ? before - left : 0,
+                                  " were freed): check the permissions, then delete it again"));
+}
+
+Status TakeFromFileList(const std::string& repo, const std::string& commit,
+                        const std::vector<std::string>& files, const HubOptions& options) {
+  DUNNOCK_TRY(const FileLock lock, LockBlob(repo, commit, options));
+  FileList list = ReadFileList(repo, commit, options);
+  if (list.wanted.empty()) return {};
+  std::erase_if(list.wanted, [&](const std::string& file) {
+    return std::find(files.begin(), files.end(), file) != files.end();
+  });
+  return WriteFileList(list, ListPath(repo, commit, options));
+}
+
+// One GGUF model of a repository, from all its snapshots; what else is there stays.
+Result<uint64_t> RemoveGguf(const std::string& repo, const std::string& part,
+                            const HubOptions& options) {
+  Error last{ErrorCode::kNotFound, Str(repo, " is not in the cache")};
+  std::vector<fs::path> links;
+  std::set<fs::path> blobs;  // snapshots may share them
+  for (const auto& snapshot : EntriesOf(RepoFolder(repo, options) + "/snapshots")) {
+    const auto chosen = ChooseGguf(NamesIn(snapshot.path().string()), part);
+    if (!chosen) {
+      last.message = Str(repo, " in the cache: ", chosen.error().message);
+      continue;
+    }
+    DUNNOCK_TRY_STATUS(
+        TakeFromFileList(repo, snapshot.path().filename().string(), chosen->parts, options));
+    std::error_code error;
+    for (const std::string& file : chosen->parts) {
+      links.push_back(snapshot.path() / file);
+      blobs.insert(fs::canonical(links.back(), error));
+    }
+  }
+  if (links.empty()) return std::unexpected(last);
+  uint64_t freed = 0;
+  for (const fs::path& blob : blobs) freed += FileSize(blob.string()).value_or(0);
+  links.insert(links.end(), blobs.begin(), blobs.end());
+  for (const fs::path& path : links) {
+    std::error_code error;
+    fs::remove(path, error);
+    if (error)
+      return Fail(ErrorCode::kIo, Str(path.string(), ": cannot delete: ", error.message()));
+  }
+  return freed;
+}
+
+}  // namespace
+
+Result<uint64_t> RemoveCached(const std::string& text, const HubOptions& options) {
+  const ModelName name = SplitModelName(text);
+  const CatalogueEntry* entry = FindInCatalogue(name.plain);
+  const std::string repo = entry != nullptr ? entry->repo : name.plain;
   std::vector<std::string> folders;
-  if (IsRepoName(repo) && IsFolder(RepoFolder(repo, options)))
-    folders.push_back(RepoFolder(repo, options));
-  if (entry != nullptr && !FindPackage(*entry, options).empty())
+  const bool cached = IsRepoName(repo) && IsFolder(RepoFolder(repo, options));
+  if (cached && !name.part.empty()) return RemoveGguf(repo, name.part, options);
+  if (cached && name.revision.empty()) folders.push_back(RepoFolder(repo, options));
+  if (entry != nullptr && name.part.empty() && !FindPackage(*entry, options).empty())
     folders.push_back(FindPackage(*entry, options));
   if (folders.empty()) {
     return Fail(ErrorCode::kNotFound,
-                Str(name, " is not in the cache: `dunnock list --cached` shows what is"));
+                Str(text, " is not in the cache: `dunnock list --cached` shows what is"));
   }
   uint64_t freed = 0;
   for (const std::string& folder : folders) {
-    std::error_code error;
-    for (const auto& file : fs::recursive_directory_iterator(folder, error)) {
-      if (file.is_regular_file(error) && !file.is_symlink(error)) freed += file.file_size(error);
-    }
-    fs::remove_all(folder, error);
-    if (error) return Fail(ErrorCode::kIo, Str(folder, ": cannot delete: ", error.message()));
+    DUNNOCK_TRY(const uint64_t bytes, RemoveTree(folder));
+    freed += bytes;
   }
   return freed;
 }

@@ -24,29 +24,34 @@ bool IsRepoName(std::string_view name);
 bool IsSafePath(std::string_view name);
 bool IsCommit(std::string_view revision);
 
-// tokenizer.json, vocab.txt, ...: a file that makes a tokenizer by itself.
-bool IsVocabulary(std::string_view file);
-// Those, and the files of settings beside them.
-bool IsTokenizerFile(std::string_view file);
-
-// The files that make the model at a commit, as once listed; empty if never listed by us.
-std::vector<std::string> ReadFileList(const std::string& repo, const std::string& commit,
-                                      const HubOptions& options);
-Status WriteFileList(const std::string& repo, const std::string& commit,
-                     const std::vector<std::string>& files, const HubOptions& options);
+// What is known of a repository at a commit, kept beside the snapshot.
+struct FileList {
+  std::vector<std::string> wanted;      // files that were asked for so far
+  std::vector<std::string> repository;  // all there are; empty where an older program wrote it
+};
+// Empty if never listed by us.
+FileList ReadFileList(const std::string& repo, const std::string& commit,
+                      const HubOptions& options);
+Status AddToFileList(const std::string& repo, const std::string& commit,
+                     const std::vector<std::string>& wanted,
+                     const std::vector<std::string>& repository, const HubOptions& options);
 
 struct Snapshot {
-  std::string path;                  // empty: there is none
+  std::string path;  // empty: there is none
+  std::string commit;
   std::vector<std::string> missing;  // files of the model that are not there
+  std::vector<std::string> gguf;     // those that make the model
   bool complete() const { return !path.empty() && missing.empty(); }
 };
-Snapshot FindSnapshot(const std::string& repo, const std::string& revision, ModelPart part,
-                      const HubOptions& options);
+// `gguf_part` names one of several GGUF models; empty: the repository's usual weights.
+Snapshot FindSnapshot(const std::string& repo, const std::string& revision,
+                      const std::string& gguf_part, ModelPart part, const HubOptions& options);
 
 // refs/<revision>, only once all of the commit is there. A commit needs no reference.
 Status WriteRef(const std::string& repo, const std::string& revision, const std::string& commit,
                 const HubOptions& options);
-// snapshots/<commit>/<file> -> ../../blobs/<etag>; the file itself where there are no links.
+// snapshots/<commit>/<file> -> ../../blobs/<etag>; the file itself where there are no links. One
+// that is there already is replaced in one step.
 Status LinkFile(const std::string& repo, const std::string& commit, const std::string& file,
                 const std::string& etag, const HubOptions& options);
 // CACHEDIR.TAG, by which backup programs know a cache.

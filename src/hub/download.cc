@@ -241,7 +241,9 @@ std::string PartialPath(const std::string& blob) { return blob + ".dunnock.incom
 std::string JournalPath(const std::string& blob) { return blob + ".dunnock.journal"; }
 
 std::string TokenFor(const std::string& url, const HubOptions& options) {
-  return OriginOf(url) == OriginOf(options.endpoint) ? options.token : "";
+  const std::string origin = OriginOf(url);
+  const bool may = !origin.empty() && origin == OriginOf(options.endpoint) && !SendsInClear(url);
+  return may ? options.token : "";
 }
 
 Result<RemoteFile> LocateFile(HttpClient* client, const std::string& name, const std::string& page,

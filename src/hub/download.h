@@ -26,7 +26,8 @@ Result<RemoteFile> LocateFile(HttpClient* client, const std::string& name, const
 Status DownloadFile(HttpClient* client, const RemoteFile& file, const std::string& blob,
                     const HubOptions& options);
 
-// The token, if a request to this url may carry it: the endpoint's own origin only.
+// The token, if a request to this url may carry it: the endpoint's own origin only, and never where
+// it could be read on the way.
 std::string TokenFor(const std::string& url, const HubOptions& options);
 
 // Where an unfinished download of a blob keeps its bytes and its journal.

@@ -60,6 +60,11 @@ void Prepare(Exchange* exchange) {
     list = curl_slist_append(list, ("Authorization: Bearer " + request.token).c_str());
   exchange->headers.reset(list);
   curl_easy_setopt(c, CURLOPT_URL, request.url.c_str());
+  // A url without a scheme must not become plain http.
+  curl_easy_setopt(c, CURLOPT_DEFAULT_PROTOCOL, "https");
+  // What stays on this machine takes no way through a proxy.
+  if (OriginOf(request.url).starts_with("http://") && !SendsInClear(request.url))
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
@@ -165,6 +170,37 @@ Result<HttpResponse> HttpClient::Send(HttpRequest request) {
     return request;
   });
   return out;
+}
+
+std::string EncodePath(std::string_view text) {
+  constexpr std::string_view kAsTheyAre =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (kAsTheyAre.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string EncodeSegment(std::string_view text) {
+  std::string out = EncodePath(text);
+  for (size_t at = 0; (at = out.find('/', at)) != std::string::npos;) out.replace(at, 1, "%2F");
+  return out;
+}
+
+bool SendsInClear(const std::string& url) {
+  constexpr std::string_view kHttp = "http://";
+  const std::string origin = OriginOf(url);
+  if (!origin.starts_with(kHttp)) return false;
+  const std::string host = origin.substr(kHttp.size(), origin.rfind(':') - kHttp.size());
+  const bool numbers = host.find_first_not_of("0123456789.") == std::string::npos;
+  return host != "localhost" && host != "[::1]" && !(numbers && host.starts_with("127."));
 }
 
 std::string OriginOf(const std::string& url) {

@@ -51,6 +51,11 @@ class HttpClient {
   std::unique_ptr<void, void (*)(void*)> multi_;
 };
 
+// Text as it may stand in the path of a url: a file name with its slashes, or one segment of it.
+std::string EncodePath(std::string_view text);
+std::string EncodeSegment(std::string_view text);
+// Whether what is sent to the url can be read on the way: plain http that leaves this machine.
+bool SendsInClear(const std::string& url);
 // "https://host:443"; empty if the url is none.
 std::string OriginOf(const std::string& url);
 // What a Location header means beside the url it came from; empty if it is no http(s) url.

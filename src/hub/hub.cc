@@ -1,11 +1,12 @@
 #include "hub/hub.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/str.h"
 #include "hub/cache.h"
+#include "hub/choose_files.h"
+#include "hub/model_name.h"
 #include "hub/sources.h"
 #include "io/file.h"
 
@@ -14,79 +15,53 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-bool IsTrue(std::string value) {
-  for (char& c : value) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return value == "1" || value == "ON" || value == "YES" || value == "TRUE";
-}
-
-long Seconds(const char* name, long otherwise) {
-  const long value = std::atol(Environment(name).c_str());
-  return value > 0 ? value : otherwise;
-}
-
-std::string Trimmed(std::string text) {
-  while (!text.empty() && text.back() <= ' ') text.pop_back();
-  return text;
+// A folder or file on this disk; of several GGUF files the one that `part` names.
+Result<FetchedModel> FindLocal(const std::string& path, const std::string& part) {
+  FetchedModel model{path, path, "local", nullptr, {}};
+  if (!IsFolder(path)) {
+    if (part.empty()) return model;
+    return Invalid(Str(path, " is a file: \":", part, "\" chooses one of a folder"));
+  }
+  // A folder named as a catalogue entry gets its fallbacks.
+  model.entry = FindInCatalogue(fs::path(path).lexically_normal().filename().string());
+  DUNNOCK_TRY(const auto files, ListFiles(path));
+  std::vector<std::string> names;
+  bool others = false;
+  for (const CachedFile& file : files) {
+    names.push_back(file.name);
+    others = others || (IsWeightsFile(file.name) && !file.name.ends_with(".gguf"));
+  }
+  if (part.empty() && others) return model;
+  const std::vector<GgufModel> models = GgufModels(names);
+  if (part.empty() && models.size() > 1) {
+    std::string known;
+    for (const GgufModel& m : models) known += (known.empty() ? "" : ", ") + m.name;
+    return Invalid(Str(path, " holds several models: ", known, ": choose one, as in \"", path, ":",
+                       fs::path(models.front().name).stem().string(), "\""));
+  }
+  if (part.empty() && (models.empty() || !models.front().missing.empty())) return model;
+  auto chosen = ChooseGguf(names, part);
+  if (!chosen) return In(path, std::move(chosen).error());
+  model.gguf = std::move(chosen->parts);
+  return model;
 }
 
 }  // namespace
 
-HubOptions HubOptions::FromEnvironment() {
-  HubOptions o;
-  std::string home = Environment("HF_HOME");
-  if (home.empty()) {
-    std::string cache = Environment("XDG_CACHE_HOME");
-    if (cache.empty()) cache = Environment("HOME") + "/.cache";
-    home = cache + "/huggingface";
-  }
-  o.cache_dir = Environment("HF_HUB_CACHE");
-  if (o.cache_dir.empty()) o.cache_dir = Environment("HUGGINGFACE_HUB_CACHE");
-  if (o.cache_dir.empty()) o.cache_dir = home + "/hub";
-  o.package_dir = home + "/dunnock";
-  if (const std::string endpoint = Environment("HF_ENDPOINT"); !endpoint.empty())
-    o.endpoint = endpoint;
-  while (o.endpoint.ends_with('/')) o.endpoint.pop_back();
-  o.token = Environment("HF_TOKEN");
-  if (o.token.empty()) o.token = Environment("HUGGING_FACE_HUB_TOKEN");
-  if (o.token.empty()) {
-    std::string path = Environment("HF_TOKEN_PATH");
-    if (path.empty()) path = home + "/token";
-    if (const auto text = ReadTextFile(path)) o.token = Trimmed(*text);
-  }
-  if (IsTrue(Environment("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) o.token.clear();
-  o.no_links = IsTrue(Environment("HF_HUB_DISABLE_SYMLINKS"));
-  o.etag_timeout_s = Seconds("HF_HUB_ETAG_TIMEOUT", o.etag_timeout_s);
-  o.download_timeout_s = Seconds("HF_HUB_DOWNLOAD_TIMEOUT", o.download_timeout_s);
-  o.offline = IsTrue(Environment("HF_HUB_OFFLINE")) || IsTrue(Environment("TRANSFORMERS_OFFLINE"));
-  return o;
-}
-
-void HubOptions::SetCacheDir(const std::string& folder) {
-  cache_dir = folder;
-  package_dir = folder + "/dunnock";
-}
-
 Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
                                 ModelPart part) {
   // Something on this disk?
-  if (FileExists(name)) {
-    const CatalogueEntry* like = nullptr;  // a folder named as a catalogue entry gets its fallbacks
-    const std::string base = fs::path(name).lexically_normal().filename().string();
-    if (IsFolder(name)) like = FindInCatalogue(base);
-    return FetchedModel{name, name, "local", like};
-  }
-  if (name.starts_with('/') || name.starts_with('.') || name.ends_with(".gguf")) {
+  if (FileExists(name)) return FindLocal(name, "");
+  const size_t colon = name.rfind(':');
+  if (colon != std::string::npos && FileExists(name.substr(0, colon)))
+    return FindLocal(name.substr(0, colon), name.substr(colon + 1));
+  if (name.starts_with('/') || name.starts_with('.') ||
+      (name.ends_with(".gguf") && colon == std::string::npos)) {
     return Fail(ErrorCode::kNotFound, Str(name, ": no such file or folder"));
   }
-  const size_t at = name.find('@');
-  const std::string plain = name.substr(0, at);
-  std::string revision = at == std::string::npos ? "" : name.substr(at + 1);
-  if (!options.revision.empty()) revision = options.revision;
+  const ModelName parts = SplitModelName(name);
+  const std::string& plain = parts.plain;
+  std::string revision = options.revision.empty() ? parts.revision : options.revision;
   const CatalogueEntry* entry = FindInCatalogue(plain);
   if (entry == nullptr && !IsRepoName(plain)) {
     const auto meant = ClosestInCatalogue(plain);
@@ -99,18 +74,24 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   if (revision.empty() && entry != nullptr) revision = entry->revision;
   if (!revision.empty() && !IsSafePath(revision))
     return Invalid(Str(name, ": \"", revision, "\" cannot be a revision"));
-  FetchedModel model{entry != nullptr ? entry->id : plain, "", "", entry};
-  const auto found = [&](const std::string& path, const char* source) {
+  if (colon != std::string::npos && parts.part.empty())
+    return Invalid(Str(name, ": expected a part of a file's name behind the colon: \":Q4_K_M\""));
+  FetchedModel model{entry != nullptr ? entry->id : plain, "", "", entry, {}};
+  if (!parts.part.empty()) model.name += ":" + parts.part;
+  const auto found = [&](const std::string& path, const char* source,
+                         const std::vector<std::string>& gguf = {}) {
     model.path = path;
     model.source = source;
+    model.gguf = gguf;
     return model;
   };
-  const bool package =
-      entry != nullptr && entry->package && at == std::string::npos && options.revision.empty();
+  // A package holds one model, at one revision.
+  const bool package = entry != nullptr && entry->package && parts.revision.empty() &&
+                       parts.part.empty() && options.revision.empty();
 
-  const Snapshot cached = FindSnapshot(repo, revision, part, options);
+  const Snapshot cached = FindSnapshot(repo, revision, parts.part, part, options);
   const bool moves = options.refresh && !options.offline && !IsCommit(revision);
-  if (cached.complete() && !moves) return found(cached.path, "cache");
+  if (cached.complete() && !moves) return found(cached.path, "cache", cached.gguf);
   if (package && !cached.complete()) {
     if (const std::string folder = FindPackage(*entry, options); !folder.empty())
       return found(folder, "cache");
@@ -125,11 +106,14 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
                     " and the network is off here: `dunnock pull ", name,
                     "` without --offline fetches it"));
   }
-  auto fetched = FetchFromHub(repo, revision, part, options);
-  if (fetched) return found(*fetched, "hub");
+  auto fetched = FetchFromHub(repo, revision, parts.part, part, options);
+  if (fetched) {
+    const Snapshot fresh = FindSnapshot(repo, *fetched, parts.part, part, options);
+    return found(fresh.path, "hub", fresh.gguf);
+  }
   // Only a hub that cannot be reached is a reason to look elsewhere.
   const bool unreachable = fetched.error().code == ErrorCode::kNetwork;
-  if (unreachable && cached.complete()) return found(cached.path, "cache");
+  if (unreachable && cached.complete()) return found(cached.path, "cache", cached.gguf);
   if (!package || !unreachable) return In(name, std::move(fetched).error());
   auto unpacked = FetchPackage(*entry, options);
   if (!unpacked) {
@@ -143,6 +127,12 @@ Result<FileSet> OpenFetched(const FetchedModel& model) {
   FileSet files;
   if (IsFolder(model.path)) {
     DUNNOCK_TRY(files, MapFolder(model.path));
+    if (!model.gguf.empty()) {
+      std::erase_if(files, [&](const auto& file) {
+        return IsWeightsFile(file.first) &&
+               std::find(model.gguf.begin(), model.gguf.end(), file.first) == model.gguf.end();
+      });
+    }
     if (!files.contains("manifest.json")) return files;
     // A bundle's weights are used as they lie: worth pages of their own.
     for (auto& [name, blob] : files) {
@@ -151,33 +141,44 @@ Result<FileSet> OpenFetched(const FetchedModel& model) {
     }
     return files;
   }
-  DUNNOCK_TRY(files[fs::path(model.path).filename().string()], MapFile(model.path));
+  // One file; of a model in parts the others lie beside it.
+  const fs::path path(model.path);
+  const std::vector<std::string> parts = PartsOfGguf(path.filename().string());
+  for (const std::string& part : parts) {
+    const std::string file = (path.parent_path() / part).string();
+    if (parts.size() > 1 && !FileExists(file)) {
+      return Fail(ErrorCode::kNotFound, Str(model.path, " is one of ", parts.size(), " parts: ",
+                                            file, " is missing: put it beside the others"));
+    }
+    DUNNOCK_TRY(files[part], MapFile(parts.size() > 1 ? file : model.path));
+  }
   return files;
 }
 
-Status CompleteFiles(const FetchedModel& model, const std::string& tokenizer,
-                     const HubOptions& options, FileSet* files) {
+void AddKnownPrompts(const FetchedModel& model, FileSet* files) {
   constexpr const char* kPrompts = "config_sentence_transformers.json";
   if (model.entry != nullptr && !model.entry->prompts.empty() && !files->contains(kPrompts))
     (*files)[kPrompts] = Blob::FromString(DumpJson(Json{{"prompts", model.entry->prompts}}));
+}
 
-  const bool has_own = std::any_of(files->begin(), files->end(), [](const auto& file) {
+std::string TokenizerSource(const FetchedModel& model, const std::string& named,
+                            const FileSet& files) {
+  if (!named.empty() || model.entry == nullptr) return named;
+  const bool has_own = std::any_of(files.begin(), files.end(), [](const auto& file) {
     return IsVocabulary(file.first) || file.first.ends_with(".gguf");
   });
-  const std::string other = !tokenizer.empty()                  ? tokenizer
-                            : has_own || model.entry == nullptr ? ""
-                                                                : model.entry->tokenizer_from;
-  if (other.empty()) return {};
-  auto source = FetchModel(other, options, ModelPart::kTokenizer);
-  if (!source) {
-    return In(Str(model.name, has_own ? "" : " has no tokenizer of its own", ", that of ", other),
-              std::move(source).error());
-  }
-  DUNNOCK_TRY(const FileSet theirs, OpenFetched(*source));
+  return has_own ? "" : model.entry->tokenizer_from;
+}
+
+void ReplaceTokenizer(const FileSet& theirs, FileSet* files) {
+  // Of two vocabularies side by side the wrong one might be read.
+  std::erase_if(*files, [](const auto& file) {
+    return IsVocabulary(file.first) || file.first == "added_tokens.json" ||
+           file.first == "special_tokens_map.json";
+  });
   for (const auto& [name, blob] : theirs) {
     if (IsTokenizerFile(name)) (*files)[name] = blob;
   }
-  return {};
 }
 
 }  // namespace dunnock

@@ -1,9 +1,11 @@
 #pragma once
 // Models by name: a local folder or file, a catalogue id, or a hub repository ("org/name",
-// "org/name@revision"). Sources in order: the disk, the Hugging Face cache, the Hugging Face hub,
-// the Python package index where the catalogue names a package. The cache has huggingface_hub's
-// layout, so a model fetched by either is found by the other (docs/formats/cache.md).
+// "org/name@revision"); behind a colon one of several GGUF files ("org/name:Q4_K_M"). Sources in
+// order: the disk, the Hugging Face cache, the Hugging Face hub, the Python package index where the
+// catalogue names a package. The cache has huggingface_hub's layout, so a model fetched by either
+// is found by the other (docs/formats/cache.md).
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,35 +29,48 @@ struct HubOptions {
   long etag_timeout_s = 10;      // silence after which a question counts as unanswered ...
   long download_timeout_s = 10;  // ... and a download as cut
   ProgressFn progress;
+  std::function<void(const std::string&)> note;  // what the user should know
 
   // HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the other variables of
   // huggingface_hub (docs/formats/cache.md lists them).
   static HubOptions FromEnvironment();
+  // Whether the endpoint is a URL and the token may stand in a header.
+  Status Check() const;
   // Keeps everything below one folder.
   void SetCacheDir(const std::string& folder);
 };
+
+// "~", "~name", "$NAME" and "${NAME}", as huggingface_hub expands them in its variables.
+std::string ExpandPath(const std::string& path);
 
 struct FetchedModel {
   std::string name;
   std::string path;                       // the folder (or file) that holds the model
   std::string source;                     // "local", "cache", "hub", "package"
   const CatalogueEntry* entry = nullptr;  // null: the catalogue does not know it
+  // The GGUF files of the folder that make the model; empty if its weights are others.
+  std::vector<std::string> gguf = {};
 };
 
-enum class ModelPart { kAll, kTokenizer };
+// kSideFiles: all but the weights, unless a GGUF file is all that has a tokenizer.
+enum class ModelPart { kAll, kSideFiles };
 
-// Finds the model, or its tokenizer's files alone, fetching them if need be. The error lists what
-// was tried.
+// Finds the model, or the files beside its weights alone, fetching them if need be. The error lists
+// what was tried.
 Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
                                 ModelPart part = ModelPart::kAll);
 
 // The model's files, mapped.
 Result<FileSet> OpenFetched(const FetchedModel& model);
 
-// Adds what the model's files lack and the catalogue knows: the prompts of an embedder, and the
-// tokenizer, from the model `tokenizer` names, or else from the entry that the catalogue names.
-Status CompleteFiles(const FetchedModel& model, const std::string& tokenizer,
-                     const HubOptions& options, FileSet* files);
+// Adds what the model's files lack and the catalogue knows: the prompts of an embedder.
+void AddKnownPrompts(const FetchedModel& model, FileSet* files);
+// The model to take the tokenizer from: the one the user names, or, where the files have none, the
+// entry that the catalogue names. Empty: the model's own.
+std::string TokenizerSource(const FetchedModel& model, const std::string& named,
+                            const FileSet& files);
+// Puts the tokenizer of `theirs` in place of whatever tokenizer is in `files`.
+void ReplaceTokenizer(const FileSet& theirs, FileSet* files);
 
 struct CachedFile {
   std::string name, path;
@@ -67,13 +82,20 @@ struct CachedModel {
   std::string path;
   uint64_t size_bytes = 0;
   std::vector<CachedFile> files = {};
-  std::vector<std::string> missing = {};  // files of the model that have not come yet
+  std::vector<std::string> missing = {};  // files that were asked for and have not come yet
+  bool has_weights = false;               // else side files only: complete, but nothing to run
   uint64_t unfinished_bytes = 0;          // of downloads that were interrupted
 };
 Result<std::vector<CachedModel>> ListCached(const HubOptions& options);
+// The models in its folder, each to be opened by itself: the usual weights, and each of the GGUF
+// files where there are several.
+std::vector<FetchedModel> ModelsIn(const CachedModel& model);
 // Every file of a model's folder (or the one file), by name.
 Result<std::vector<CachedFile>> ListFiles(const std::string& folder_or_file);
-// Deletes a cached model; the result is how many bytes that freed.
+// The same without the weights of other models in the folder.
+Result<std::vector<CachedFile>> ListFiles(const FetchedModel& model);
+// Deletes a cached model, or the one GGUF file of it that the name ends in; the result is how many
+// bytes that freed.
 Result<uint64_t> RemoveCached(const std::string& name, const HubOptions& options);
 
 }  // namespace dunnock

