@@ -9,6 +9,7 @@ namespace dunnock {
 namespace {
 
 constexpr size_t kDigits = 5;
+constexpr size_t kMostParts = 1000;
 constexpr std::string_view kOf = "-of-";
 
 std::optional<size_t> Number(std::string_view digits) {
@@ -39,7 +40,7 @@ std::optional<SplitName> ParseSplitName(std::string_view name) {
   if (tail.front() != '-' || tail.substr(1 + kDigits, kOf.size()) != kOf) return std::nullopt;
   const auto part = Number(tail.substr(1, kDigits));
   const auto count = Number(tail.substr(kTail - kDigits));
-  if (!part || !count || *part > *count) return std::nullopt;
+  if (!part || !count || *part > *count || *count > kMostParts) return std::nullopt;
   return SplitName{std::string(name.substr(0, dot - kTail)), std::string(name.substr(dot)), *part,
                    *count};
 }

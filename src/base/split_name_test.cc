@@ -18,8 +18,8 @@ TEST(SplitName, TakesNamesOfPartsApart) {
 TEST(SplitName, OtherNamesAreNone) {
   for (const char* name :
        {"", "model.gguf", "model-00001-of-00002", "-of-.gguf", "m-0001-of-00002.gguf",
-        "m-00003-of-00002.gguf", "m-00000-of-00002.gguf", "m-00001-of-0000x.gguf",
-        "m-00001_of-00002.gguf", "m-+0001-of-00002.gguf"}) {
+        "m-00003-of-00002.gguf", "m-00001-of-90000.gguf", "m-00000-of-00002.gguf",
+        "m-00001-of-0000x.gguf", "m-00001_of-00002.gguf", "m-+0001-of-00002.gguf"}) {
     EXPECT_FALSE(ParseSplitName(name)) << name;
   }
 }

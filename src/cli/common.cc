@@ -13,6 +13,7 @@
 #include <iostream>
 #include <set>
 
+#include "base/memory.h"
 #include "base/printable.h"
 #include "base/str.h"
 #include "io/file.h"
@@ -129,6 +130,10 @@ void AddComputeFlags(CLI::App& verb, Common& common) {
       ->capture_default_str();
   verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")
       ->type_name("TARGET");
+  verb.add_option("--memory-mb", common.memory_mb,
+                  "Most megabytes that weights, cache and activations may take (default: no limit)")
+      ->check(CLI::Range(1, 1 << 30))
+      ->type_name("N");
   verb.add_option("--kv-cache", common.kv_cache,
                   "Keys and values in f32, f16 or int8 (default: int8, f32 with --compute f32)")
       ->check(CLI::IsMember({"f32", "f16", "int8"}));
@@ -219,6 +224,7 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
   if (!common.cpu.empty()) {
     if (const Status forced = ForceTarget(common.cpu); !forced) return In("--cpu", forced.error());
   }
+  SetMemoryBudget(common.memory_mb * 1'000'000);
   EngineOptions options;
   const CatalogueEntry* entry = nullptr;
   DUNNOCK_TRY(FileSet files, OpenModel(common, name, &entry));

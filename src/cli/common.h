@@ -20,6 +20,7 @@ namespace dunnock::cli {
 
 struct Common {
   size_t threads = 0;
+  uint64_t memory_mb = 0;  // 0: no limit
   bool quiet = false, offline = false, json = false, jsonl = false;
   std::string cache_dir;
   std::string compute = "auto";

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/closest.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "cli/verbs.h"
 
@@ -66,9 +67,7 @@ void ReportUsage(const CLI::App& program, const std::string& what, int argc, cha
 // Whatever happens in a verb becomes an error with words.
 Result<int> Fenced(const Action& action) {
   try {
-    return action();
-  } catch (const std::bad_alloc&) {
-    return Fail(ErrorCode::kMemory, "not enough memory");
+    return CatchOutOfMemory(action);
   } catch (const std::exception& e) {
     return Fail(ErrorCode::kInvalid, Str("an unexpected error: ", e.what()));
   }
@@ -124,7 +123,11 @@ int main(int argc, char** argv) {
     done = std::unexpected(written.error());
   if (!done) {
     ClearProgressLine(common);
-    Complain(Str("dunnock ", verb, ": ", done.error().message));
+    const bool memory = done.error().code == ErrorCode::kMemory;
+    Complain(Str("dunnock ", verb, ": ", done.error().message,
+                 memory ? ": try a shorter prompt or context, fewer texts at once, a smaller model "
+                          "or one of fewer bits (`dunnock quantize`)"
+                        : ""));
     return done.error().code == ErrorCode::kCancelled ? 130 : 1;
   }
   return *done;

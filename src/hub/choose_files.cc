@@ -1,10 +1,10 @@
 #include "hub/choose_files.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 #include <span>
 
+#include "base/split_name.h"
 #include "base/str.h"
 
 namespace dunnock {
@@ -86,22 +86,10 @@ bool IsWeightsFile(std::string_view file) {
 }
 
 std::vector<std::string> PartsOfGguf(const std::string& file) {
-  constexpr std::string_view kPattern = "-00000-of-00000.gguf";
-  if (file.size() < kPattern.size()) return {file};
-  const std::string stem = file.substr(0, file.size() - kPattern.size());
-  const std::string tail = file.substr(stem.size());
-  for (size_t i = 0; i < tail.size(); ++i) {
-    if (kPattern[i] == '0' ? tail[i] < '0' || tail[i] > '9' : tail[i] != kPattern[i]) return {file};
-  }
-  const int count = std::stoi(tail.substr(10, 5)), index = std::stoi(tail.substr(1, 5));
-  constexpr int kMostParts = 1000;
-  if (index < 1 || index > count || count > kMostParts) return {file};
+  const auto split = ParseSplitName(file);
+  if (!split || split->extension != ".gguf") return {file};
   std::vector<std::string> parts;
-  for (int i = 1; i <= count; ++i) {
-    char numbers[24];
-    std::snprintf(numbers, sizeof numbers, "-%05d-of-%05d.gguf", i, count);
-    parts.push_back(stem + numbers);
-  }
+  for (size_t i = 1; i <= split->count; ++i) parts.push_back(split->Part(i));
   return parts;
 }
 
