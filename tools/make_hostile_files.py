@@ -76,7 +76,7 @@ def safetensors_cases():
        b'"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', bytes(2), '"x" appears twice')
     st("metadata twice", b'{"__metadata__":{},"__metadata__":{}}', b"", "appears twice")
     st("metadata with a number", {"__metadata__": {"n": 1}}, b"", "a number")
-    st("unknown dtype", {"x": entry([1], 0, 1, "F8_E4M3")}, bytes(1), '"F8_E4M3"')
+    st("unknown dtype", {"x": entry([1], 0, 1, "F4")}, bytes(1), '"F4"')
     st("block dtype of GGUF", {"x": entry([32], 0, 18, "Q4_0")}, bytes(18), '"Q4_0"')
     st("dtype is a number", {"x": {**entry([1], 0, 4), "dtype": 7}}, bytes(4), "a number")
     st("negative size", {"x": entry([-1], 0, 4)}, bytes(4), "negative number -1")
@@ -205,7 +205,7 @@ def gguf_cases():
     gg("alignment is a string", gguf(LLAMA + [kv("general.alignment", STR, "32")], []),
        "general.alignment", "of type string")
     gg("no architecture", gguf(LLAMA[1:], [EMBED], bytes(32)), "general.architecture", "missing")
-    gg("unknown architecture", gguf([kv("general.architecture", STR, "mamba")], []), '"mamba"',
+    gg("unknown architecture", gguf([kv("general.architecture", STR, "mamba")], [EMBED], bytes(32)), '"mamba"',
        '"llama"', '"bert"')
     gg("architecture is a number", gguf([kv("general.architecture", U32, 1)], []), "of type uint32")
 
@@ -255,7 +255,7 @@ def gguf_cases():
          [kv("llama.attention.layer_norm_rms_epsilon", F32, float("nan"))], "not finite")
     meta("yarn", LLAMA + [kv("llama.rope.scaling.type", STR, "yarn")], '"yarn"')
     meta("partial rotary", LLAMA + [kv("llama.rope.dimension_count", U32, 1)], "dimension_count")
-    meta("experts", LLAMA + [kv("llama.expert_count", U32, 8)], "8 experts")
+    meta("experts", LLAMA + [kv("llama.expert_count", U32, 8)], "llama.expert_count", "8", "experts")
     meta("split", LLAMA + [kv("split.count", U32, 3)], "3 parts")
     case("gguf: two files", {"a.gguf": good, "b.gguf": good}, "a.gguf", "b.gguf")
 

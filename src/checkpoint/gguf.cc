@@ -256,8 +256,13 @@ Result<GgufFile> ReadParts(std::span<const Blob> parts) {
 Status ReadVocabularyAlone(const GgufFile& gguf, Checkpoint& out) {
   DUNNOCK_TRY(const auto name, gguf.String("general.architecture"));
   out.config = {{"model_type", name.value_or("")}};
+  DUNNOCK_TRY_STATUS(AddTokenizerFiles(gguf, out));
+  if (!out.files.contains("tokenizer.json")) {
+    return Invalid(Str("neither tensors nor a vocabulary: expected one of them",
+                       out.notes.empty() ? "" : "; " + out.notes.back()));
+  }
   out.notes.push_back("this GGUF file has a vocabulary and no weights");
-  return AddTokenizerFiles(gguf, out);
+  return {};
 }
 
 }  // namespace
