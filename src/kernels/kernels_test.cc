@@ -385,6 +385,70 @@ TEST(Activations, CodesAndSums) {
   EXPECT_EQ(zero.codes(0)[5], 0);
 }
 
+// Which lane holds what is not a number decides nothing: a comparison with it is false on every target.
+TEST(Activations, WhatIsNotFiniteGivesTheSameCodesEverywhere) {
+  for (const size_t cols : {16, 40, 64}) {
+    for (const float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
+      for (size_t at = 0; at < cols; ++at) {
+        Floats x = Random(cols, 12, 3.0f);
+        x[at] = odd;
+        x[(at * 7 + 3) % cols] = odd;
+        for (const size_t rotation : {size_t{1}, RotationBlock(cols)}) {
+          const Floats found = SameBitsEverywhere([&] {
+            AlignedBuffer memory;
+            Activations a(memory);
+            a.Quantize(View(x, cols), {true, rotation, 0});
+            Floats out;
+            for (size_t i = 0; i < cols; ++i) out.push_back(a.codes(0)[i]);
+            out.push_back(std::isnan(a.scales(0)[0]) ? -1.0f : a.scales(0)[0]);
+            return out;
+          });
+          if (std::isnan(odd) && rotation == 1) {
+            EXPECT_EQ(found[at], -127.0f);
+            EXPECT_LE(found.back(), 3.0f / 127);  // the others keep their scale
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Norm, ArgMaxPassesOverWhatIsNoNumber) {
+  for (const size_t n : {5, 16, 33, 1030}) {
+    for (size_t at = 0; at < n; at += n > 100 ? 37 : 1) {
+      Floats x = Random(n, 3);
+      x[at] = NAN;
+      x[(at + 1) % n] = 9.0f;
+      x[(at + 2) % n] = NAN;
+      SameBitsEverywhere([&] {
+        EXPECT_EQ(ArgMax(x), (at + 1) % n) << n;
+        return Floats{1.0f};
+      });
+    }
+  }
+}
+
+TEST(KvCache, Float16Saturates) {
+  KvCache cache({{1}, 4}, 16, KvEncoding::kF16);
+  cache.Reserve(2);
+  const Floats far = {1e6f, -1e6f, INFINITY, 2.0f, 1.0f, 1.0f, 1.0f, 1.0f};
+  cache.Store(0, 0, View(far, 4), View(far, 4));
+  const auto* const values = reinterpret_cast<const uint16_t*>(cache.head(0, 0).values);
+  EXPECT_EQ(Float16ToFloat(values[0]), 65504.0f);
+  EXPECT_EQ(Float16ToFloat(values[1]), -65504.0f);
+  EXPECT_EQ(Float16ToFloat(values[2]), 65504.0f);
+  EXPECT_EQ(Float16ToFloat(values[3]), 2.0f);
+}
+
+TEST(Log, IsNearTheLibrarysAndExactWhereItShouldBe) {
+  EXPECT_EQ(Log(1.0), 0.0);
+  for (double x = 1e-300; x < 1e300; x *= 1.37)
+    EXPECT_NEAR(Log(x), std::log(x), 4e-16 * std::fabs(std::log(x))) << x;
+  for (double x = 0.5; x < 2; x += 1e-3)
+    EXPECT_NEAR(Log(x), std::log(x), 4e-16 * std::max(std::fabs(std::log(x)), 1e-3)) << x;
+  EXPECT_NEAR(Log(5e-324), std::log(5e-324), 1e-12);
+}
+
 TEST(Norm, RmsAndLayer) {
   for (size_t cols : {1, 15, 16, 40, 576}) {
     const Floats x = Random(3 * cols, 13), w = Random(cols, 14), b = Random(cols, 15);
