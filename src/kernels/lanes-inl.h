@@ -102,6 +102,14 @@ HWY_INLINE F16 Min(const F16& a, const F16& b) {
 HWY_INLINE F16 Abs(const F16& a) {
   return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Abs(a.part[i]); });
 }
+// The larger of numbers without sign, compared as integers: what is no number is above infinity, so
+// that it shows in the result.
+HWY_INLINE F16 MaxMagnitude(const F16& a, const F16& b) {
+  return EachPart<F16>([&](size_t i) HWY_ATTR {
+    const auto x = hn::BitCast(TagI(), a.part[i]), y = hn::BitCast(TagI(), b.part[i]);
+    return hn::BitCast(TagF(), hn::Max(x, y));
+  });
+}
 HWY_INLINE F16 Xor(const F16& a, const F16& b) {
   return EachPart<F16>([&](size_t i) HWY_ATTR { return hn::Xor(a.part[i], b.part[i]); });
 }
@@ -155,6 +163,13 @@ HWY_INLINE float MaxOf(const F16& a) {
   x = Max(x, Partner<4>(x));
   x = Max(x, Partner<2>(x));
   return hn::GetLane(Max(x, Partner<1>(x)).part[0]);
+}
+
+HWY_INLINE float MaxMagnitudeOf(const F16& a) {
+  F16 x = MaxMagnitude(a, Partner<8>(a));
+  x = MaxMagnitude(x, Partner<4>(x));
+  x = MaxMagnitude(x, Partner<2>(x));
+  return hn::GetLane(MaxMagnitude(x, Partner<1>(x)).part[0]);
 }
 
 HWY_INLINE I16 SetI(int32_t x) {

@@ -143,6 +143,13 @@ bool AllFinite(std::span<const float> values) {
   return finite;
 }
 
+std::optional<size_t> FirstNotFinite(ConstRows rows) {
+  for (size_t i = 0; i < rows.count; ++i) {
+    if (!AllFinite({rows[i], rows.cols})) return i;
+  }
+  return std::nullopt;
+}
+
 double Log(double x) {
   int exponent = 0;
   double m = std::frexp(x, &exponent);  // exact

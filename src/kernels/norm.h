@@ -1,6 +1,7 @@
 #pragma once
 // Normalization of each row, and softmax. Sums run over 16 virtual lanes and one fixed tree.
 
+#include <optional>
 #include <span>
 
 #include "tensor/rows.h"
@@ -22,6 +23,8 @@ size_t ArgMax(std::span<const float> values);
 
 // Whether none is infinite or not a number.
 bool AllFinite(std::span<const float> values);
+// The first row that is not all finite.
+std::optional<size_t> FirstNotFinite(ConstRows rows);
 
 // Replaces values by exp(value) / sum of exp, the largest first subtracted.
 void Softmax(std::span<float> values);

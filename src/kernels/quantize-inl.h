@@ -20,14 +20,16 @@ struct Quantized {
 // By lane.
 HWY_INLINE F16 LargestMagnitudes(const float* x, size_t size) {
   F16 largest = Set(0.0f);
-  for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(x + i, size - i)));
+  for (size_t i = 0; i < size; i += 16)
+    largest = MaxMagnitude(largest, Abs(LoadFirst(x + i, size - i)));
   return largest;
 }
 
-// scale = largest magnitude / 127, ties to even. A NaN becomes -127.
+// scale = largest magnitude / 127, ties to even. What is not finite makes the scale such, and so
+// the products.
 HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size,
                                    const F16& largest_magnitudes) {
-  const float largest = MaxOf(largest_magnitudes);
+  const float largest = MaxMagnitudeOf(largest_magnitudes);
   const F16 inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
   I16 sum = SetI(0);
   const auto code_of = [&](const F16& values) HWY_ATTR {

@@ -53,7 +53,7 @@ HWY_INLINE F16 RotateLastSteps(float* out, const float* x, size_t size) {
     RotateVectors(v);
     for (size_t j = 0; j < kVectors; ++j) {
       const F16 y = Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(v[j]))));
-      largest = Max(largest, Abs(y));
+      largest = MaxMagnitude(largest, Abs(y));
       Store(y, out + i + j * 16);
     }
   }
@@ -85,7 +85,8 @@ HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t
     }
   }
   F16 largest = Set(0.0f);
-  for (size_t i = 0; i < size; i += 16) largest = Max(largest, Abs(LoadFirst(out + i, size - i)));
+  for (size_t i = 0; i < size; i += 16)
+    largest = MaxMagnitude(largest, Abs(LoadFirst(out + i, size - i)));
   return largest;
 }
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <set>
 
 #include "base/check.h"
 #include "base/str.h"
+#include "kernels/norm.h"
 #include "kernels/pack.h"
 
 namespace dunnock {
@@ -52,7 +54,10 @@ class Loader final : public WeightVisitor {
     }
     const Tensor* tensor = Find(name + ".weight", {total, cols});
     if (tensor == nullptr) return;
-    *weight = Pack(*tensor, slice.first, rows);
+    std::atomic<size_t> broken = SIZE_MAX;
+    *weight = Pack(*tensor, slice.first, rows, broken);
+    if (broken != SIZE_MAX)
+      return Fault(Str(name, ".weight: row ", broken.load(), " has values that are not finite"));
     if (bias == Bias::kYes) {
       std::vector<float> values;
       Vector(name + ".bias", &values, rows);
@@ -64,8 +69,11 @@ class Loader final : public WeightVisitor {
     const Tensor* tensor = Find(name, {size});
     if (tensor == nullptr) return;
     vector->resize(size);
-    if (const Status decoded = DecodeRows(*tensor, 0, 1, *vector); !decoded)
+    if (const Status decoded = DecodeRows(*tensor, 0, 1, *vector); !decoded) {
       Fault(Str(name, ": ", decoded.error().message));
+    } else if (!AllFinite(*vector)) {
+      Fault(Str(name, ": has values that are not finite"));
+    }
   }
 
   void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) override {
@@ -147,19 +155,21 @@ class Loader final : public WeightVisitor {
   }
 
   // GGUF's codes are kept as they are; everything else is rounded to rotated int8, which costs
-  // least (docs/architecture.md).
-  Weight Pack(const Tensor& tensor, size_t first, size_t rows) const {
+  // least (docs/architecture.md). `broken` gets a row that is not finite.
+  Weight Pack(const Tensor& tensor, size_t first, size_t rows, std::atomic<size_t>& broken) const {
     const size_t cols = tensor.cols();
     const std::optional<AffineForm> form = AffineFormOf(tensor.dtype);
     if (options_.compute == Compute::kAuto && form) {
       return PackGrouped(*form, rows, cols, [&](size_t row, const AffineRow& out) {
         DecodeAffineRow(tensor, first + row, out);
+        if (!AllFinite(out.scales) || !AllFinite(out.minimums)) broken = first + row;
       });
     }
     const WeightEncoding encoding =
         options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
     return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
       DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
+      if (!AllFinite(out)) broken = first + row;
     });
   }
 

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/str.h"
+#include "kernels/norm.h"
 
 namespace dunnock {
 namespace {
@@ -40,13 +41,10 @@ Status RaggedEncoder::Check(std::span<const EncoderInput> inputs) const {
 }
 
 Status RaggedEncoder::Run(std::span<const EncoderInput> inputs, const BatchFn& each) {
-  return CatchOutOfMemory([&]() -> Status {
-    RunOrThrow(inputs, each);
-    return {};
-  });
+  return CatchOutOfMemory([&] { return RunOrThrow(inputs, each); });
 }
 
-void RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each) {
+Status RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each) {
   ThreadPool& pool = engine_->pool();
   const ThreadPool::Use use(pool);
   size_t total = 0;
@@ -67,10 +65,11 @@ void RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const Batch
     largest = std::max(largest, tokens);
   }
   if (!inputs.empty()) ends.push_back(inputs.size());
+  std::vector<Status> done(ends.size());  // by batch
   const auto run = [&](size_t begin, size_t end) {
     std::unique_ptr<Workspace> workspace = TakeWorkspace();
     for (size_t b = begin; b < end; ++b)
-      RunBatch(inputs, b == 0 ? 0 : ends[b - 1], ends[b], *workspace, each);
+      done[b] = RunBatch(inputs, b == 0 ? 0 : ends[b - 1], ends[b], *workspace, each);
     ReturnWorkspace(std::move(workspace));
   };
   // One batch that outweighs the rest would keep one thread busy while the others wait.
@@ -81,10 +80,12 @@ void RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const Batch
   } else {
     run(0, ends.size());
   }
+  for (Status& status : done) DUNNOCK_TRY_STATUS(std::move(status));
+  return {};
 }
 
-void RaggedEncoder::RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end,
-                             Workspace& at, const BatchFn& each) const {
+Status RaggedEncoder::RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end,
+                               Workspace& at, const BatchFn& each) const {
   const ModelInfo& info = engine_->model().info();
   at.ids.clear();
   at.types.clear();
@@ -109,7 +110,14 @@ void RaggedEncoder::RunBatch(std::span<const EncoderInput> inputs, size_t first,
   at.hidden.resize(at.ids.size() * info.hidden_size);
   const Rows hidden{at.hidden.data(), at.ids.size(), info.hidden_size};
   engine_->model().Forward(hidden, {at.ids, at.types, at.positions, at.texts, nullptr}, at.scratch);
+  for (size_t i = 0; i < at.texts.size(); ++i) {
+    const Sequence& text = at.texts[i];
+    if (!FirstNotFinite(hidden.Part(text.first_row, text.first_row + text.count))) continue;
+    return Invalid(Str("the hidden states of text ", first + i + 1,
+                       " are not finite: the weights are broken, or too large to compute with"));
+  }
   each({first, hidden, at.texts, at.scratch});
+  return {};
 }
 
 std::unique_ptr<RaggedEncoder::Workspace> RaggedEncoder::TakeWorkspace() {

@@ -33,7 +33,7 @@ class RaggedEncoder {
   Status Check(std::span<const EncoderInput> inputs) const;
 
   // Calls each(batch) once a batch, from several threads at once. An error where memory cannot be
-  // had.
+  // had, or a hidden state is not finite; what `each` has got is then worth nothing.
   using BatchFn = std::function<void(const EncodedBatch&)>;
   Status Run(std::span<const EncoderInput> inputs, const BatchFn& each);
 
@@ -47,9 +47,9 @@ class RaggedEncoder {
     std::vector<float> hidden;
     Scratch scratch;
   };
-  void RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each);
-  void RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end, Workspace& at,
-                const BatchFn& each) const;
+  Status RunOrThrow(std::span<const EncoderInput> inputs, const BatchFn& each);
+  Status RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end, Workspace& at,
+                  const BatchFn& each) const;
   std::unique_ptr<Workspace> TakeWorkspace();
   void ReturnWorkspace(std::unique_ptr<Workspace> workspace);
 

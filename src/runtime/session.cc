@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cfloat>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 
 #include "base/memory.h"
@@ -24,6 +22,11 @@ double MsSince(Clock::time_point start) {
 // A long prompt runs in pieces, which bounds the scratch memory; the result does not depend on it.
 constexpr size_t kPrefillRows = 512;
 constexpr size_t kLogitsRows = 16;
+
+std::unexpected<Error> NotFinite(std::string_view what, size_t token) {
+  return Invalid(Str("the ", what, " of token ", token + 1,
+                     " are not finite: the weights are broken, or too large to compute with"));
+}
 
 }  // namespace
 
@@ -79,7 +82,7 @@ void Session::Truncate(size_t length) {
   ids_.resize(length);
 }
 
-ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
+Result<ConstRows> Session::Run(std::span<const int32_t> ids, size_t wanted) {
   const size_t n = ids.size(), hidden_size = engine_->model().info().hidden_size;
   positions_.resize(n);
   for (size_t i = 0; i < n; ++i) positions_[i] = static_cast<uint32_t>(cache_.length() + i);
@@ -88,23 +91,17 @@ ConstRows Session::Run(std::span<const int32_t> ids, size_t wanted) {
   const Batch batch{ids, {}, positions_, {&sequence, 1}, nullptr};
   const Rows hidden = ReserveRows(hidden_, n, hidden_size);
   engine_->model().Forward(hidden, batch, scratch_);
+  if (const auto broken = FirstNotFinite(hidden))
+    return NotFinite("hidden states", ids_.size() + *broken);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   cache_.Commit(n);
-  return {hidden[n - wanted], wanted, hidden_size};
+  return ConstRows(hidden[n - wanted], wanted, hidden_size);
 }
 
 Result<Rows> Session::FiniteLogits(ConstRows hidden, size_t position) {
   const Rows logits = ReserveRows(logits_, hidden.count, engine_->model().info().vocab_size);
   engine_->model().Logits(logits, hidden);
-  for (size_t row = 0; row < logits.count; ++row) {
-    const std::span<const float> values(logits[row], logits.cols);
-    if (AllFinite(values)) continue;
-    const auto wrong = std::count_if(values.begin(), values.end(),
-                                     [](float v) { return !(std::fabs(v) <= FLT_MAX); });
-    return Invalid(Str(wrong, " of ", logits.cols, " logits behind token ", position + row + 1,
-                       " are not finite numbers: the weights are broken, or too large for what "
-                       "they are multiplied in"));
-  }
+  if (const auto broken = FirstNotFinite(logits)) return NotFinite("logits", position + *broken);
   return logits;
 }
 
@@ -127,7 +124,7 @@ Status Session::EachLogitsOrThrow(std::span<const int32_t> ids, size_t first,
   Clear();
   for (size_t at = 0; at < ids.size(); at += kPrefillRows) {
     const size_t n = std::min(kPrefillRows, ids.size() - at);
-    const ConstRows hidden = Run(ids.subspan(at, n), n);
+    DUNNOCK_TRY(const ConstRows hidden, Run(ids.subspan(at, n), n));
     for (size_t row = first > at ? std::min(first - at, n) : 0; row < n; row += kLogitsRows) {
       const size_t rows = std::min(kLogitsRows, n - row);
       DUNNOCK_TRY(const Rows logits, FiniteLogits(hidden.Part(row, row + rows), at + row));
@@ -171,7 +168,7 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
       reply.finish_reason = FinishReason::kCancelled;
       return reply;
     }
-    last = Run(prompt.subspan(at, std::min(kPrefillRows, prompt.size() - at)), 1);
+    DUNNOCK_TRY(last, Run(prompt.subspan(at, std::min(kPrefillRows, prompt.size() - at)), 1));
   }
   reply.prompt_ms = MsSince(start);
 
@@ -230,7 +227,7 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
     const auto guess = lookup.Guess(max_tokens - reply.ids.size() - 1);
     next.assign({id});
     next.insert(next.end(), guess.begin(), guess.end());
-    last = Run(next, next.size());
+    DUNNOCK_TRY(last, Run(next, next.size()));
   }
   if (decoder && wanted && !stops.stopped()) show(stops.Push(decoder->Finish()) + stops.Finish());
   reply.decode_ms = MsSince(decode_start);

@@ -60,9 +60,10 @@ class Session {
   Session(const Engine& engine, size_t context_length);
   // Runs ids behind what is in the cache; the result holds the hidden states of the last `wanted`.
   // Throws OutOfMemory; the cache then is as it was.
-  ConstRows Run(std::span<const int32_t> ids, size_t wanted);
-  // Logits of some hidden states, the first of which is that of `position`. An error where one of
-  // them is not a finite number: weights or activations are broken, and any token would be a guess.
+  // An error where a hidden state is not finite: weights are broken or too large, and whatever
+  // follows would be a guess.
+  Result<ConstRows> Run(std::span<const int32_t> ids, size_t wanted);
+  // Logits of some hidden states, the first of which is that of `position`; the same of them.
   Result<Rows> FiniteLogits(ConstRows hidden, size_t position);
   Status EachLogitsOrThrow(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
   Result<Reply> GenerateOrThrow(std::span<const int32_t> prompt, const GenerateOptions& options);
