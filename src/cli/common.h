@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -73,6 +74,17 @@ void PrintJson(const OrderedJson& json);  // one line
 void Print(std::string_view text);        // to stdout, flushed
 Status FinishOutput();                    // an error if any of the output could not be written
 void Note(const Common& common, std::string_view text);  // to stderr, unless --quiet
+
+// Texts of which the model could not read all, to be told in one note.
+struct CutTexts {
+  std::vector<size_t> left_out;  // tokens of each text
+  size_t most = 0;               // that the model read of one
+  void Add(size_t read, size_t cut) {
+    left_out.push_back(cut);
+    most = std::max(most, read);
+  }
+};
+void NoteCut(const Common& common, const CutTexts& texts, std::string_view what);
 
 // Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
 // line); the error names the line.
