@@ -368,6 +368,18 @@ void Note(const Common& common, const std::string& text) {
   if (!common.quiet && said.insert(text).second) Complain(text);
 }
 
+void NoteCut(const Common& common, const CutTexts& texts, std::string_view what) {
+  size_t count = 0, tokens = 0;
+  for (const size_t cut : texts.left_out) {
+    count += cut > 0 ? 1 : 0;
+    tokens += cut;
+  }
+  if (count == 0) return;
+  Note(common, Str(count, " of ", texts.left_out.size(), " ", what, "s ", count == 1 ? "is" : "are",
+                   " longer than the ", texts.most, " tokens that the model takes: ", tokens,
+                   " tokens were left out"));
+}
+
 Status EachJsonLine(const std::function<Status(const Json& object)>& each) {
   std::string line;
   for (size_t number = 1; std::getline(std::cin, line); ++number) {

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -90,6 +91,17 @@ Status FinishOutput();  // an error if any of the output could not be written
 // To stderr as a line, Printable. A note is said once, and not with --quiet.
 void Complain(std::string_view text);
 void Note(const Common& common, const std::string& text);
+
+// Texts of which the model could not read all, to be told in one note.
+struct CutTexts {
+  std::vector<size_t> left_out;  // tokens of each text
+  size_t most = 0;               // that the model read of one
+  void Add(size_t read, size_t cut) {
+    left_out.push_back(cut);
+    most = std::max(most, read);
+  }
+};
+void NoteCut(const Common& common, const CutTexts& texts, std::string_view what);
 
 // Calls each with every non-empty line of standard input that holds {"text": ...} (a JSON object a
 // line); the error names the line.

@@ -15,9 +15,14 @@ struct Flags {
   std::string model, query, ids, type_ids;
   std::vector<std::string> passages;
   size_t top = 0;
+  bool no_truncate = false;
 };
 
-OrderedJson ToJson(const RerankScore& s) { return {{"score", s.score}, {"logit", s.logit}}; }
+OrderedJson ToJson(const RerankScore& s) {
+  OrderedJson out = {{"score", s.score}, {"logit", s.logit}};
+  if (s.cut_tokens > 0) out["truncated"] = true;
+  return out;
+}
 
 // {"query", "passage"} a line; the query may stand on the command line instead.
 Result<std::vector<TextPair>> ReadPairs(const Flags& flags) {
@@ -68,19 +73,24 @@ Result<int> RunIds(const Flags& flags, Reranker& reranker) {
 Result<int> Run(const Common& common, const Flags& flags) {
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Reranker reranker, Reranker::Create(*engine));
+  for (const std::string& note : reranker.notes()) Note(common, note);
   if (!flags.ids.empty()) return RunIds(flags, reranker);
   DUNNOCK_TRY(const std::vector<TextPair> pairs,
               common.jsonl ? ReadPairs(flags) : ReadPassages(flags));
   const ProgressFn progress = ProgressLine(common);
   std::vector<RerankScore> scores;
+  CutTexts cut;
   constexpr size_t kBatch = 64;
   for (size_t at = 0; at < pairs.size(); at += kBatch) {
     if (progress) progress({"scoring passages", at, pairs.size()});
     const size_t n = std::min(kBatch, pairs.size() - at);
-    DUNNOCK_TRY(const auto batch, reranker.Score({pairs.data() + at, n}));
-    scores.insert(scores.end(), batch.begin(), batch.end());
+    auto batch = reranker.Score({pairs.data() + at, n}, !flags.no_truncate);
+    if (!batch) return In(Str("pairs from ", at + 1), std::move(batch).error());
+    scores.insert(scores.end(), batch->begin(), batch->end());
+    for (const RerankScore& s : *batch) cut.Add(s.tokens, s.cut_tokens);
   }
   ClearProgressLine(common);
+  NoteCut(common, cut, "pair");
   if (common.jsonl) {
     for (const RerankScore& s : scores) PrintJson(ToJson(s));
     return 0;
@@ -125,6 +135,8 @@ void AddRerank(CLI::App& program, Common& common, Action* action) {
                  "Read {\"query\", \"passage\"} a line, print {\"score\", \"logit\"} a line");
   verb->add_option("--ids", flags->ids, "One pair as token ids: 101,2054,102,...,102");
   verb->add_option("--type-ids", flags->type_ids, "Its type ids: 0,0,0,...,1")->needs("--ids");
+  verb->add_flag("--no-truncate", flags->no_truncate,
+                 "A pair that is too long for the model is an error (default: it is cut)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

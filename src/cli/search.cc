@@ -15,6 +15,7 @@ struct Flags {
   std::string model, query;
   std::vector<std::string> files;
   size_t top = 5;
+  bool no_truncate = false;
 };
 
 struct Passage {
@@ -59,32 +60,52 @@ Result<int> Run(const Common& common, const Flags& flags) {
   if (passages.empty()) return Invalid("no passages: the files are empty");
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
-  const auto prompt = [&](std::initializer_list<const char*> names) -> std::string {
+  for (const std::string& note : embedder.notes()) Note(common, note);
+  if (embedder.config().similarity != "cosine") {
+    Note(common, Str("config_sentence_transformers.json: \"similarity_fn_name\" is \"",
+                     embedder.config().similarity, "\": search compares by the cosine"));
+  }
+  const bool truncate = !flags.no_truncate;
+  const auto embed = [&](std::span<const std::string> texts,
+                         std::initializer_list<const char*> names) {
+    EmbedOptions options{"", true, truncate};
     for (const char* name : names) {
-      if (embedder.config().prompts.contains(name)) return name;
+      if (options.prompt_name.empty() && embedder.config().prompts.by_name.contains(name))
+        options.prompt_name = name;
     }
-    return "";
+    return embedder.Embed(texts, options);
   };
   const ProgressFn progress = ProgressLine(common);
   SearchSet set(embedder.dimensions());
+  CutTexts cut;
   constexpr size_t kBatch = 64;
   for (size_t at = 0; at < passages.size(); at += kBatch) {
     if (progress) progress({"embedding passages", at, passages.size()});
     std::vector<std::string> texts;
     for (size_t i = at; i < std::min(at + kBatch, passages.size()); ++i)
       texts.push_back(passages[i].text);
-    DUNNOCK_TRY(const auto embeddings,
-                embedder.Embed(texts, {prompt({"passage", "document"}), true, true}));
-    for (const Embedding& e : embeddings) set.Add(e.values);
+    auto embeddings = embed(texts, {"document", "passage", "corpus"});
+    if (!embeddings) return In(Str("passages from ", at + 1), std::move(embeddings).error());
+    for (const Embedding& e : *embeddings) {
+      set.Add(e.values);
+      cut.Add(e.tokens, e.cut_tokens);
+    }
   }
   ClearProgressLine(common);
-  DUNNOCK_TRY(const auto query, embedder.Embed({{flags.query}}, {prompt({"query"}), true, true}));
-  const std::vector<Hit> hits = set.Nearest(query[0].values, flags.top);
+  auto query = embed({{flags.query}}, {"query"});
+  if (!query) return In("the query", std::move(query).error());
+  if ((*query)[0].cut_tokens > 0) {
+    Note(common, Str("the query has ", (*query)[0].tokens + (*query)[0].cut_tokens,
+                     " tokens, the model takes ", (*query)[0].tokens, ": the rest was left out"));
+  }
+  NoteCut(common, cut, "passage");
+  const std::vector<Hit> hits = set.Nearest((*query)[0].values, flags.top);
   if (common.json) {
     OrderedJson list = OrderedJson::array();
     for (const Hit& hit : hits) {
       const Passage& p = passages[hit.index];
       list.push_back({{"score", hit.score}, {"file", p.file}, {"line", p.line}, {"text", p.text}});
+      if (cut.left_out[hit.index] > 0) list.back()["truncated"] = true;
     }
     PrintJson({{"query", flags.query}, {"passages", passages.size()}, {"hits", list}});
     return 0;
@@ -116,6 +137,8 @@ void AddSearch(CLI::App& program, Common& common, Action* action) {
   verb->add_option("--top", flags->top, "How many passages")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
+  verb->add_flag("--no-truncate", flags->no_truncate,
+                 "A passage that is too long for the model is an error (default: it is cut)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "io/file.h"
+#include "text/tokenizer_config.h"
 
 namespace dunnock::cli {
 namespace {
@@ -42,7 +43,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   } else {
     const CatalogueEntry* entry = nullptr;
     DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model, &entry));
-    source = FindChatTemplate(files);
+    DUNNOCK_TRY(source, FindChatTemplate(files));
     if (source.empty() && entry != nullptr) source = entry->template_fallback;
     if (source.empty())
       return Fail(ErrorCode::kNotFound,

@@ -14,13 +14,16 @@ bool EndsWithOneOf(std::string_view name, std::initializer_list<std::string_view
                      [&](std::string_view s) { return name.ends_with(s); });
 }
 
-// In the folder itself: configuration, vocabularies, templates, licences. Below it only the
-// configs of sentence-transformers' modules ("1_Pooling/config.json").
-bool BelongsInBundle(std::string_view name) {
-  const size_t slash = name.find('/');
+// In the folder itself: configuration, vocabularies, templates, licences. Below it only further
+// templates and the configs of sentence-transformers' modules ("1_Pooling/config.json").
+bool BelongsInBundle(std::string_view name, const Json& modules) {
+  const size_t slash = name.rfind('/');
   if (slash != std::string_view::npos) {
     const std::string_view folder = name.substr(0, slash);
-    return folder.front() >= '0' && folder.front() <= '9' && name.substr(slash) == "/config.json";
+    if (folder == "additional_chat_templates") return name.ends_with(".jinja");
+    return name.substr(slash) == "/config.json" &&
+           std::ranges::any_of(
+               modules, [&](const Json& module) { return FindString(module, "path") == folder; });
   }
   if (name.starts_with("LICENSE") || name.starts_with("NOTICE")) return true;
   // Written anew, or of another run.
@@ -54,8 +57,11 @@ std::string Fixed(double value, const char* format) {
 FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
                   const QuantizeOptions& options) {
   FileSet out;
+  Json modules = Json::array();
+  if (const auto it = checkpoint.files.find("modules.json"); it != checkpoint.files.end())
+    modules = ParseJson(it->second.text()).value_or(Json::array());
   for (const auto& [name, blob] : checkpoint.files) {
-    if (BelongsInBundle(name)) out.emplace(name, blob);
+    if (BelongsInBundle(name, modules)) out.emplace(name, blob);
   }
   // The source's own, unless the checkpoint's reader made or changed it.
   const auto config = original.find("config.json");
@@ -65,7 +71,7 @@ FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
       own && *own == checkpoint.config
           ? config->second
           : Blob::FromString(DumpJsonPretty(OrderedJson(checkpoint.config)) + "\n");
-  if (!options.fallback_template.empty() && FindChatTemplate(checkpoint.files).empty())
+  if (!options.fallback_template.empty() && FindChatTemplate(checkpoint.files) == "")
     out["chat_template.jinja"] = Blob::FromString(options.fallback_template);
   return out;
 }

@@ -3,24 +3,27 @@
 // pooling over the text's own tokens (never over padding: there is none), then L2 normalization.
 // Texts of a batch run as one ragged matrix; a vector does not depend on its neighbours.
 
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/ragged_encoder.h"
+#include "runtime/sentence_folder.h"
 
 namespace dunnock {
 
-enum class Pooling { kMean, kCls };
+// Of a text's hidden states: the first, the largest value of each dimension, the mean, the sum over
+// the root of the count, the mean weighted by position (1, 2, ...), the last.
+enum class Pooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
 
 struct EmbedderConfig {
-  Pooling pooling = Pooling::kMean;
+  std::vector<Pooling> pooling = {Pooling::kMean};  // one behind the other in the vector
+  bool include_prompt = true;                       // the prompt's tokens are pooled as well
   bool normalize = true;
-  // The most tokens of a text, special ones included: sentence_bert_config.json's max_seq_length if
-  // present, else what the model's positions allow; never more than those.
-  size_t max_tokens = 0;
-  std::map<std::string, std::string> prompts;  // by name ("query"), put in front of the text
-  std::string default_prompt;                  // a name, or empty
+  size_t truncate_dim = 0;            // only the first so many values, cut after all else; 0: all
+  std::string similarity = "cosine";  // what the vectors are made to be compared by
+  SentenceTransformer transformer;
+  SentencePrompts prompts;
 };
 
 struct EmbedOptions {
@@ -30,9 +33,9 @@ struct EmbedOptions {
 };
 
 struct Embedding {
-  std::vector<float> values;  // (hidden_size)
-  size_t tokens = 0;
-  bool truncated = false;
+  std::vector<float> values;  // (dimensions)
+  size_t tokens = 0;          // that the model read
+  size_t cut_tokens = 0;      // of the text, beyond the model's limit: left out
 };
 
 class Embedder {
@@ -40,7 +43,9 @@ class Embedder {
   static Result<Embedder> Create(const Engine& engine);
 
   const EmbedderConfig& config() const { return config_; }
-  size_t dimensions() const { return engine_->model().info().hidden_size; }
+  // Settings of the folder that are not done here.
+  const std::vector<std::string>& notes() const { return notes_; }
+  size_t dimensions() const;
 
   Result<std::vector<Embedding>> Embed(std::span<const std::string> texts,
                                        const EmbedOptions& options);
@@ -50,12 +55,18 @@ class Embedder {
 
  private:
   explicit Embedder(const Engine& engine) : engine_(&engine), encoder_(engine) {}
+  Result<std::string> PromptOf(const std::string& name) const;
+  // The first `prompt_tokens` of each text are not pooled.
+  Result<std::vector<Embedding>> Run(std::span<const std::vector<int32_t>> texts, bool normalize,
+                                     size_t prompt_tokens);
 
   const Engine* engine_;
   EmbedderConfig config_;
+  std::vector<std::string> notes_;
+  std::optional<Tokenizer> lowercasing_;  // in place of the engine's
   RaggedEncoder encoder_;
 };
 
-Result<EmbedderConfig> ReadEmbedderConfig(const Engine& engine);
+Result<EmbedderConfig> ReadEmbedderConfig(std::vector<std::string>* notes, const Engine& engine);
 
 }  // namespace dunnock

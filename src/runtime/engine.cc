@@ -1,68 +1,42 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/memory.h"
 #include "base/str.h"
 #include "bundle/bundle.h"
+#include "text/tokenizer_config.h"
 
 namespace dunnock {
-namespace {
-
-// {} where the file is absent or not JSON: a broken side file must not keep a model from running.
-Json ReadJson(const FileSet& files, const std::string& name) {
-  const auto it = files.find(name);
-  if (it == files.end()) return Json::object();
-  auto json = ParseJson(it->second.text());
-  return json && json->is_object() ? *std::move(json) : Json::object();
-}
-
-// A special token is a string or, in older files, {"content": ...}.
-std::optional<std::string> TokenText(const Json& config, std::string_view key) {
-  const Json* value = FindMember(config, key);
-  if (value == nullptr) return std::nullopt;
-  if (value->is_string()) return value->get<std::string>();
-  return FindString(*value, "content");
-}
-
-void AddIds(const Json& config, std::string_view key, std::vector<int32_t>* out) {
-  const Json* value = FindMember(config, key);
-  if (value == nullptr) return;
-  const Json list = value->is_array() ? *value : Json::array({*value});
-  for (const Json& id : list) {
-    if (id.is_number_integer() && id >= 0 && id <= INT32_MAX) out->push_back(id.get<int32_t>());
-  }
-}
-
-}  // namespace
-
-std::string FindChatTemplate(const FileSet& files) {
+Result<std::string> FindChatTemplate(const FileSet& files) {
+  std::map<std::string, std::string> named;
+  const auto add = [&](const std::string& name, std::string source) {
+    named.emplace(name, std::move(source));
+  };
+  constexpr std::string_view kFolder = "additional_chat_templates/", kEnding = ".jinja";
   if (const auto it = files.find("chat_template.jinja"); it != files.end())
-    return std::string(it->second.text());
-  const Json config = ReadJson(files, "tokenizer_config.json");
-  const Json* value = FindMember(config, "chat_template");
-  if (value == nullptr) return "";
-  if (value->is_string()) return value->get<std::string>();
-  // A list of named templates: the default one.
-  std::string first;
-  for (const Json& entry : *value) {
-    const std::string source = FindString(entry, "template").value_or("");
-    if (FindString(entry, "name") == "default") return source;
-    if (first.empty()) first = source;
+    add("default", std::string(it->second.text()));
+  for (const auto& [name, blob] : files) {
+    if (!name.starts_with(kFolder) || !name.ends_with(kEnding)) continue;
+    add(name.substr(kFolder.size(), name.size() - kFolder.size() - kEnding.size()),
+        std::string(blob.text()));
   }
-  return first;
-}
-
-OrderedJson FindSpecialTokens(const FileSet& files) {
-  OrderedJson out = OrderedJson::object();
-  for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const Json config = ReadJson(files, file);
-    for (const char* key : {"bos_token", "eos_token", "unk_token", "pad_token", "sep_token",
-                            "cls_token", "mask_token"}) {
-      if (auto token = TokenText(config, key)) out[key] = *std::move(token);
+  // Beside files of their own the templates in the config do not count.
+  const Json config = ReadSideFile(nullptr, files, "tokenizer_config.json");
+  if (const Json* value = FindMember(config, "chat_template"); value != nullptr && named.empty()) {
+    if (value->is_string()) return value->get<std::string>();
+    for (const Json& entry : *value) {
+      add(FindString(entry, "name").value_or(""), FindString(entry, "template").value_or(""));
     }
   }
-  return out;
+  if (named.empty()) return "";
+  if (const auto it = named.find("default"); it != named.end()) return it->second;
+  std::string names;
+  for (const auto& [name, source] : named) names += (names.empty() ? "" : ", ") + name;
+  return Invalid(
+      Str("the model has several chat templates, ", names,
+          ", and none of them is called default: give one of them with --chat-template"));
 }
 
 Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions& options) {
@@ -89,11 +63,15 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
     model = LoadModel(checkpoint,
                       {options.compute, options.progress, &engine->notes_, &bundle.weights});
   };
+  std::vector<std::string> tokenizer_notes;
   const auto read_tokenizer = [&] {
-    if (auto tokenizer = Tokenizer::FromFiles(checkpoint.files)) {
+    const std::string type = FindString(checkpoint.config, "model_type").value_or("");
+    if (auto tokenizer = Tokenizer::FromFiles(checkpoint.files, &tokenizer_notes, type)) {
       engine->tokenizer_ = *std::move(tokenizer);
     } else {
       engine->no_tokenizer_ = tokenizer.error().message;
+      // What the checkpoint's reader left out may be the reason.
+      for (const std::string& note : checkpoint.notes) engine->no_tokenizer_ += "; " + note;
     }
   };
   if (is_bundle && options.compute == Compute::kAuto) {
@@ -110,30 +88,47 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   engine->model_ = *std::move(model);
   engine->files_ = std::move(checkpoint.files);
   engine->notes_.insert(engine->notes_.begin(), checkpoint.notes.begin(), checkpoint.notes.end());
+  engine->notes_.insert(engine->notes_.end(), tokenizer_notes.begin(), tokenizer_notes.end());
   engine->config_ = std::move(checkpoint.config);
 
   engine->special_tokens_ = FindSpecialTokens(engine->files_);
   std::string source = options.chat_template;
-  if (source.empty()) source = FindChatTemplate(engine->files_);
+  if (source.empty()) {
+    if (auto own = FindChatTemplate(engine->files_)) {
+      source = *std::move(own);
+    } else {
+      engine->no_template_ = own.error().message;
+    }
+  }
   if (source.empty()) {
     source = options.fallback_template;
     engine->stop_texts_ = options.fallback_stop_texts;
   }
   if (source.empty()) {
-    engine->no_template_ = "the model has no chat template: use --raw to complete plain text";
+    if (engine->no_template_.empty())
+      engine->no_template_ = "the model has no chat template: use --raw to complete plain text";
   } else if (auto parsed = ChatTemplate::Parse(std::move(source))) {
     engine->template_ = *std::move(parsed);
   } else {
     engine->no_template_ = parsed.error().message;
   }
-  engine->ReadGenerationConfig();
+  DUNNOCK_TRY_STATUS(engine->ReadGenerationSettings());
   return engine;
 }
 
-void Engine::ReadGenerationConfig() {
-  const Json generation = ReadJson(files_, "generation_config.json");
-  AddIds(config_, "eos_token_id", &stop_ids_);
-  AddIds(generation, "eos_token_id", &stop_ids_);
+Status Engine::ReadGenerationSettings() {
+  if (!model_->info().causal) return {};
+  const std::string file = "generation_config.json";
+  Json generation = ReadSideFile(&notes_, files_, file);
+  if (files_.contains(file)) {
+    // An end in config.json still counts where this file names none.
+    if (FindMember(generation, "eos_token_id") == nullptr && config_.contains("eos_token_id"))
+      generation["eos_token_id"] = config_["eos_token_id"];
+    DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, file, generation));
+  } else {
+    DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, "config.json", config_));
+  }
+  stop_ids_ = generation_.eos_ids;
   if (tokenizer_) {
     // The token that ends a turn, where the special tokens know it; base configs often do not.
     const std::string eos = special_tokens_.value("eos_token", "");
@@ -147,15 +142,15 @@ void Engine::ReadGenerationConfig() {
   }
   std::sort(stop_ids_.begin(), stop_ids_.end());
   stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
+  return {};
+}
 
-  // Only what the file says; sampling is on when it says so or gives a temperature.
-  const bool samples = FindBool(generation, "do_sample").value_or(false);
-  sampling_.temperature = samples ? FindNumber(generation, "temperature").value_or(1.0) : 0.0;
-  sampling_.top_k = static_cast<int32_t>(FindInt(generation, "top_k").value_or(0));
-  sampling_.top_p = FindNumber(generation, "top_p").value_or(1.0);
-  sampling_.min_p = FindNumber(generation, "min_p").value_or(0.0);
-  sampling_.typical_p = FindNumber(generation, "typical_p").value_or(1.0);
-  sampling_.repetition_penalty = FindNumber(generation, "repetition_penalty").value_or(1.0);
+size_t Engine::DefaultReplyTokens(size_t prompt_tokens, size_t otherwise) const {
+  if (generation_.max_new_tokens) return *generation_.max_new_tokens;
+  if (!generation_.max_length) return otherwise;
+  const size_t most = *generation_.max_length;
+  const size_t room = most > prompt_tokens ? most - prompt_tokens : 1;
+  return otherwise == 0 ? room : std::min(otherwise, room);
 }
 
 Result<Json> Engine::ReadConfigFile(const std::string& name) const {
@@ -197,7 +192,7 @@ Result<std::vector<int32_t>> Engine::EncodeChat(std::span<const ChatMessage> mes
   const std::string bos = special_tokens_.value("bos_token", "");
   const bool has_bos =
       !bos.empty() && !spans.empty() && spans[0].trusted && spans[0].text.starts_with(bos);
-  return tokens->EncodeSpans(spans, !has_bos);
+  return has_bos ? tokens->EncodeSpans(spans, false) : tokens->EncodePrompt(spans);
 }
 
 Result<std::vector<int32_t>> Engine::EncodeText(std::string_view text) const {

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "models/model.h"
-#include "runtime/sampler.h"
+#include "runtime/generation_config.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -47,6 +47,7 @@ class Engine {
   KvEncoding kv_cache() const { return kv_cache_; }
   // The error explains why there is none.
   Result<const Tokenizer*> tokenizer() const;
+  bool has_tokenizer() const { return tokenizer_.has_value(); }
   Result<const ChatTemplate*> chat_template() const;
   const Json& config() const { return config_; }   // config.json
   const FileSet& files() const { return files_; }  // the side files: neither config nor weights
@@ -56,8 +57,14 @@ class Engine {
   Result<Json> ReadConfigFile(const std::string& name) const;
 
   // generation_config.json, with its defaults where it is silent.
-  const SamplingOptions& sampling() const { return sampling_; }
-  // Ids that end a reply: the union of config, generation config and the template's turn end.
+  const SamplingOptions& sampling() const { return generation_.sampling; }
+  // Texts that end any reply.
+  const std::vector<std::string>& stop_strings() const { return generation_.stop_strings; }
+  // The most tokens of a reply that generation_config.json asks for; `otherwise` where it does not,
+  // or where that is less. 0 is no limit.
+  size_t DefaultReplyTokens(size_t prompt_tokens, size_t otherwise) const;
+  // Ids that end a reply: the generation config's, or else config.json's, the tokenizer's end of
+  // text and the template's turn end.
   const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
   // Texts that end a reply of a conversation, under a template whose turns no token ends.
   const std::vector<std::string>& stop_texts() const { return stop_texts_; }
@@ -73,7 +80,7 @@ class Engine {
 
  private:
   static Result<std::unique_ptr<Engine>> LoadOrThrow(FileSet files, const EngineOptions& options);
-  void ReadGenerationConfig();
+  Status ReadGenerationSettings();
 
   Json config_;
   FileSet files_;
@@ -86,14 +93,13 @@ class Engine {
   std::optional<ChatTemplate> template_;
   std::string no_template_;
   OrderedJson special_tokens_;  // bos_token, eos_token, ... as the template wants them
-  SamplingOptions sampling_;
+  GenerationConfig generation_;
   std::vector<int32_t> stop_ids_;
   std::vector<std::string> stop_texts_;
 };
 
-// Template source and special tokens as a folder's tokenizer_config.json, chat_template.jinja and
-// special_tokens_map.json give them.
-std::string FindChatTemplate(const FileSet& files);
-OrderedJson FindSpecialTokens(const FileSet& files);
+// The source of the default chat template of a folder: chat_template.jinja and
+// additional_chat_templates/, else what tokenizer_config.json has. Empty: there is none.
+Result<std::string> FindChatTemplate(const FileSet& files);
 
 }  // namespace dunnock

@@ -2,10 +2,12 @@
 // Reranker: how well a passage answers a query, by a cross-encoder that reads both at once. A
 // pair's score does not depend on its neighbours. Scores of different queries do not compare.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/ragged_encoder.h"
+#include "runtime/sentence_folder.h"
 #include "text/tokenizer.h"
 
 namespace dunnock {
@@ -15,9 +17,10 @@ struct TextPair {
 };
 
 struct RerankScore {
-  float logit = 0;  // of the one label
-  float score = 0;  // the logit, or its sigmoid where the checkpoint says so
-  size_t tokens = 0;
+  float logit = 0;        // of the one label
+  float score = 0;        // the logit, or its sigmoid where the checkpoint says so
+  size_t tokens = 0;      // that the model read
+  size_t cut_tokens = 0;  // of both texts, beyond the model's limit: left out
 };
 
 class Reranker {
@@ -25,20 +28,27 @@ class Reranker {
   static Result<Reranker> Create(const Engine& engine);
 
   // Scores in input order. A pair that is too long is cut, the longer text first, as the reference
-  // does.
-  Result<std::vector<RerankScore>> Score(std::span<const TextPair> pairs);
+  // does; with `cut` false it is an error.
+  Result<std::vector<RerankScore>> Score(std::span<const TextPair> pairs, bool cut = true);
   Result<std::vector<RerankScore>> ScoreIds(std::span<const EncoderInput> inputs);
 
-  size_t max_tokens() const { return max_tokens_; }
+  size_t max_tokens() const { return transformer_.max_tokens; }
   bool sigmoid() const { return sigmoid_; }
+  // Settings of the folder that are not done here.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   explicit Reranker(const Engine& engine) : engine_(&engine), encoder_(engine) {}
+  Status ReadFolder();
 
   const Engine* engine_;
   RaggedEncoder encoder_;
-  size_t max_tokens_ = 0;
+  SentenceTransformer transformer_;
+  std::string prompt_;    // in front of every query
+  bool type_ids_ = true;  // the model is told which text a token is of
   bool sigmoid_ = true;
+  std::vector<std::string> notes_;
+  std::optional<Tokenizer> lowercasing_;  // in place of the engine's
 };
 
 }  // namespace dunnock

@@ -41,6 +41,16 @@ TEST(Stop, NothingThatCouldBeAStopIsShownEarly) {
   EXPECT_EQ(matcher.Push("more"), "");
 }
 
+TEST(Stop, HiddenTextTakesPartInTheSearchOnly) {
+  StopMatcher matcher({"b<|note|>"});
+  EXPECT_EQ(matcher.Push("a"), "a");
+  EXPECT_EQ(matcher.Push("<|note|>", false), "");
+  EXPECT_FALSE(matcher.stopped());
+  EXPECT_EQ(matcher.Push("ab"), "a");  // without the hidden text
+  EXPECT_EQ(matcher.Push("<|note|>", false), "");
+  EXPECT_TRUE(matcher.stopped());
+}
+
 // How often each of 4 tokens comes in many draws.
 std::vector<double> Frequencies(SamplingOptions options, const std::vector<float>& logits) {
   constexpr int kDraws = 20000;
@@ -74,6 +84,14 @@ TEST(Sampler, EachStepCutsWhatItShould) {
   // Entropy is 1.14 nats; the surprises 0.69, 1.20, 1.90, 3.00: token 1 is the most typical.
   ExpectNear(Frequencies({.temperature = 1.0, .typical_p = 0.2}, kLogits), {0, 1, 0, 0});
   ExpectNear(Frequencies({.temperature = 1.0, .typical_p = 0.7}, kLogits), {0.625, 0.375, 0, 0});
+}
+
+TEST(Sampler, CutoffsByLikelihood) {
+  ExpectNear(Frequencies({.temperature = 1.0, .epsilon_cutoff = 0.2}, kLogits),
+             {0.625, 0.375, 0, 0});
+  // sqrt(0.2) * exp(-1.14) is 0.143.
+  ExpectNear(Frequencies({.temperature = 1.0, .eta_cutoff = 0.2}, kLogits),
+             {0.5263, 0.3158, 0.1579, 0});
 }
 
 TEST(Sampler, GreedyTakesTheLowestIdAmongEquals) {

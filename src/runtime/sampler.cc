@@ -120,6 +120,18 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     candidates = std::move(kept);
     softmax();
   }
+  const auto cut_below = [&](double least) {
+    size_t keep = 1;
+    while (keep < p.size() && p[keep] >= least) ++keep;
+    candidates.resize(keep);
+    softmax();
+  };
+  if (options_.epsilon_cutoff > 0.0) cut_below(options_.epsilon_cutoff);
+  if (options_.eta_cutoff > 0.0) {
+    double entropy = 0.0;
+    for (const float v : p) entropy -= v > 0.0f ? double{v} * std::log(double{v}) : 0.0;
+    cut_below(std::min(options_.eta_cutoff, std::sqrt(options_.eta_cutoff) * std::exp(-entropy)));
+  }
   const double uniform = static_cast<double>(random_() >> 11) * 0x1p-53;
   double sum = 0.0;
   for (size_t i = 0; i < p.size(); ++i) {

@@ -1,9 +1,9 @@
 #pragma once
 // Chooses the next token from logits. The steps and their order are those of transformers'
 // generate(): logit bias, repetition penalty, (OpenAI's) frequency and presence penalties,
-// temperature, top-k, top-p, min-p, typical-p, then one draw. Temperature 0 is greedy: the largest
-// logit after the penalties, the lowest id among equals. The same seed gives the same tokens on
-// every machine.
+// temperature, top-k, top-p, min-p, typical-p, epsilon, eta, then one draw. Temperature 0 is
+// greedy: the largest logit after the penalties, the lowest id among equals. The same seed gives
+// the same tokens on every machine.
 
 #include <cstdint>
 #include <map>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/token_rules.h"
 
 namespace dunnock {
 
@@ -22,11 +23,14 @@ struct SamplingOptions {
   double top_p = 1.0;               // Holtzman et al. 2019
   double min_p = 0.0;               // Nguyen et al. 2024
   double typical_p = 1.0;           // Meister et al. 2022
+  double epsilon_cutoff = 0.0;      // only tokens as likely as this; Hewitt et al. 2022
+  double eta_cutoff = 0.0;          // or as the distribution is even; the same
   double repetition_penalty = 1.0;  // Keskar et al. 2019, over prompt and reply
   double frequency_penalty = 0.0;   // over the reply
   double presence_penalty = 0.0;
   std::map<int32_t, float> logit_bias = {};
   uint64_t seed = 0;
+  TokenRules rules = {};  // TokenFilter's
 };
 
 // Says which option is out of its range.

@@ -146,6 +146,9 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
                                        ": shorten the prompt, or ask for fewer tokens with -n"));
   }
   const size_t max_tokens = options.max_tokens == 0 ? room : options.max_tokens;
+  std::vector<std::string> stop_texts = options.stop;
+  stop_texts.insert(stop_texts.end(), engine_->stop_strings().begin(),
+                    engine_->stop_strings().end());
   const Tokenizer* tokenizer = nullptr;
   if (options.decode_text) {
     DUNNOCK_TRY(tokenizer, engine_->tokenizer());
@@ -174,7 +177,14 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
 
   Sampler sampler(options.sampling);
   sampler.SeePrompt(prompt);
-  StopMatcher stops(options.stop);
+  TokenFilter filter(options.sampling.rules, engine_->stop_ids(), prompt, max_tokens);
+  StopMatcher stops(stop_texts);
+  // Special tokens are not shown; they are looked at where a stop string holds one.
+  const auto in_stop_text = [&](const std::string& token) {
+    return std::ranges::any_of(stop_texts, [&](const std::string& stop) {
+      return !token.empty() && stop.find(token) != std::string::npos;
+    });
+  };
   std::optional<StreamDecoder> decoder;
   if (tokenizer != nullptr) decoder.emplace(*tokenizer);
   bool wanted = true;  // by on_text
@@ -192,7 +202,14 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
       return false;
     }
     reply.ids.push_back(id);
-    if (decoder && (!show(stops.Push(decoder->Push(id))) || stops.stopped())) {
+    std::string text = decoder ? decoder->Push(id) : "";
+    if (decoder && tokenizer->IsSpecial(id)) {
+      const std::string token = tokenizer->TokenText(id);
+      if (in_stop_text(token)) text = stops.Push(token, false);
+    } else {
+      text = stops.Push(text);
+    }
+    if (decoder && (!show(text) || stops.stopped())) {
       reply.finish_reason = stops.stopped() ? FinishReason::kStop : FinishReason::kCancelled;
       return false;
     }
@@ -214,7 +231,9 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
     bool more;
     for (;; ++right) {
       reply.checksum = FoldChecksum(reply.checksum, {logits[right], logits.cols});
+      filter.Apply({logits[right], logits.cols});
       id = sampler.Next({logits[right], logits.cols});
+      filter.See(id);
       more = take(id);
       lookup.Append({&id, 1});
       if (!more || right == guessed || id != next[1 + right]) break;

@@ -16,9 +16,10 @@ std::string_view NameOf(FinishReason reason);  // "stop", "length", "cancelled"
 
 struct GenerateOptions {
   SamplingOptions sampling;
-  size_t max_tokens = 0;          // 0: until the context is full
-  std::vector<std::string> stop;  // texts that end the reply; need a tokenizer
-  size_t prompt_lookup = 0;       // most tokens guessed a pass (prompt_lookup.h); same reply
+  size_t max_tokens = 0;  // 0: until the context is full
+  // Texts that end the reply, beside the generation config's; found where text is decoded.
+  std::vector<std::string> stop;
+  size_t prompt_lookup = 0;  // most tokens guessed a pass (prompt_lookup.h); same reply
   bool ignore_stop_ids = false;
   bool decode_text = true;  // false: ids only, no tokenizer needed
   const std::atomic<bool>* cancel = nullptr;

@@ -9,15 +9,25 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
   std::erase(stops_, "");
 }
 
-std::string StopMatcher::Push(std::string_view piece) {
+std::string StopMatcher::Take(size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) {
+    if (shown_[i] != 0) out += held_[i];
+  }
+  held_.erase(0, count);
+  shown_.erase(0, count);
+  return out;
+}
+
+std::string StopMatcher::Push(std::string_view piece, bool shown) {
   if (stopped_) return "";
   held_ += piece;
+  shown_.append(piece.size(), shown ? 1 : 0);
   size_t first = std::string::npos;
   for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
   if (first != std::string::npos) {
     stopped_ = true;
-    held_.resize(first);
-    return std::exchange(held_, "");
+    return Take(first);
   }
   size_t keep = 0;  // the longest end of the text that begins some stop string
   for (const std::string& stop : stops_) {
@@ -25,11 +35,9 @@ std::string StopMatcher::Push(std::string_view piece) {
       if (held_.ends_with(std::string_view(stop).substr(0, n))) keep = n;
     }
   }
-  std::string out = held_.substr(0, held_.size() - keep);
-  held_.erase(0, out.size());
-  return out;
+  return Take(held_.size() - keep);
 }
 
-std::string StopMatcher::Finish() { return stopped_ ? "" : std::exchange(held_, ""); }
+std::string StopMatcher::Finish() { return stopped_ ? "" : Take(held_.size()); }
 
 }  // namespace dunnock

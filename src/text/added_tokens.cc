@@ -31,6 +31,7 @@ bool IsInsideWord(std::string_view text, size_t begin, size_t end) {
 void AddedTokens::Add(AddedToken token) {
   by_id_.try_emplace(token.id, tokens_.size());
   by_content_.try_emplace(token.content, tokens_.size());
+  normalized_special_ = normalized_special_ || (token.special && token.normalized);
   tokens_.push_back(std::move(token));
 }
 
@@ -102,11 +103,20 @@ Result<AddedToken> ReadAddedToken(const Json& json) {
   DUNNOCK_TRY(token.content, RequiredString(json, "content"));
   DUNNOCK_TRY(const int64_t id, RequiredInt(json, "id", 0, kMostTokens - 1));
   token.id = static_cast<int32_t>(id);
-  token.special = FindBool(json, "special").value_or(false);
-  token.normalized = FindBool(json, "normalized").value_or(!token.special);
-  token.lstrip = FindBool(json, "lstrip").value_or(false);
-  token.rstrip = FindBool(json, "rstrip").value_or(false);
-  token.single_word = FindBool(json, "single_word").value_or(false);
+  const auto flag = [&](bool* out, const char* key, bool otherwise) -> Status {
+    const Json* value = FindMember(json, key);
+    if (value != nullptr && !value->is_boolean()) {
+      return Invalid(Str("added token \"", token.content, "\": \"", key, "\" is ", DumpJson(*value),
+                         ": expected true or false"));
+    }
+    *out = value != nullptr ? value->get<bool>() : otherwise;
+    return {};
+  };
+  DUNNOCK_TRY_STATUS(flag(&token.special, "special", false));
+  DUNNOCK_TRY_STATUS(flag(&token.normalized, "normalized", !token.special));
+  DUNNOCK_TRY_STATUS(flag(&token.lstrip, "lstrip", false));
+  DUNNOCK_TRY_STATUS(flag(&token.rstrip, "rstrip", false));
+  DUNNOCK_TRY_STATUS(flag(&token.single_word, "single_word", false));
   return token;
 }
 

@@ -32,6 +32,8 @@ class AddedTokens {
   void Add(AddedToken token);
   Status Build(const Normalizer& normalizer);
   const std::vector<AddedToken>& tokens() const { return tokens_; }
+  // Whether a special token is looked for in normalized text.
+  bool has_normalized_special() const { return normalized_special_; }
   const AddedToken* Find(int32_t id) const;
   const AddedToken* Find(std::string_view content) const;
 
@@ -51,6 +53,7 @@ class AddedTokens {
   std::unordered_map<int32_t, size_t> by_id_;
   std::unordered_map<std::string, size_t> by_content_;
   Trie trie_, normalized_trie_;
+  bool normalized_special_ = false;
 };
 
 Result<AddedToken> ReadAddedToken(const Json& json);

@@ -203,6 +203,12 @@ Normalizer ToForm(NormalForm form) {
 
 }  // namespace
 
+void LowerCase(std::string* text) {
+  std::u32string lower;
+  for (const char32_t c : ToUtf32(*text)) AppendLowerCase(lower, c);
+  *text = ToUtf8(lower);
+}
+
 Result<Normalizer> MakePrecompiled(std::string_view charsmap) {
   auto map = std::make_shared<Charsmap>();
   DUNNOCK_TRY_STATUS(map->Read(charsmap));
@@ -260,13 +266,7 @@ Result<Normalizer> MakeNormalizer(const Json* component, int depth) {
   if (type == "NFD") return ToForm(NormalForm::kNfd);
   if (type == "NFKC") return ToForm(NormalForm::kNfkc);
   if (type == "NFKD") return ToForm(NormalForm::kNfkd);
-  if (type == "Lowercase") {
-    return [](std::string* text) {
-      std::u32string lower;
-      for (const char32_t c : ToUtf32(*text)) AppendLowerCase(lower, c);
-      *text = ToUtf8(lower);
-    };
-  }
+  if (type == "Lowercase") return Normalizer(LowerCase);
   if (type == "StripAccents") {
     return [](std::string* text) {
       std::u32string t = ToUtf32(*text);

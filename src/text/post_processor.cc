@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/str.h"
+#include "text/text_steps.h"
 #include "text/token_model.h"
 
 namespace dunnock {
@@ -27,6 +28,7 @@ Result<std::vector<TemplatePart>> ReadTemplate(const Json& component, const char
   std::vector<TemplatePart> out;
   for (const Json& item : *list) {
     if (const Json* sequence = FindMember(item, "Sequence")) {
+      DUNNOCK_TRY_STATUS(CheckOptions(*sequence, "Sequence"));
       const Kind kind = FindString(*sequence, "id") == "B" ? Kind::kSecond : Kind::kFirst;
       out.push_back({kind, static_cast<int32_t>(FindInt(*sequence, "type_id").value_or(0)), {}});
       continue;
@@ -69,6 +71,7 @@ Result<PostProcessor> MakePostProcessor(const Json* component) {
   PostProcessor out;
   if (component == nullptr) return out;
   const std::string type = FindString(*component, "type").value_or("");
+  DUNNOCK_TRY_STATUS(CheckOptions(*component, type));
   if (type == "ByteLevel") return out;  // only changes offsets
   if (type == "TemplateProcessing") {
     DUNNOCK_TRY(out.single, ReadTemplate(*component, "single"));

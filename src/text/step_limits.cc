@@ -51,6 +51,7 @@ Status Walk(const Json& component, int depth, Total* total) {
     if (list == nullptr || !list->is_array()) continue;
     for (const Json& step : *list) DUNNOCK_TRY_STATUS(Walk(step, depth + 1, total));
   }
+  DUNNOCK_TRY_STATUS(CheckOptions(component, type));
   DUNNOCK_TRY(const size_t growth, GrowthOf(component, type));
   total->growth *= growth;  // both at most kMostGrowth * kLongestText
   if (total->growth > kMostGrowth) {

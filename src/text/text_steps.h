@@ -48,11 +48,16 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth = 0);
 // SentencePiece's precompiled map of characters to their normal forms.
 Result<Normalizer> MakePrecompiled(std::string_view charsmap);
 
+void LowerCase(std::string* text);
+
 // GPT-2's stand-ins for bytes: printable characters for all 256.
 char32_t ByteToChar(uint8_t byte);
 int CharToByte(char32_t c);  // -1: none
 
 void ReplaceAll(std::string* text, std::string_view from, std::string_view to);
+
+// Refuses options of a component that are not of the type, or none of the words, that they may be.
+Status CheckOptions(const Json& component, std::string_view type);
 
 // "Sequence" components nest; a file could nest them without end.
 inline constexpr int kMostNesting = 8;

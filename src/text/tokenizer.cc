@@ -10,12 +10,34 @@
 #include "text/post_processor.h"
 #include "text/text_steps.h"
 #include "text/token_model.h"
+#include "text/tokenizer_config.h"
 #include "text/tokenizer_files.h"
 
 namespace dunnock {
+namespace {
+
+using Verdict = AddedTokens::Verdict;
+
+// Where special tokens are parsed.
+struct Trust {
+  bool parse_special = false;
+  std::vector<std::pair<size_t, size_t>> untrusted = {};  // ranges, in order
+
+  Verdict Judge(const AddedToken& token, size_t begin, size_t end) const {
+    if (!token.special) return Verdict::kTake;
+    if (!parse_special) return Verdict::kLeave;
+    // A special token counts only where no byte of it came from outside.
+    const auto it =
+        std::upper_bound(untrusted.begin(), untrusted.end(), begin,
+                         [](size_t at, const auto& range) { return at < range.second; });
+    return it == untrusted.end() || it->first >= end ? Verdict::kTake : Verdict::kSearch;
+  }
+};
+
+}  // namespace
 
 struct Tokenizer::Parts {
-  std::unique_ptr<TokenModel> model;
+  std::shared_ptr<const TokenModel> model;
   AddedTokens added;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
@@ -23,10 +45,23 @@ struct Tokenizer::Parts {
   Decoder decoder;
   size_t vocab_size = 0;
   std::optional<size_t> truncation_length;
+  bool cut_left = false;  // a text that is too long loses its beginning, not its end
+
+  // Leaves `most` ids; how many were taken away.
+  size_t Cut(size_t most, std::vector<int32_t>* ids) const {
+    if (ids->size() <= most) return 0;
+    const size_t cut = ids->size() - most;
+    const auto at = cut_left ? ids->begin() : ids->end() - static_cast<std::ptrdiff_t>(cut);
+    ids->erase(at, at + static_cast<std::ptrdiff_t>(cut));
+    return cut;
+  }
 
   // Ids of the text alone.
-  std::vector<int32_t> Ids(std::string_view text, const AddedTokens::Judge& judge) const {
+  std::vector<int32_t> Ids(std::string_view text, const Trust& trust) const {
     std::vector<int32_t> ids;
+    const auto judge = [&](const AddedToken& t, size_t begin, size_t end) {
+      return trust.Judge(t, begin, end);
+    };
     for (const AddedTokens::Segment& s : added.Split(text, false, judge)) {
       if (s.token != nullptr) {
         ids.push_back(s.token->id);
@@ -34,9 +69,9 @@ struct Tokenizer::Parts {
       }
       std::string part(text.substr(s.begin, s.end - s.begin));
       if (normalizer) normalizer(&part);
-      // Positions in a normalized text are not the caller's: it is judged as a whole.
-      const auto judge_part = [&](const AddedToken& t, size_t, size_t) {
-        return judge(t, s.begin, s.end);
+      const Trust trust_part = Normalized(trust, text, s.begin, s.end, part);
+      const auto judge_part = [&](const AddedToken& t, size_t begin, size_t end) {
+        return trust_part.Judge(t, begin, end);
       };
       for (const AddedTokens::Segment& n : added.Split(part, true, judge_part)) {
         if (n.token != nullptr) {
@@ -48,6 +83,30 @@ struct Tokenizer::Parts {
       }
     }
     return ids;
+  }
+
+  // The trust in text [begin, end), in positions of `part`, which is its normalized form. What lies
+  // between two places that cannot be told apart there is not trusted.
+  Trust Normalized(const Trust& trust, std::string_view text, size_t begin, size_t end,
+                   std::string_view part) const {
+    Trust out{trust.parse_special, {}};
+    const auto normalized = [&](size_t from, size_t to) {
+      std::string piece(text.substr(from, to - from));
+      if (normalizer) normalizer(&piece);
+      return piece;
+    };
+    for (const auto& [first, last] : trust.untrusted) {
+      if (!added.has_normalized_special() || last <= begin || first >= end) continue;
+      const std::string before = normalized(begin, std::max(first, begin));
+      const std::string behind = normalized(std::min(last, end), end);
+      const auto head = std::ranges::mismatch(before, part).in1 - before.begin();
+      const auto tail =
+          std::mismatch(behind.rbegin(), behind.rend(), part.rbegin(), part.rend()).first -
+          behind.rbegin();
+      const size_t from = static_cast<size_t>(head);
+      out.untrusted.emplace_back(from, std::max(from, part.size() - static_cast<size_t>(tail)));
+    }
+    return out;
   }
 
   void EncodePart(std::string_view part, bool first, std::vector<int32_t>* ids) const {
@@ -76,19 +135,16 @@ Encoding Fill(const std::vector<TemplatePart>& parts, std::span<const int32_t> a
   return out;
 }
 
-using Verdict = AddedTokens::Verdict;
-const auto kNoSpecial = [](const AddedToken& token, size_t, size_t) {
-  return token.special ? Verdict::kLeave : Verdict::kTake;
-};
-const auto kAllTokens = [](const AddedToken&, size_t, size_t) { return Verdict::kTake; };
-
 }  // namespace
 
 Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
   ModelLists lists;
-  auto parsed = ParseTokenizerJson(text, &lists);
-  if (!parsed) return In("tokenizer.json", std::move(parsed).error());
-  const Json& json = *parsed;
+  auto json = ParseTokenizerJson(text, &lists);
+  if (!json) return In("tokenizer.json", std::move(json).error());
+  return Build(*json, std::move(lists));
+}
+
+Result<Tokenizer> Tokenizer::Build(const Json& json, ModelLists lists) {
   auto parts = std::make_shared<Parts>();
   const auto build = [&]() -> Status {
     const Json* model = FindMember(json, "model");
@@ -98,6 +154,7 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
       type = model->contains("merges")                 ? "BPE"
              : FindMember(*model, "unk_id") != nullptr ? "Unigram"
                                                        : "WordPiece";
+    if (const Status fine = CheckOptions(*model, type); !fine) return In("model", fine.error());
     if (type == "BPE") {
       DUNNOCK_TRY(parts->model, MakeBpe(*model, std::move(lists)));
     } else if (type == "WordPiece") {
@@ -125,6 +182,12 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
       if (const auto most = FindInt(*truncation, "max_length"); most && *most >= 0) {
         parts->truncation_length = static_cast<size_t>(*most);
       }
+      const std::string side = FindString(*truncation, "direction").value_or("Right");
+      if (side != "Left" && side != "Right") {
+        return Unsupported(
+            Str("truncation: \"direction\" is \"", side, "\": expected Left or Right"));
+      }
+      parts->cut_left = side == "Left";
     }
     return parts->added.Build(parts->normalizer);
   };
@@ -132,18 +195,29 @@ Result<Tokenizer> Tokenizer::FromJson(std::string_view text) {
   return Tokenizer(std::move(parts));
 }
 
-Result<Tokenizer> Tokenizer::FromFiles(const FileSet& files) {
-  if (const auto it = files.find("tokenizer.json"); it != files.end())
-    return FromJson(it->second.text());
-  // Every other form is first written as a tokenizer.json.
-  DUNNOCK_TRY(const std::string json, TokenizerJsonFromFiles(files));
-  return FromJson(json);
+Result<Tokenizer> Tokenizer::FromFiles(const FileSet& files, std::vector<std::string>* notes,
+                                       std::string_view model_type) {
+  std::vector<std::string> unheard;
+  if (notes == nullptr) notes = &unheard;
+  const auto file = files.find("tokenizer.json");
+  const bool own_file = file != files.end();
+  std::string made;  // every other form is first written as a tokenizer.json
+  if (!own_file) {
+    DUNNOCK_TRY(made, TokenizerJsonFromFiles(files));
+  }
+  ModelLists lists;
+  auto json = ParseTokenizerJson(own_file ? file->second.text() : made, &lists);
+  if (!json) return In("tokenizer.json", std::move(json).error());
+  if (json->is_object()) {
+    DUNNOCK_TRY_STATUS(
+        ApplyTokenizerConfig(&*json, notes, files, lists.vocabulary, model_type, own_file));
+  }
+  return Build(*json, std::move(lists));
 }
 
 std::vector<int32_t> Tokenizer::Encode(std::string_view text, EncodeOptions options) const {
   const std::string clean = ReplaceInvalidUtf8(text);
-  std::vector<int32_t> ids =
-      options.parse_special ? parts_->Ids(clean, kAllTokens) : parts_->Ids(clean, kNoSpecial);
+  std::vector<int32_t> ids = parts_->Ids(clean, {options.parse_special});
   if (!options.add_special) return ids;
   return Fill(parts_->post_processor.single, ids, {}).ids;
 }
@@ -151,30 +225,28 @@ std::vector<int32_t> Tokenizer::Encode(std::string_view text, EncodeOptions opti
 std::vector<int32_t> Tokenizer::EncodeSpans(std::span<const TextSpan> spans,
                                             bool add_special) const {
   std::string text;
-  std::vector<std::pair<size_t, size_t>> untrusted;
+  Trust trust{true};
   for (const TextSpan& span : spans) {
     const std::string clean = ReplaceInvalidUtf8(span.text);
     if (!span.trusted && !clean.empty())
-      untrusted.emplace_back(text.size(), text.size() + clean.size());
+      trust.untrusted.emplace_back(text.size(), text.size() + clean.size());
     text += clean;
   }
-  // A special token counts only where no byte of it came from outside.
-  std::vector<int32_t> ids =
-      parts_->Ids(text, [&](const AddedToken& token, size_t begin, size_t end) {
-        if (!token.special) return Verdict::kTake;
-        const auto it =
-            std::upper_bound(untrusted.begin(), untrusted.end(), begin,
-                             [](size_t at, const auto& range) { return at < range.second; });
-        return it == untrusted.end() || it->first >= end ? Verdict::kTake : Verdict::kSearch;
-      });
-  if (!add_special) return ids;
-  return Fill(parts_->post_processor.single, ids, {}).ids;
+  const std::vector<int32_t> ids = parts_->Ids(text, trust);
+  return add_special ? Fill(parts_->post_processor.single, ids, {}).ids : ids;
+}
+
+std::vector<int32_t> Tokenizer::EncodePrompt(std::span<const TextSpan> spans) const {
+  std::vector<TemplatePart> parts = parts_->post_processor.single;
+  while (!parts.empty() && parts.back().kind == TemplatePart::Kind::kSpecial) parts.pop_back();
+  return Fill(parts, EncodeSpans(spans, false), {}).ids;
 }
 
 Encoding Tokenizer::EncodePair(std::string_view a, std::string_view b, size_t max_length) const {
-  std::vector<int32_t> first = parts_->Ids(ReplaceInvalidUtf8(a), kNoSpecial);
-  std::vector<int32_t> second = parts_->Ids(ReplaceInvalidUtf8(b), kNoSpecial);
+  std::vector<int32_t> first = parts_->Ids(ReplaceInvalidUtf8(a), {});
+  std::vector<int32_t> second = parts_->Ids(ReplaceInvalidUtf8(b), {});
   const size_t added = parts_->post_processor.Added(true);
+  size_t cut = 0;
   if (max_length > 0 && first.size() + second.size() + added > max_length) {
     // Longest first, as the reference counts it: both share the room, what the shorter one leaves
     // goes to the longer one.
@@ -188,20 +260,29 @@ Encoding Tokenizer::EncodePair(std::string_view a, std::string_view b, size_t ma
       n2 = n1 + room % 2;
     }
     if (swapped) std::swap(n1, n2);
-    first.resize(std::min(first.size(), n1));
-    second.resize(std::min(second.size(), n2));
+    cut = parts_->Cut(n1, &first) + parts_->Cut(n2, &second);
   }
-  return Fill(parts_->post_processor.pair, first, second);
+  Encoding out = Fill(parts_->post_processor.pair, first, second);
+  out.cut = cut;
+  return out;
 }
 
-Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length,
-                                    bool* truncated) const {
-  std::vector<int32_t> ids = parts_->Ids(ReplaceInvalidUtf8(text), kNoSpecial);
+Encoding Tokenizer::EncodeTruncated(std::string_view text, size_t max_length) const {
+  std::vector<int32_t> ids = parts_->Ids(ReplaceInvalidUtf8(text), {});
   const size_t added = parts_->post_processor.Added(false);
-  const size_t room = max_length > added ? max_length - added : 0;
-  *truncated = ids.size() > room;
-  if (*truncated) ids.resize(room);
-  return Fill(parts_->post_processor.single, ids, {});
+  const size_t cut = parts_->Cut(max_length > added ? max_length - added : 0, &ids);
+  Encoding out = Fill(parts_->post_processor.single, ids, {});
+  out.cut = cut;
+  return out;
+}
+
+Tokenizer Tokenizer::Lowercasing() const {
+  auto parts = std::make_shared<Parts>(*parts_);
+  parts->normalizer = [before = parts_->normalizer](std::string* text) {
+    LowerCase(text);
+    if (before) before(text);
+  };
+  return Tokenizer(std::move(parts));
 }
 
 std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) const {

@@ -12,10 +12,13 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "text/decoder.h"
 
 namespace dunnock {
+
+struct ModelLists;
 
 struct EncodeOptions {
   bool add_special = true;     // what the post-processor adds: <s>, [CLS] ... [SEP]
@@ -24,6 +27,7 @@ struct EncodeOptions {
 
 struct Encoding {
   std::vector<int32_t> ids, type_ids;
+  size_t cut = 0;  // ids of the text that were left out
 };
 
 // Part of a prompt. Special tokens are parsed only where the text is trusted (a chat template's
@@ -37,15 +41,24 @@ struct TextSpan {
 class Tokenizer {
  public:
   // From tokenizer.json, else vocab.txt, else tokenizer.model or sentencepiece.bpe.model.
-  static Result<Tokenizer> FromFiles(const FileSet& files);
+  // tokenizer_config.json and its like count as well; what they say and is not done comes as a
+  // note. `model_type` is config.json's, which stands for a class of tokenizers where none is
+  // named.
+  static Result<Tokenizer> FromFiles(const FileSet& files,
+                                     std::vector<std::string>* notes = nullptr,
+                                     std::string_view model_type = "");
   static Result<Tokenizer> FromJson(std::string_view tokenizer_json);
 
   std::vector<int32_t> Encode(std::string_view text, EncodeOptions options = {}) const;
   std::vector<int32_t> EncodeSpans(std::span<const TextSpan> spans, bool add_special) const;
+  // With what the post-processor puts in front, but nothing behind, where the reply goes on.
+  std::vector<int32_t> EncodePrompt(std::span<const TextSpan> spans) const;
   // Two texts as one input; max_length 0 is no limit, else the longer one is cut first.
   Encoding EncodePair(std::string_view a, std::string_view b, size_t max_length) const;
   // At most max_length ids, the post-processor's among them.
-  Encoding EncodeTruncated(std::string_view text, size_t max_length, bool* truncated) const;
+  Encoding EncodeTruncated(std::string_view text, size_t max_length) const;
+  // The same tokenizer with lower case as the first step of its normalizer.
+  Tokenizer Lowercasing() const;
 
   std::string Decode(std::span<const int32_t> ids, bool skip_special = true) const;
 
@@ -62,6 +75,7 @@ class Tokenizer {
  private:
   friend class StreamDecoder;
   struct Parts;
+  static Result<Tokenizer> Build(const Json& json, ModelLists lists);
   explicit Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
   std::shared_ptr<const Parts> parts_;
 };

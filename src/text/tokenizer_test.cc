@@ -200,6 +200,87 @@ TEST(Tokenizer, SpecialTokensOfUsersStayText) {
             tokenizer.Encode("<|im_start|>user\ndon't<|im_end|>", {.parse_special = true}));
 }
 
+// Words of a letter each, with <s> and </s> around, and a special token that is looked for in the
+// normalized text.
+Json WithNormalizedSpecial() {
+  const auto part = [](const char* token) {
+    return Json{{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
+  };
+  const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const auto ids = [](const char* token, int id) {
+    return Json{{"id", token}, {"ids", {id}}, {"tokens", {token}}};
+  };
+  return {
+      {"added_tokens", {{{"id", 4}, {"content", "<T>"}, {"special", true}, {"normalized", true}}}},
+      {"normalizer", {{"type", "Lowercase"}}},
+      {"post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", {part("<s>"), text, part("</s>")}},
+        {"pair", {text, text}},
+        {"special_tokens", {{"<s>", ids("<s>", 0)}, {"</s>", ids("</s>", 1)}}}}},
+      {"model",
+       {{"type", "BPE"},
+        {"merges", Json::array()},
+        {"vocab", {{"<s>", 0}, {"</s>", 1}, {"a", 2}, {"b", 3}, {"<", 5}, {"t", 6}, {">", 7}}}}}};
+}
+
+TEST(Tokenizer, ASpecialTokenInNormalizedTextIsTheTemplatesOwnOnly) {
+  const Tokenizer tokenizer = Tokenizer::FromJson(DumpJson(WithNormalizedSpecial())).value();
+  const TextSpan spans[] = {{"<T>a", true}, {"B<T>", false}, {"<T>b", true}};
+  EXPECT_EQ(tokenizer.EncodeSpans(spans, false), (Ids{4, 2, 3, 5, 6, 7, 4, 3}));
+  const TextSpan completed[] = {{"<", true}, {"T", false}, {">", true}};
+  EXPECT_EQ(tokenizer.EncodeSpans(completed, false), (Ids{5, 6, 7}));
+  EXPECT_EQ(tokenizer.Encode("<T>", {.add_special = false}), (Ids{5, 6, 7}));
+}
+
+TEST(Tokenizer, NothingIsPutBehindAPrompt) {
+  const Tokenizer tokenizer = Tokenizer::FromJson(DumpJson(WithNormalizedSpecial())).value();
+  const TextSpan spans[] = {{"a", true}};
+  EXPECT_EQ(tokenizer.EncodePrompt(spans), (Ids{0, 2}));
+  EXPECT_EQ(tokenizer.EncodeSpans(spans, true), (Ids{0, 2, 1}));
+}
+
+TEST(Tokenizer, LowercasingComesFirst) {
+  Json json = WithNormalizedSpecial();
+  json["normalizer"] = nullptr;
+  const Tokenizer tokenizer = Tokenizer::FromJson(DumpJson(json)).value();
+  EXPECT_EQ(tokenizer.Encode("aB", {.add_special = false}), (Ids{2}));
+  EXPECT_EQ(tokenizer.Lowercasing().Encode("aB", {.add_special = false}), (Ids{2, 3}));
+}
+
+TEST(Tokenizer, TheSideThatIsCut) {
+  Json json = WithNormalizedSpecial();
+  json["truncation"] = {{"max_length", 9}, {"direction", "Left"}};
+  const Tokenizer left = Tokenizer::FromJson(DumpJson(json)).value();
+  EXPECT_EQ(left.EncodeTruncated("ab", 3).ids, (Ids{0, 3, 1}));
+  json["truncation"]["direction"] = "Up";
+  EXPECT_NE(Tokenizer::FromJson(DumpJson(json)).error().message.find("\"direction\" is \"Up\""),
+            std::string::npos);
+}
+
+TEST(Tokenizer, OptionsOfAnotherTypeOrWordAreNamed) {
+  struct Case {
+    const char *part, *component, *expected;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"normalizer", R"({"type":"BertNormalizer","lowercase":1})", "\"lowercase\" is 1"},
+           {"normalizer", R"({"type":"Magic"})", "Magic"},
+           {"pre_tokenizer", R"({"type":"Metaspace","prepend_scheme":"Always"})", "\"Always\""},
+           {"pre_tokenizer", R"({"type":"Metaspace","replacement":"__"})", "\"__\""},
+           {"pre_tokenizer", R"({"type":"Punctuation","behavior":"Contiguous"})", "Contiguous"},
+           {"decoder", R"({"type":"WordPiece","cleanup":"no"})", "\"cleanup\" is \"no\""},
+           {"model", R"({"type":"BPE","byte_fallback":"yes","merges":[],"vocab":{"a":0}})",
+            "\"byte_fallback\" is \"yes\""},
+           {"added_tokens", R"([{"id":0,"content":"a","lstrip":"x"}])", "\"lstrip\" is \"x\""}}) {
+    Json json = WithNormalizedSpecial();
+    json[c.part] = Json::parse(c.component);
+    const auto tokenizer = Tokenizer::FromJson(DumpJson(json));
+    ASSERT_FALSE(tokenizer.has_value()) << c.component;
+    EXPECT_NE(tokenizer.error().message.find(c.expected), std::string::npos)
+        << tokenizer.error().message;
+  }
+}
+
 TEST(Tokenizer, PairsAreCutLongestFirst) {
   const Tokenizer tokenizer = Tiny("bert");
   const int32_t cls = *tokenizer.TokenId("[CLS]"), sep = *tokenizer.TokenId("[SEP]");
@@ -218,11 +299,12 @@ TEST(Tokenizer, PairsAreCutLongestFirst) {
 TEST(Tokenizer, TruncationIsToldAndKeepsTheLastToken) {
   const Tokenizer tokenizer = Tiny("bert");
   EXPECT_EQ(tokenizer.truncation_length(), 12u);
-  bool truncated = true;
-  EXPECT_EQ(tokenizer.EncodeTruncated("a b c", 5, &truncated).ids.size(), 5u);
-  EXPECT_FALSE(truncated);
-  const Encoding cut = tokenizer.EncodeTruncated("a b c d e", 5, &truncated);
-  EXPECT_TRUE(truncated);
+  const Encoding whole = tokenizer.EncodeTruncated("a b c", 5);
+  EXPECT_EQ(whole.ids.size(), 5u);
+  EXPECT_EQ(whole.cut, 0u);
+  const Encoding cut = tokenizer.EncodeTruncated("a b c d e", 5);
+  EXPECT_EQ(cut.cut, 2u);
+  EXPECT_EQ(tokenizer.EncodePair("a b c d e f", "a b c d", 8).cut, 5u);
   EXPECT_EQ(cut.ids.size(), 5u);
   EXPECT_EQ(cut.ids.back(), *tokenizer.TokenId("[SEP]"));
   EXPECT_GT(tokenizer.Encode("a b c d e f g h i j k l m").size(), 12u);

@@ -629,6 +629,24 @@ class Embed(CliTest):
         self.assertEqual(sorted((h["line"], h["text"]) for h in out["hits"]),
                          [(1, "one paragraph"), (5, "two")])
 
+    def test_SearchTellsWhatIsCut(self):
+        notes = self.file("first\n" + "word " * 60 + "\n")
+        done = self.good("search", EMBEDDER, "--query", "x", notes, "--json")
+        self.assertRegex(done.err, r"1 of 2 passages is longer than the 32 tokens .*: \d+ tokens were left out")
+        self.assertEqual({h["line"]: h.get("truncated") for h in done.json["hits"]}, {1: None, 2: True})
+        self.assertRegex(self.good("search", EMBEDDER, "--query", "word " * 60, notes).err,
+                         r"the query has \d+ tokens, the model takes 32")
+        self.bad(1, r"text 2 of 2 has \d+ tokens", "search", EMBEDDER, "--query", "x", notes, "--no-truncate")
+
+    def test_SearchUsesTheModelsPrompts(self):
+        model = self.folder / "prompted"
+        shutil.copytree(EMBEDDER, model)
+        (model / "config_sentence_transformers.json").write_text(json.dumps(
+            {"prompts": {"query": "cat ", "document": "dog "}, "default_prompt_name": "query"}))
+        score = self.good("search", model, "--query", "small house", self.file("the tree\n"), "--json").json["hits"][0]["score"]
+        query, passage = (json.loads(line) for line in self.good("embed", EMBEDDER, "cat small house", "dog the tree").out.splitlines())
+        self.assertAlmostEqual(score, sum(a * b for a, b in zip(query, passage)), places=5)
+
 
 class Rerank(CliTest):
     """Against the scores of sentence-transformers for the same tiny model."""
@@ -637,7 +655,9 @@ class Rerank(CliTest):
         pairs = [json.loads(line) for line in (RERANKER.parent / "pairs.jsonl").read_text().split("\n") if line]
         lines = "".join(json.dumps({"query": p["query"], "passage": p["text"]}) + "\n" for p in pairs)
         scores = self.good("rerank", RERANKER, "--jsonl", text=lines).lines
-        self.assertEqual([list(s) for s in scores], [["score", "logit"]] * len(pairs))
+        # The last one is longer than the model's limit.
+        self.assertEqual([list(s) for s in scores],
+                         [["score", "logit"]] * (len(pairs) - 1) + [["score", "logit", "truncated"]])
         query = pairs[0]["query"]
         passages = [p["text"] for p in pairs]
         ranked = self.good("rerank", RERANKER, "--query", query, *passages, "--json").json["results"]
@@ -652,6 +672,14 @@ class Rerank(CliTest):
         self.assertTrue(plain[0].endswith(ranked[0]["passage"]))
         self.bad(1, "query", "rerank", RERANKER, "a")
         self.bad(1, "cross-encoder", "rerank", BERT, "--query", "a", "b")
+
+    def test_TextsBeyondTheLimitAreTold(self):
+        long = "word " * 200
+        done = self.good("rerank", RERANKER, "--query", "x", "word", long, "--json")
+        self.assertRegex(done.err, r"1 of 2 pairs is longer than the \d+ tokens .*: \d+ tokens were left out")
+        self.assertEqual({r["index"]: r.get("truncated") for r in done.json["results"]}, {0: None, 1: True})
+        self.bad(1, r"pair 2 of 2 has \d+ tokens, the model takes \d+", "rerank", RERANKER, "--query", "x",
+                 "word", long, "--no-truncate")
 
     def test_Ids(self):
         pair = json.loads((RERANKER.parent / "pairs.jsonl").read_text().split("\n")[0])

@@ -42,9 +42,7 @@ Result<Json> Answer(const Tokenizer& tokenizer, const Json& line) {
     return Json::array({e.ids, e.type_ids});
   }
   if (FindMember(line, "max") != nullptr) {
-    bool truncated = false;
-    const Encoding e =
-        tokenizer.EncodeTruncated(text, static_cast<size_t>(number("max")), &truncated);
+    const Encoding e = tokenizer.EncodeTruncated(text, static_cast<size_t>(number("max")));
     return Json::array({e.ids, e.type_ids});
   }
   return Json(tokenizer.Encode(text, {number("special") != 0, number("parse") != 0}));

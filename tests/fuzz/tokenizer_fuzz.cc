@@ -26,8 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     DUNNOCK_CHECK(!tokenizer.error().message.empty());
     return 0;
   }
-  bool truncated = false;
-  tokenizer->EncodeTruncated(text, 5, &truncated);
+  tokenizer->EncodeTruncated(text, 5);
   tokenizer->EncodePair(text, "b c", 9);
   const TextSpan spans[] = {{text.substr(0, text.size() / 2), true},
                             {text.substr(text.size() / 2), false}};

@@ -1,0 +1,143 @@
+// Settings of side files against the reference: each line of tests/cases/settings.jsonl is a folder
+// with some files changed, and what sentence-transformers or transformers makes of it, or what our
+// error or note has to say.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/str.h"
+#include "io/file.h"
+#include "runtime/embedder.h"
+#include "runtime/reranker.h"
+#include "runtime/session.h"
+
+namespace dunnock {
+namespace {
+
+const std::string kTests = DUNNOCK_SOURCE_DIR "/tests/";
+
+FileSet FilesOf(const OrderedJson& row) {
+  const std::string base = row.at("base").get<std::string>();
+  FileSet files;
+  for (const char* parent : {"golden/settings/", "golden/models/"}) {
+    if (!FileExists(kTests + parent + base)) continue;
+    files = MapFolder(kTests + parent + base).value();
+    break;
+  }
+  EXPECT_FALSE(files.empty()) << "no folder " << base;
+  const OrderedJson changed = row.value("files", OrderedJson::object());
+  for (const auto& [name, content] : changed.items()) {
+    if (content.is_null()) {
+      files.erase(name);
+    } else {
+      files[name] =
+          Blob::FromString(content.is_string() ? content.get<std::string>() : DumpJson(content));
+    }
+  }
+  return files;
+}
+
+struct Outcome {
+  Json value;  // under the key of "expect"
+  std::vector<std::string> notes;
+};
+
+Result<Outcome> Found(const OrderedJson& row) {
+  DUNNOCK_TRY(const auto engine, Engine::Load(FilesOf(row), {.compute = Compute::kF32}));
+  Outcome out{Json::object(), engine->notes()};
+  const auto add_notes = [&](const std::vector<std::string>& notes) {
+    out.notes.insert(out.notes.end(), notes.begin(), notes.end());
+  };
+  const std::string task = row.at("task").get<std::string>();
+  std::vector<std::string> texts;
+  if (row.contains("texts")) texts = row["texts"].get<std::vector<std::string>>();
+  if (task == "embed") {
+    DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
+    add_notes(embedder.notes());
+    DUNNOCK_TRY(const auto embeddings,
+                embedder.Embed(texts, {row.value("prompt_name", ""), true, true}));
+    for (const Embedding& e : embeddings) out.value["embeddings"].push_back(e.values);
+  } else if (task == "rerank") {
+    DUNNOCK_TRY(Reranker reranker, Reranker::Create(*engine));
+    add_notes(reranker.notes());
+    std::vector<TextPair> pairs;
+    for (const auto& pair : row.at("pairs"))
+      pairs.push_back({pair[0].get<std::string>(), pair[1].get<std::string>()});
+    DUNNOCK_TRY(const auto scores, reranker.Score(pairs));
+    for (const RerankScore& s : scores) out.value["scores"].push_back(s.score);
+  } else if (task == "tokenize") {
+    DUNNOCK_TRY(const Tokenizer* tokenizer, engine->tokenizer());
+    const bool special = row.value("parse_special", false);
+    for (const std::string& text : texts)
+      out.value["ids"].push_back(tokenizer->Encode(text, {.parse_special = special}));
+  } else {
+    DUNNOCK_TRY(Session session, Session::Create(*engine));
+    std::vector<ChatMessage> messages;
+    for (const auto& m : row.value("messages", OrderedJson::array()))
+      messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+    std::vector<int32_t> ids;
+    if (messages.empty()) {
+      DUNNOCK_TRY(ids, engine->EncodeText(texts.at(0)));
+    } else {
+      DUNNOCK_TRY(ids, engine->EncodeChat(messages));
+    }
+    out.value["ids"].push_back(ids);
+    GenerateOptions options;
+    options.sampling = engine->sampling();
+    options.max_tokens = row.contains("max_tokens") ? row["max_tokens"].get<size_t>()
+                                                    : engine->DefaultReplyTokens(ids.size(), 32);
+    DUNNOCK_TRY(const Reply reply, session.Generate(ids, options));
+    out.value["reply_ids"] = reply.ids;
+    out.value["text"] = reply.text;
+  }
+  return out;
+}
+
+void ExpectNear(const Json& found, const Json& expected, const std::string& where) {
+  if (expected.is_array()) {
+    ASSERT_EQ(found.size(), expected.size()) << where;
+    for (size_t i = 0; i < expected.size(); ++i)
+      ExpectNear(found[i], expected[i], Str(where, "[", i, "]"));
+  } else if (expected.is_number_float()) {
+    EXPECT_NEAR(found.get<double>(), expected.get<double>(), 1e-4) << where;
+  } else {
+    EXPECT_EQ(found, expected) << where;
+  }
+}
+
+TEST(Settings, EveryCaseIsAsTheReferenceHasIt) {
+  std::ifstream lines(kTests + "cases/settings.jsonl");
+  ASSERT_TRUE(lines.is_open());
+  for (std::string line; std::getline(lines, line);) {
+    const OrderedJson row = ParseOrderedJson(line).value();
+    SCOPED_TRACE(row.at("name").get<std::string>());
+    const auto found = Found(row);
+    const OrderedJson& expect = row.at("expect");
+    if (expect.contains("error")) {
+      if (found) {
+        ADD_FAILURE() << "expected an error";
+        continue;
+      }
+      for (const auto& piece : expect["error"])
+        EXPECT_NE(found.error().message.find(piece.get<std::string>()), std::string::npos)
+            << piece << " in: " << found.error().message;
+      continue;
+    }
+    if (!found) {
+      ADD_FAILURE() << found.error().message;
+      continue;
+    }
+    for (const auto& [key, value] : expect.items())
+      ExpectNear(found->value.value(key, Json()), Json::parse(value.dump()), key);
+    std::string notes;
+    for (const std::string& note : found->notes) notes += note + "\n";
+    EXPECT_EQ(notes.empty(), !row.contains("note")) << notes;
+    for (const auto& piece : row.value("note", OrderedJson::array()))
+      EXPECT_NE(notes.find(piece.get<std::string>()), std::string::npos)
+          << piece << " in: " << notes;
+  }
+}
+
+}  // namespace
+}  // namespace dunnock
