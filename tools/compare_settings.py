@@ -501,7 +501,8 @@ def main():
                 tried[name, file, place] += 1
                 if tried[name, file, place] > args.most:
                     continue
-                probes = list(PROBES[kind].get(file, PROBES[kind][""]))
+                probes = [p for p in PROBES[kind].get(file, PROBES[kind][""])
+                          if not ("refused" in before[p] and "refused" in ours_before[p])]
                 if "reply_as_long_as_said" in probes and not (isinstance(whole, dict) and
                                                               any(whole.get(k) is not None for k in ("max_new_tokens", "max_length"))):
                     probes.remove("reply_as_long_as_said")
