@@ -120,17 +120,19 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     candidates = std::move(kept);
     softmax();
   }
-  const auto cut_below = [&](double least) {
+  // In logarithms, as no power of the C library is the same on every machine.
+  const auto cut_below = [&](double least_log) {
     size_t keep = 1;
-    while (keep < p.size() && p[keep] >= least) ++keep;
+    while (keep < p.size() && p[keep] > 0.0f && Log(p[keep]) >= least_log) ++keep;
     candidates.resize(keep);
     softmax();
   };
-  if (options_.epsilon_cutoff > 0.0) cut_below(options_.epsilon_cutoff);
+  if (options_.epsilon_cutoff > 0.0) cut_below(Log(options_.epsilon_cutoff));
   if (options_.eta_cutoff > 0.0) {
     double entropy = 0.0;
-    for (const float v : p) entropy -= v > 0.0f ? double{v} * std::log(double{v}) : 0.0;
-    cut_below(std::min(options_.eta_cutoff, std::sqrt(options_.eta_cutoff) * std::exp(-entropy)));
+    for (const float v : p) entropy -= v > 0.0f ? double{v} * Log(v) : 0.0;
+    const double eta = Log(options_.eta_cutoff);
+    cut_below(std::min(eta, eta / 2 - entropy));
   }
   const double uniform = static_cast<double>(random_() >> 11) * 0x1p-53;
   double sum = 0.0;
