@@ -251,7 +251,8 @@ def llama_cases():
     server = Server(path)
     found = server.ask("/completion", prompt=text, n_predict=1)["generation_settings"]
     case("sampling keys", path, "generate", {"sampling": {k: round(found[k], 6) for k in (
-        "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "repeat_last_n")}}, "llama.cpp", texts=[text])
+        "temperature", "top_k", "top_p", "min_p", "repeat_penalty")}}, "llama.cpp", texts=[text],
+         note=["general.sampling.penalty_last_n"])
     for key, value in (("xtc_probability", 0.5), ("mirostat", 2), ("sequence", "top_k;temperature")):
         path = llama(f"sampling-{key}.gguf", "llama-spm", **{f"general__sampling__{key}": value})
         case(f"sampling {key}", path, "generate", {"reply_ids": reply(Server(spm), text, 12)}, "ours", texts=[text], max_tokens=12, note=[f"general.sampling.{key}"])

@@ -44,6 +44,10 @@ Result<std::unique_ptr<Model>> MakeModel(const Json& config, std::vector<std::st
 }
 
 Result<std::unique_ptr<Model>> LoadModel(const Checkpoint& checkpoint, const LoadOptions& options) {
+  if (checkpoint.tensors.empty() && (options.packed == nullptr || options.packed->empty())) {
+    return Fail(ErrorCode::kNotFound,
+                "there are no weights here: a vocabulary alone tokenizes, and no more");
+  }
   std::vector<std::string> unread;
   std::vector<std::string>* const notes = options.notes != nullptr ? options.notes : &unread;
   DUNNOCK_TRY(std::unique_ptr<Model> model, MakeModel(checkpoint.config, notes));

@@ -1,11 +1,12 @@
 // Settings of side files against the reference: each line of tests/cases/settings.jsonl is a folder
-// with some files changed, and what sentence-transformers or transformers makes of it, or what our
-// error or note has to say.
+// with some files changed, each of gguf_settings.jsonl a GGUF file, and what sentence-transformers,
+// transformers or llama.cpp makes of it, or what our error or note has to say.
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
+#include "base/split_name.h"
 #include "base/str.h"
 #include "io/file.h"
 #include "runtime/embedder.h"
@@ -17,7 +18,21 @@ namespace {
 
 const std::string kTests = DUNNOCK_SOURCE_DIR "/tests/";
 
+// A GGUF file (of a split one all parts from the first on), or a folder of them.
+FileSet GgufOf(const std::string& name) {
+  const std::string path = kTests + "golden/checkpoint/gguf-settings/" + name;
+  if (IsFolder(path)) return MapFolder(path).value();
+  const size_t slash = path.rfind('/');
+  const std::string folder = path.substr(0, slash + 1), file = path.substr(slash + 1);
+  FileSet files = {{file, MapFile(path).value()}};
+  const auto split = ParseSplitName(file);
+  for (size_t i = 2; split && split->part == 1 && i <= split->count; ++i)
+    files[split->Part(i)] = MapFile(folder + split->Part(i)).value();
+  return files;
+}
+
 FileSet FilesOf(const OrderedJson& row) {
+  if (row.contains("file")) return GgufOf(row["file"].get<std::string>());
   const std::string base = row.at("base").get<std::string>();
   FileSet files;
   for (const char* parent : {"golden/settings/", "golden/models/"}) {
@@ -43,7 +58,19 @@ struct Outcome {
   std::vector<std::string> notes;
 };
 
+// A vocabulary without weights makes no engine, but a tokenizer.
+Result<Outcome> Tokenized(const OrderedJson& row) {
+  DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(FilesOf(row)));
+  Outcome out{Json::object(), checkpoint.notes};
+  const std::string type = FindString(checkpoint.config, "model_type").value_or("");
+  DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(checkpoint.files, &out.notes, type));
+  for (const auto& text : row.at("texts"))
+    out.value["ids"].push_back(tokenizer.Encode(text.get<std::string>()));
+  return out;
+}
+
 Result<Outcome> Found(const OrderedJson& row) {
+  if (row.contains("file") && row.at("task") == "tokenize") return Tokenized(row);
   DUNNOCK_TRY(const auto engine, Engine::Load(FilesOf(row), {.compute = Compute::kF32}));
   Outcome out{Json::object(), engine->notes()};
   const auto add_notes = [&](const std::vector<std::string>& notes) {
@@ -90,6 +117,12 @@ Result<Outcome> Found(const OrderedJson& row) {
     DUNNOCK_TRY(const Reply reply, session.Generate(ids, options));
     out.value["reply_ids"] = reply.ids;
     out.value["text"] = reply.text;
+    const SamplingOptions& sampling = options.sampling;
+    out.value["sampling"] = {{"temperature", sampling.temperature},
+                             {"top_k", sampling.top_k},
+                             {"top_p", sampling.top_p},
+                             {"min_p", sampling.min_p},
+                             {"repeat_penalty", sampling.repetition_penalty}};
   }
   return out;
 }
@@ -106,8 +139,8 @@ void ExpectNear(const Json& found, const Json& expected, const std::string& wher
   }
 }
 
-TEST(Settings, EveryCaseIsAsTheReferenceHasIt) {
-  std::ifstream lines(kTests + "cases/settings.jsonl");
+void CheckCases(const std::string& file) {
+  std::ifstream lines(kTests + "cases/" + file);
   ASSERT_TRUE(lines.is_open());
   for (std::string line; std::getline(lines, line);) {
     const OrderedJson row = ParseOrderedJson(line).value();
@@ -138,6 +171,9 @@ TEST(Settings, EveryCaseIsAsTheReferenceHasIt) {
           << piece << " in: " << notes;
   }
 }
+
+TEST(Settings, EveryFolderIsAsTheReferenceHasIt) { CheckCases("settings.jsonl"); }
+TEST(Settings, EveryGgufIsAsTheReferenceHasIt) { CheckCases("gguf_settings.jsonl"); }
 
 }  // namespace
 }  // namespace dunnock
