@@ -189,53 +189,92 @@ TEST(Sampler, WhatIsNoNumberIsNeverChosenAndBreaksNoOrder) {
 TEST(Sampler, SeededTokensOfEveryStep) {
   struct Golden {
     const char* step;
-    SamplingOptions options;
+    void (*set)(SamplingOptions& options);
     std::vector<int32_t> ids;
   };
   const std::vector<Golden> goldens = {
       {"temperature",
-       {.temperature = 1.0},
+       [](SamplingOptions& o) { o.temperature = 1.0; },
        {15, 38, 33, 2, 34, 15, 3, 29, 8, 9, 3, 5, 11, 12, 2, 23}},
       {"low temperature",
-       {.temperature = 0.3},
+       [](SamplingOptions& o) { o.temperature = 0.3; },
        {37, 0, 36, 31, 20, 17, 35, 29, 37, 9, 15, 5, 27, 13, 32, 13}},
       {"top_k",
-       {.temperature = 1.0, .top_k = 5},
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.top_k = 5;
+       },
        {33, 33, 36, 31, 8, 17, 35, 29, 38, 9, 15, 5, 27, 13, 32, 16}},
       {"top_p",
-       {.temperature = 1.0, .top_p = 0.5},
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.top_p = 0.5;
+       },
        {33, 0, 36, 31, 8, 4, 26, 29, 38, 9, 15, 5, 13, 13, 32, 13}},
       {"min_p",
-       {.temperature = 1.0, .min_p = 0.2},
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.min_p = 0.2;
+       },
        {33, 25, 33, 14, 23, 33, 8, 29, 8, 9, 29, 5, 2, 12, 32, 17}},
       {"typical_p",
-       {.temperature = 1.0, .typical_p = 0.4},
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.typical_p = 0.4;
+       },
        {30, 9, 6, 28, 34, 16, 31, 28, 5, 10, 29, 17, 6, 26, 9, 18}},
+      {"epsilon_cutoff",
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.epsilon_cutoff = 0.06;
+       },
+       {}},
+      {"eta_cutoff",
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.eta_cutoff = 0.9;
+       },
+       {}},
       {"repetition penalty",
-       {.temperature = 0.8, .repetition_penalty = 1.8},
+       [](SamplingOptions& o) {
+         o.temperature = 0.8;
+         o.repetition_penalty = 1.8;
+       },
        {33, 38, 36, 14, 32, 6, 29, 4, 8, 9, 21, 1, 32, 12, 2, 27}},
       {"frequency penalty",
-       {.temperature = 0.3, .frequency_penalty = 0.9},
+       [](SamplingOptions& o) {
+         o.temperature = 0.3;
+         o.frequency_penalty = 0.9;
+       },
        {37, 0, 36, 31, 20, 17, 35, 29, 38, 9, 15, 5, 27, 13, 32, 16}},
       {"presence penalty",
-       {.temperature = 0.3, .presence_penalty = 1.5},
+       [](SamplingOptions& o) {
+         o.temperature = 0.3;
+         o.presence_penalty = 1.5;
+       },
        {37, 0, 36, 31, 20, 17, 35, 29, 38, 9, 15, 5, 27, 13, 32, 14}},
       {"logit bias",
-       {.temperature = 1.0, .logit_bias = {{2, 4.0f}, {9, -8.0f}}},
+       [](SamplingOptions& o) {
+         o.temperature = 1.0;
+         o.logit_bias = {{2, 4.0f}, {9, -8.0f}};
+       },
        {37, 38, 2, 2, 20, 15, 29, 2, 2, 37, 37, 5, 2, 2, 2, 29}},
       {"all of them",
-       {.temperature = 0.9,
-        .top_k = 20,
-        .top_p = 0.9,
-        .min_p = 0.05,
-        .typical_p = 0.9,
-        .repetition_penalty = 1.1,
-        .frequency_penalty = 0.2,
-        .presence_penalty = 0.1},
+       [](SamplingOptions& o) {
+         o.temperature = 0.9;
+         o.top_k = 20;
+         o.top_p = 0.9;
+         o.min_p = 0.05;
+         o.typical_p = 0.9;
+         o.repetition_penalty = 1.1;
+         o.frequency_penalty = 0.2;
+         o.presence_penalty = 0.1;
+       },
        {33, 25, 36, 14, 23, 31, 9, 29, 38, 37, 27, 5, 27, 12, 32, 18}},
   };
   for (const Golden& golden : goldens) {
-    SamplingOptions options = golden.options;
+    SamplingOptions options;
+    golden.set(options);
     options.seed = 1234567890123456789u;
     Sampler sampler(options);
     const int32_t prompt[] = {3, 5, 5, 7};
