@@ -25,10 +25,11 @@ std::string ShapeText(std::span<const uint64_t> shape) {
 constexpr std::string_view kAddedPrefixes[] = {"bert."};
 constexpr std::string_view kLeftOutPrefixes[] = {"model.", "transformer."};
 
-// Left out without a word: tables that are computed, and heads of training. Pieces of names.
+// Left out without a word: tables that are computed, and heads that an encoder without a classifier
+// does not use. Pieces of names.
 constexpr std::string_view kNeverUsed[] = {
-    "position_ids",     "rotary_emb.inv_freq",   "rope.inv_freq",
-    "cls.predictions.", "cls.seq_relationship.",
+    "position_ids",  "rotary_emb.inv_freq", "rope.inv_freq",
+    "pooler.dense.", "cls.predictions.",    "cls.seq_relationship.",
 };
 
 class Loader final : public WeightVisitor {

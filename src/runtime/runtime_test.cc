@@ -228,13 +228,13 @@ TEST(Sampler, SeededTokensOfEveryStep) {
          o.temperature = 1.0;
          o.epsilon_cutoff = 0.06;
        },
-       {}},
+       {33, 0, 36, 31, 8, 17, 35, 29, 37, 9, 15, 5, 27, 13, 32, 7}},
       {"eta_cutoff",
        [](SamplingOptions& o) {
          o.temperature = 1.0;
          o.eta_cutoff = 0.9;
        },
-       {}},
+       {33, 12, 36, 14, 8, 17, 26, 29, 38, 9, 27, 5, 25, 12, 32, 7}},
       {"repetition penalty",
        [](SamplingOptions& o) {
          o.temperature = 0.8;
