@@ -158,6 +158,7 @@ Result<Json> Engine::ReadConfigFile(const std::string& name) const {
   if (it == files_.end()) return Json::object();
   auto json = ParseJson(it->second.text());
   if (!json) return In(name, std::move(json).error());
+  if (!json->is_object() && name != "modules.json") return Invalid(name + ": expected an object");
   return json;
 }
 

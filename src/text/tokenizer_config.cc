@@ -209,7 +209,7 @@ class AddedTokenList {
     next_ = static_cast<int64_t>(vocabulary.size());
     for (size_t i = 0; i < list_.size(); ++i) {
       by_content_.emplace(FindString(list_[i], "content").value_or(""), i);
-      next_ = std::max(next_, FindInt(list_[i], "id").value_or(-1) + 1);
+      next_ = std::max(next_, std::min(FindInt(list_[i], "id").value_or(-1), kMostTokens) + 1);
     }
   }
 
