@@ -87,7 +87,7 @@ def permute(rows, heads):
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(rows.shape)
 
 
-def llama(name, base, ids=True, split=None, tensors=True, drop=(), pre="llama-bpe", **keys):
+def llama(name, base, ids=True, split=None, tensors=True, drop=(), pre="smollm", **keys):
     folder = base_folder(base)
     config, tokenizer = read(folder, "config.json"), read(folder, "tokenizer.json")
     vocab, spm = tokenizer["model"]["vocab"], base == "llama-spm"

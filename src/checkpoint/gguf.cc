@@ -151,7 +151,15 @@ Result<Json> LlamaConfig(const GgufFile& gguf) {
 Status AddClassifier(const GgufFile& gguf, Json& config) {
   const bool dense = gguf.tensors.contains("cls.weight");
   const bool output = gguf.tensors.contains("cls.output.weight");
-  if (!dense && !output) return {};
+  if (!dense && !output) {
+    DUNNOCK_TRY(const auto pooling, gguf.Uint("bert.pooling_type"));
+    if (pooling == 4) {
+      return Unsupported(
+          "metadata \"bert.pooling_type\" is 4, a reranker's: expected tensors cls.weight and "
+          "cls.output.weight");
+    }
+    return {};
+  }
   if (!dense || !output) {
     return Unsupported(Str("a reranker without tensor \"",
                            dense ? "cls.output.weight" : "cls.weight",
@@ -261,7 +269,6 @@ Status ReadVocabularyAlone(const GgufFile& gguf, Checkpoint& out) {
     return Invalid(Str("neither tensors nor a vocabulary: expected one of them",
                        out.notes.empty() ? "" : "; " + out.notes.back()));
   }
-  out.notes.push_back("this GGUF file has a vocabulary and no weights");
   return {};
 }
 

@@ -37,8 +37,9 @@ Result<Json> GenerationConfigOf(const GgufFile& gguf, std::span<const uint64_t> 
 
 Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
   DUNNOCK_TRY(const auto type, gguf.Uint("bert.pooling_type"));
-  if (!type) return {};
-  constexpr std::string_view kModes[] = {"none", "mean", "cls", "lasttoken", "rank"};
+  const bool reranks = gguf.tensors.contains("cls.weight");
+  if (!type || reranks) return {};
+  constexpr std::string_view kModes[] = {"", "mean", "cls", "lasttoken"};
   if (*type >= std::size(kModes)) {
     return Unsupported(Str("metadata \"bert.pooling_type\" is ", *type,
                            ": expected 0 (none), 1 (mean), 2 (cls), 3 (last) or 4 (rank)"));
@@ -49,10 +50,8 @@ Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
                 {"path", path},
                 {"type", Str("sentence_transformers.models.", type_name)}};
   };
-  // Those two give no vector: whoever asks for one is told what the file says.
-  const bool pools = *type != 0 && *type != 4;
-  const std::string mode = pools ? std::string(kModes[*type])
-                                 : Str("bert.pooling_type ", *type, ", ", kModes[*type]);
+  // None gives no vector: whoever asks for one is told what the file says.
+  const std::string mode = *type == 0 ? "bert.pooling_type 0, none" : std::string(kModes[*type]);
   out.files.try_emplace("1_Pooling/config.json",
                         Blob::FromString(DumpJson(Json{{"pooling_mode", mode}})));
   out.files.try_emplace("modules.json",

@@ -63,6 +63,8 @@ Result<Blob> MapFile(const std::string& path) {
   const size_t size = static_cast<size_t>(info.st_size);
   if (size == 0) return Blob();
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.value, 0);
+  if (address == MAP_FAILED && errno == ENOMEM)
+    return In(path, OutOfMemoryError(OutOfMemory(size)));
   if (address == MAP_FAILED) return OsError("map", path, errno);
   const std::shared_ptr<const void> owner(
       address, [size](const void* p) { munmap(const_cast<void*>(p), size); });

@@ -35,7 +35,11 @@ struct Storage {
     const std::lock_guard lock(mutex);
     block = last.lock();
     if (block == nullptr || block->size - block->used < room) {
-      block = std::make_shared<Block>(std::max(room, Block::kSize));
+      try {
+        block = std::make_shared<Block>(std::max(room, Block::kSize));
+      } catch (const OutOfMemory&) {  // memory is short, but this weight alone may fit
+        block = std::make_shared<Block>(room);
+      }
       last = block;
     }
     bytes = block->begin + block->used;
