@@ -367,6 +367,8 @@ Result<Json> Tokenizer(const GgufFile& gguf, Vocabulary& v) {
 
 Result<Json> TokenizerConfig(const GgufFile& gguf, const Vocabulary& v) {
   Json out = {{"tokenizer_class", "PreTrainedTokenizerFast"}};
+  DUNNOCK_TRY(const auto model, gguf.String("tokenizer.ggml.model"));
+  if (model == "bert") out["model_input_names"] = {"input_ids", "token_type_ids", "attention_mask"};
   DUNNOCK_TRY(const auto chat_template, gguf.String("tokenizer.chat_template"));
   if (chat_template) out["chat_template"] = *chat_template;
   DUNNOCK_TRY(const auto add_bos, gguf.Bool("tokenizer.ggml.add_bos_token"));
