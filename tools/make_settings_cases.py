@@ -373,29 +373,31 @@ def embedder_cases():
     case("truncate_dim more than there are", base, "embed", prompts(truncate_dim=99))
     for kind in ("SparseEncoder", "CrossEncoder", "MultiVectorEncoder", "Nonsense"):
         case(f"saved as a {kind}", base, "embed", prompts(model_type=kind), error=[ST, "model_type", kind])
-    case("a newer library is asked for", base, "embed", prompts(requirements={"sentence_transformers": ">=99"}),
-         error=[ST, "requirements"])
+    case("libraries are asked for", base, "embed", prompts(requirements={"sentence_transformers": ">=5"}), note=[ST, "requirements"])
     for name in ("token_embeddings", "nonsense"):
         case(f"normalized into {name}", base, "embed", {"2_Normalize/config.json": {"module_output_name": name}},
              error=["2_Normalize/config.json", "module_output_name", name])
-    for key, value in (("tokenizer_args", {"model_max_length": 6}), ("processor_kwargs", {"model_max_length": 6}),
-                       ("tokenizer_args", {"do_lower_case": False}), ("config_args", {"layer_norm_eps": 0.5}),
+    for key in ("tokenizer_args", "processor_kwargs"):
+        case(f"{key} with a limit in sentence_bert_config.json", base, "embed", edit(base, SBERT, {key: {"model_max_length": 6}}), texts=LONG)
+    for key, value in (("tokenizer_args", {"do_lower_case": False}), ("config_args", {"layer_norm_eps": 0.5}),
                        ("config_kwargs", {"num_hidden_layers": 1})):
         case(f"{key} {json.dumps(value)} in sentence_bert_config.json", base, "embed", edit(base, SBERT, {key: value}),
              texts=LONG, error=[SBERT, key])
     for key in ("model_args", "model_kwargs"):
-        case(f"{key} of storage in sentence_bert_config.json", base, "embed", edit(base, SBERT, {key: {"attn_implementation": "eager"}}))
+        case(f"{key} of storage in sentence_bert_config.json", base, "embed", edit(base, SBERT, {key: {"attn_implementation": "eager"}}),
+             note=[SBERT, key])
     case("a task of sentence_bert_config.json", base, "embed", edit(base, SBERT, transformer_task="fill-mask"),
          error=[SBERT, "transformer_task", "fill-mask"])
-    case("query_length, which encode does not heed", base, "embed", edit(base, SBERT, query_length=6), texts=LONG)
+    case("query_length, which encode does not heed", base, "embed", edit(base, SBERT, query_length=6), texts=LONG,
+         note=[SBERT, "query_length"])
 
     # The encoder itself.
     config = lambda **keys: edit(base, CONFIG, **keys)
     case("epsilon of the norms", base, "embed", config(layer_norm_eps=0.05))
     for act in ("relu", "silu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "quick_gelu", "tanh"):
-        case(f"activation {act}", base, "embed", config(hidden_act=act), texts=TEXTS[:1])
+        case(f"activation {act}", base, "embed", config(hidden_act=act), texts=TEXTS[:1], error=[CONFIG, "hidden_act", act])
     case("activation of nobody", base, "embed", config(hidden_act="gelle"), error=[CONFIG, "hidden_act", "gelle"])
-    case("fewer layers than the file has", base, "embed", config(num_hidden_layers=1))
+    case("fewer layers than the file has", base, "embed", config(num_hidden_layers=1), note=["not used"])
     case("one head", base, "embed", config(num_attention_heads=1))
     case("encoder as decoder", base, "embed", config(is_decoder=True), error=[CONFIG, "is_decoder"])
 
@@ -430,9 +432,9 @@ def reranker_cases():
          note=[ST, "activation_fn", "my.Squash"])
     case("labels by number", identity, "rerank", edit(identity, CONFIG, id2label=NOTHING, label2id=NOTHING, num_labels=1))
     case("labels by nothing", identity, "rerank", edit(identity, CONFIG, id2label=NOTHING, label2id=NOTHING),
-         error=[CONFIG, "labels"])
+         error=["classifier.weight"])
     case("two labels", identity, "rerank", edit(identity, CONFIG, id2label={"0": "a", "1": "b"}, label2id=NOTHING),
-         error=[CONFIG, "labels"])
+         error=["classifier.weight"])
     length = lambda **keys: edit(identity, TOKENIZER_CONFIG, **keys)
     case("pairs as long as they are", identity, "rerank", pairs=LONG_PAIRS)
     case("pairs cut by tokenizer_config.json", identity, "rerank", length(model_max_length=12), pairs=LONG_PAIRS)
@@ -576,7 +578,7 @@ def llama_cases():
             config("activation swish", {"hidden_act": act})
         else:
             config(f"activation {act}, llama", {"hidden_act": act}, error=[CONFIG, "hidden_act", act])
-    config("fewer layers than the file has, llama", {"num_hidden_layers": 1})
+    config("fewer layers than the file has, llama", {"num_hidden_layers": 1}, note=["not used"])
     config("no key of heads", {"num_key_value_heads": NOTHING, "head_dim": NOTHING}, error=["k_proj"])
     config("no head_dim", {"head_dim": NOTHING})
     config("head_dim null", {"head_dim": None})
@@ -600,7 +602,7 @@ def llama_cases():
     case("names without model., with a head", "llama-bare-head", "generate", max_tokens=8, texts=["the hill"])
     case("bert with names of a classifier, as an encoder", "st6-reranker-identity", "embed",
          {**modules((TRANSFORMER, ""), (POOLING, "1_Pooling")), SBERT: None,
-          POOL: {"embedding_dimension": 16, "pooling_mode": "mean"}})
+          POOL: {"embedding_dimension": 16, "pooling_mode": "mean"}}, error=[ST, "CrossEncoder"])
 
 
 def tokenizer_cases():
@@ -641,7 +643,7 @@ def tokenizer_cases():
                                                         "single_word": False, "special": False}}})
         of(base, "extra_special_tokens", {"extra_special_tokens": ["cat"]})
         of(base, "additional_special_tokens", {"additional_special_tokens": ["cat"]})
-        of(base, "split_special_tokens", {"split_special_tokens": True})
+        of(base, "split_special_tokens", {"split_special_tokens": True}, note=[TOKENIZER_CONFIG, "split_special_tokens"])
         of(base, "class PreTrainedTokenizerFast", {"tokenizer_class": "PreTrainedTokenizerFast"})
         of(base, "class LlamaTokenizer", {"tokenizer_class": "LlamaTokenizer"})
         of(base, "class LlamaTokenizerFast", {"tokenizer_class": "LlamaTokenizerFast"})

@@ -56,6 +56,8 @@ constexpr Setting kLlama[] = {
     {"attention_bias", kDone},
     {"mlp_bias", kDone},
     {"tie_word_embeddings", kDone},
+    {"sliding_window", kDone},  // refused below where it is shorter than the context
+    {"attention_chunk_size", kRefused, "[]", "none"},
     {"attention_dropout", kHarmless},
     {"pretraining_tp", kHarmless},
     {"partial_rotary_factor", kHarmless},  // LlamaConfig's default rotation does not read it
@@ -122,12 +124,21 @@ Status RefuseForeignQuantization(const Json& config) {
   return {};
 }
 
+// A window as long as the context hides nothing.
+Status RefuseWindow(const Json& config) {
+  const auto window = FindInt(config, "sliding_window");
+  if (!window || *window >= FindInt(config, "max_position_embeddings").value_or(2048)) return {};
+  return Unsupported(Str("config.json: \"sliding_window\" is ", *window,
+                         ", which is not supported: expected none shorter than the context"));
+}
+
 }  // namespace
 
 Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config) {
   DUNNOCK_TRY_STATUS(RefuseForeignQuantization(config));
   DUNNOCK_TRY_STATUS(CheckSettings(notes, "config.json", config, kAll));
   const std::string type = FindString(config, "model_type").value_or("");
+  if (type == "llama") DUNNOCK_TRY_STATUS(RefuseWindow(config));
   const std::span<const Setting> own = type == "llama"     ? std::span<const Setting>(kLlama)
                                        : type == "openelm" ? std::span<const Setting>(kOpenElm)
                                                            : std::span<const Setting>(kBert);

@@ -39,7 +39,7 @@ constexpr Setting kEmbedder[] = {
     {"truncate_dim", Treatment::kDone},
     {"model_type", Treatment::kRefused, R"(["SentenceTransformer"])", "\"SentenceTransformer\""},
     {"similarity_fn_name", Treatment::kDone},
-    {"requirements", Treatment::kHarmless},
+    {"requirements", Treatment::kNoted, "[{}]", "the versions of Python libraries do not count"},
     {"__version__", Treatment::kHarmless},
 };
 
@@ -49,7 +49,7 @@ constexpr Setting kReranker[] = {
     {"activation_fn", Treatment::kDone},
     {"model_type", Treatment::kDone},
     {"keep_in_fp32_modules", Treatment::kHarmless},
-    {"requirements", Treatment::kHarmless},
+    {"requirements", Treatment::kNoted, "[{}]", "the versions of Python libraries do not count"},
     {"__version__", Treatment::kHarmless},
 };
 

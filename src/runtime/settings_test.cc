@@ -100,16 +100,17 @@ Result<Outcome> Found(const OrderedJson& row) {
       out.value["ids"].push_back(tokenizer->Encode(text, {.parse_special = special}));
   } else {
     DUNNOCK_TRY(Session session, Session::Create(*engine));
-    std::vector<ChatMessage> messages;
-    for (const auto& m : row.value("messages", OrderedJson::array()))
-      messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
     std::vector<int32_t> ids;
-    if (messages.empty()) {
-      DUNNOCK_TRY(ids, engine->EncodeText(texts.at(0)));
-    } else {
-      DUNNOCK_TRY(ids, engine->EncodeChat(messages));
+    for (const std::string& text : texts) {  // of a chat each is a message by itself
+      const ChatMessage user{"user", text};
+      if (task == "chat") {
+        DUNNOCK_TRY(ids, engine->EncodeChat({&user, 1}));
+      } else {
+        DUNNOCK_TRY(ids, engine->EncodeText(text));
+      }
+      out.value["ids"].push_back(ids);
     }
-    out.value["ids"].push_back(ids);
+    if (task == "chat") return out;
     GenerateOptions options;
     options.sampling = engine->sampling();
     options.max_tokens = row.contains("max_tokens") ? row["max_tokens"].get<size_t>()

@@ -105,31 +105,51 @@ void EachComponent(Json* component, const Each& each) {
   }
 }
 
-// BertTokenizer makes its normalizer from this file.
-Status ApplyBert(Json* tokenizer, std::vector<std::string>* notes, const Json& config) {
-  struct Option {
-    const char *key, *component_key;
-    Json otherwise;
+// BertTokenizer takes the vocabulary alone from tokenizer.json: its steps are made from this file.
+Status ApplyBert(Json* tokenizer, const OrderedJson& special_tokens, const Json& config,
+                 const Vocabulary& vocabulary) {
+  Json& model = (*tokenizer)["model"];
+  if (FindString(model, "type").value_or("WordPiece") != "WordPiece") return {};
+  DUNNOCK_TRY(const auto lower, Flag(config, "do_lower_case"));
+  DUNNOCK_TRY(const auto strip, Flag(config, "strip_accents"));
+  DUNNOCK_TRY(const auto chinese, Flag(config, "tokenize_chinese_chars"));
+  (*tokenizer)["normalizer"] = {{"type", "BertNormalizer"},
+                                {"clean_text", true},
+                                {"handle_chinese_chars", chinese.value_or(true)},
+                                {"strip_accents", strip ? Json(*strip) : Json()},
+                                {"lowercase", lower.value_or(true)}};
+  (*tokenizer)["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+  model["continuing_subword_prefix"] = "##";
+  model["max_input_chars_per_word"] = 100;
+  model["unk_token"] = special_tokens.value("unk_token", "[UNK]");
+  const auto with_id = [&](const char* key, const char* otherwise) -> Result<Json> {
+    const std::string text = special_tokens.value(key, otherwise);
+    if (const auto id = vocabulary.Find(text)) return Json{text, *id};
+    for (const Json& token : (*tokenizer)["added_tokens"]) {
+      if (FindString(token, "content") == text) return Json{text, token["id"]};
+    }
+    return Invalid(Str(kFile, ": \"", key, "\" is \"", text, "\", which is no token"));
   };
-  const Option options[] = {{"do_lower_case", "lowercase", true},
-                            {"strip_accents", "strip_accents", nullptr},
-                            {"tokenize_chinese_chars", "handle_chinese_chars", true}};
-  for (const Option& option : options) {
-    DUNNOCK_TRY(const auto flag, Flag(config, option.key));
-    EachComponent(&(*tokenizer)["normalizer"], [&](Json* step) {
-      if (FindString(*step, "type") != "BertNormalizer") return;
-      Json& value = (*step)[option.component_key];
-      if (config.contains(option.key)) {
-        value = flag ? Json(*flag) : Json(nullptr);
-      } else if (value != option.otherwise) {
-        notes->push_back(Str("tokenizer.json: \"", option.component_key, "\" is ", DumpJson(value),
-                             ", and ", kFile, " has no \"", option.key,
-                             "\": the former is done, where transformers would take ",
-                             DumpJson(option.otherwise)));
-      }
-    });
-  }
+  DUNNOCK_TRY(const Json cls, with_id("cls_token", "[CLS]"));
+  DUNNOCK_TRY(const Json separator, with_id("sep_token", "[SEP]"));
+  (*tokenizer)["post_processor"] = {{"type", "BertProcessing"}, {"cls", cls}, {"sep", separator}};
   return {};
+}
+
+// LlamaTokenizer has no normalizer; those that make SentencePiece's marks for spaces are its own
+// way to write what its pre-tokenizer does.
+void DropNormalizers(Json* normalizer) {
+  const auto foreign = [](const Json& step) {
+    const std::string type = FindString(step, "type").value_or("");
+    return type != "Prepend" && type != "Replace";
+  };
+  if (!normalizer->is_object()) return;
+  const auto list = normalizer->find("normalizers");
+  if (list == normalizer->end()) {
+    if (foreign(*normalizer)) *normalizer = nullptr;
+  } else if (list->is_array()) {
+    list->erase(std::remove_if(list->begin(), list->end(), foreign), list->end());
+  }
 }
 
 // Where a text begins with a mark for a space: LlamaTokenizer and XLMRobertaTokenizer say so here.
@@ -159,6 +179,7 @@ Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const 
     }
     if (llama && type == "Strip" && given) (*step)["start"] = scheme == "never" ? 0 : 1;
   });
+  if (llama) DropNormalizers(&(*tokenizer)["normalizer"]);
   if (!llama || scheme == "always") return {};
   EachComponent(&(*tokenizer)["normalizer"], [&](Json* step) {
     if (FindString(*step, "type") != "Prepend") return;
@@ -326,10 +347,11 @@ Status ApplyTokenizerConfig(Json* tokenizer, std::vector<std::string>* notes, co
   ReadSideFile(notes, files, "special_tokens_map.json");
   DUNNOCK_TRY_STATUS(CheckSettings(notes, kFile, config, kSettings));
   const std::string name = ClassOf(config, model_type);
-  if (name == "BertTokenizer") DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, notes, config));
   if (name == "LlamaTokenizer" || name == "XLMRobertaTokenizer" || name == "GPT2Tokenizer")
     DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name));
   DUNNOCK_TRY_STATUS(AddTokens(tokenizer, notes, files, config, vocabulary));
+  if (name == "BertTokenizer")
+    DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, FindSpecialTokens(files), config, vocabulary));
   if (!own_file) DUNNOCK_TRY_STATUS(ApplyBosAndEos(tokenizer, config));
   if (const Json* side = FindMember(config, "truncation_side")) {
     if (*side != "left" && *side != "right") {
