@@ -728,7 +728,9 @@ def chat_cases():
         {"SpecialToken": {"id": "<|im_end|>", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}},
         {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {
         t: {"id": t, "ids": [i], "tokens": [t]} for t, i in (("<|im_start|>", 1), ("<|im_end|>", 2))}}
-    chat("template without BOS, post-processor adds BOS and EOS", {jinja: a, **edit(base, TOKENIZER, post_processor=both)})
+    # One beginning of text, as in training, where the post-processor has one; the reference adds none to a template.
+    chat("template without BOS, post-processor adds BOS and EOS", {jinja: a, **edit(base, TOKENIZER, post_processor=both)},
+         expect={"ids": [[1, 38, 101, 5, 77, 78, 106]]})
     chat("template with BOS, post-processor adds BOS and EOS", {jinja: b, **edit(base, TOKENIZER, post_processor=both)})
     chat("template without BOS, add_bos_token and add_eos_token", {jinja: a, **config(add_bos_token=True, add_eos_token=True)})
     chat("template with BOS, add_bos_token and add_eos_token", {jinja: b, **config(add_bos_token=True, add_eos_token=True)})

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/settings.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_file.h"
 
@@ -18,6 +19,10 @@ Status ReadGgufCheckpoint(std::span<const Blob> parts, Checkpoint& out);
 // What of the metadata is not done goes to the notes; what must not be ignored is an error.
 Status CheckGgufSettings(std::vector<std::string>* notes, const GgufFile& gguf,
                          std::string_view architecture);
+
+// The tables; "{arch}" stands for the architecture.
+std::span<const Setting> GgufSettings();
+std::span<const Setting> GgufArchitectureSettings();
 
 // tokenizer.json, tokenizer_config.json and generation_config.json from the metadata, into
 // out.files; of an encoder that says how it pools also the files of sentence-transformers. A

@@ -1,7 +1,6 @@
 // What is done with each key of GGUF's metadata that llama.cpp reads for the architectures here.
 // "{arch}" stands for the value of general.architecture.
 
-#include "base/settings.h"
 #include "base/str.h"
 #include "checkpoint/gguf.h"
 
@@ -123,6 +122,9 @@ Json Scalars(const GgufFile& gguf) {
 }
 
 }  // namespace
+
+std::span<const Setting> GgufSettings() { return kAny; }
+std::span<const Setting> GgufArchitectureSettings() { return kOfArchitecture; }
 
 Status CheckGgufSettings(std::vector<std::string>* notes, const GgufFile& gguf,
                          std::string_view architecture) {

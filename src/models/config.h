@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "base/settings.h"
 
 namespace dunnock {
 
@@ -49,5 +50,8 @@ Status RequireActivation(const Json& config, std::string_view key,
 // Checks all of config.json against what is done with each key of that architecture: adds notes, or
 // refuses (settings.cc has the tables).
 Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config);
+
+// The tables: of every architecture (""), of "llama", "openelm" or "bert".
+std::span<const Setting> ConfigSettings(std::string_view model_type);
 
 }  // namespace dunnock

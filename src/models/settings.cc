@@ -1,7 +1,5 @@
 // What is done with each key of config.json that the reference implementations read.
 
-#include "base/settings.h"
-
 #include "base/str.h"
 #include "models/config.h"
 
@@ -139,10 +137,14 @@ Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config) 
   DUNNOCK_TRY_STATUS(CheckSettings(notes, "config.json", config, kAll));
   const std::string type = FindString(config, "model_type").value_or("");
   if (type == "llama") DUNNOCK_TRY_STATUS(RefuseWindow(config));
-  const std::span<const Setting> own = type == "llama"     ? std::span<const Setting>(kLlama)
-                                       : type == "openelm" ? std::span<const Setting>(kOpenElm)
-                                                           : std::span<const Setting>(kBert);
-  return CheckSettings(notes, "config.json", config, own);
+  return CheckSettings(notes, "config.json", config, ConfigSettings(type));
+}
+
+std::span<const Setting> ConfigSettings(std::string_view model_type) {
+  return model_type == "llama"     ? std::span<const Setting>(kLlama)
+         : model_type == "openelm" ? std::span<const Setting>(kOpenElm)
+         : model_type == "bert"    ? std::span<const Setting>(kBert)
+                                   : std::span<const Setting>(kAll);
 }
 
 }  // namespace dunnock

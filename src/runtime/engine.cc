@@ -34,9 +34,8 @@ Result<std::string> FindChatTemplate(const FileSet& files) {
   if (const auto it = named.find("default"); it != named.end()) return it->second;
   std::string names;
   for (const auto& [name, source] : named) names += (names.empty() ? "" : ", ") + name;
-  return Invalid(
-      Str("the model has several chat templates, ", names,
-          ", and none of them is called default: give one of them with --chat-template"));
+  return Invalid(Str("chat_template: there are several, ", names,
+                     ", and none of them is called default: name the one to use"));
 }
 
 Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions& options) {

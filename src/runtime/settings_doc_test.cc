@@ -6,7 +6,9 @@
 #include <cstdlib>
 
 #include "base/str.h"
+#include "checkpoint/gguf.h"
 #include "io/file.h"
+#include "models/config.h"
 #include "runtime/generation_config.h"
 #include "runtime/sentence_folder.h"
 #include "text/tokenizer_config.h"
@@ -39,6 +41,12 @@ std::string Table(const std::string& title, std::span<const Setting> settings) {
 
 TEST(SettingsDoc, HasTheTablesOfTheCode) {
   const std::string tables =
+      Table("config.json", ConfigSettings("")) +
+      Table("config.json of a Llama", ConfigSettings("llama")) +
+      Table("config.json of an OpenELM", ConfigSettings("openelm")) +
+      Table("config.json of a BERT", ConfigSettings("bert")) +
+      Table("Metadata of a GGUF file", GgufSettings()) +
+      Table("Metadata of a GGUF file, by architecture", GgufArchitectureSettings()) +
       Table("generation_config.json", GenerationSettings()) +
       Table("tokenizer_config.json", TokenizerSettings()) +
       Table("sentence_bert_config.json", SentenceBertSettings()) +

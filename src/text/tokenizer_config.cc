@@ -153,15 +153,21 @@ void DropNormalizers(Json* normalizer) {
 }
 
 // Where a text begins with a mark for a space: LlamaTokenizer and XLMRobertaTokenizer say so here.
+// One that was made from a SentencePiece file gets LlamaTokenizer's own step.
 Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const Json& config,
-                        const std::string& name) {
+                        const std::string& name, bool own_file) {
   DUNNOCK_TRY(const auto prefix, Flag(config, "add_prefix_space"));
   DUNNOCK_TRY(const auto legacy, Flag(config, "legacy"));
   const bool llama = name == "LlamaTokenizer", gpt2 = name == "GPT2Tokenizer";
   const std::string scheme = !prefix.value_or(true)             ? "never"
                              : llama && !legacy.value_or(false) ? "first"
                                                                 : "always";
-  const bool given = prefix || (llama && legacy);
+  const bool given = prefix || (llama && (legacy || !own_file));
+  if (llama && !own_file) {
+    (*tokenizer)["normalizer"] = nullptr;
+    (*tokenizer)["pre_tokenizer"] = {
+        {"type", "Metaspace"}, {"replacement", "\u2581"}, {"split", false}};
+  }
   Json& steps = (*tokenizer)["pre_tokenizer"];
   EachComponent(&steps, [&](Json* step) {
     const std::string type = FindString(*step, "type").value_or("");
@@ -191,11 +197,11 @@ Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const 
   return {};
 }
 
-// One that was made from a SentencePiece file begins with <s> by default.
-Status ApplyBosAndEos(Json* tokenizer, const Json& config) {
+// One that was made from a SentencePiece file begins with <s> by default, but LlamaTokenizer's.
+Status ApplyBosAndEos(Json* tokenizer, const Json& config, bool llama) {
   DUNNOCK_TRY(const auto bos, Flag(config, "add_bos_token"));
   DUNNOCK_TRY(const auto eos, Flag(config, "add_eos_token"));
-  if (!bos && !eos) return {};
+  if (!bos && !eos && !llama) return {};
   Json single = Json::array(), second = Json::array(), tokens = Json::object();
   const auto add = [&](bool wanted, const char* key, const char* otherwise) -> Status {
     if (!wanted) return {};
@@ -209,7 +215,7 @@ Status ApplyBosAndEos(Json* tokenizer, const Json& config) {
     }
     return Invalid(Str(kFile, ": \"", key, "\": \"", text, "\" is not a token"));
   };
-  DUNNOCK_TRY_STATUS(add(bos.value_or(true), "bos_token", "<s>"));
+  DUNNOCK_TRY_STATUS(add(bos.value_or(!llama), "bos_token", "<s>"));
   single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
   second.push_back({{"Sequence", {{"id", "B"}, {"type_id", 1}}}});
   DUNNOCK_TRY_STATUS(add(eos.value_or(false), "eos_token", "</s>"));
@@ -337,6 +343,13 @@ OrderedJson FindSpecialTokens(const FileSet& files) {
     if (!token) token = TokenText(config, key);
     if (token) out[std::string(key)] = *std::move(token);
   }
+  // Those of names of their own ("image_token"), which templates ask for as well.
+  const Json* extra = FindMember(config, "extra_special_tokens");
+  if (extra != nullptr && extra->is_object()) {
+    for (const auto& [key, value] : extra->items()) {
+      if (auto token = TokenText(*extra, key); token && !out.contains(key)) out[key] = *token;
+    }
+  }
   return out;
 }
 
@@ -348,11 +361,11 @@ Status ApplyTokenizerConfig(Json* tokenizer, std::vector<std::string>* notes, co
   DUNNOCK_TRY_STATUS(CheckSettings(notes, kFile, config, kSettings));
   const std::string name = ClassOf(config, model_type);
   if (name == "LlamaTokenizer" || name == "XLMRobertaTokenizer" || name == "GPT2Tokenizer")
-    DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name));
+    DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name, own_file));
   DUNNOCK_TRY_STATUS(AddTokens(tokenizer, notes, files, config, vocabulary));
   if (name == "BertTokenizer")
     DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, FindSpecialTokens(files), config, vocabulary));
-  if (!own_file) DUNNOCK_TRY_STATUS(ApplyBosAndEos(tokenizer, config));
+  if (!own_file) DUNNOCK_TRY_STATUS(ApplyBosAndEos(tokenizer, config, name == "LlamaTokenizer"));
   if (const Json* side = FindMember(config, "truncation_side")) {
     if (*side != "left" && *side != "right") {
       return Invalid(
