@@ -1,7 +1,9 @@
 #include "base/printable.h"
 
+#include <algorithm>
 #include <cstdio>
 
+#include "base/str.h"
 #include "base/utf8.h"
 
 namespace dunnock {
@@ -41,6 +43,21 @@ std::string Printable(std::string_view text, std::string_view keep) {
     } else {
       out += bytes;
     }
+  }
+  return out;
+}
+
+std::string Shortened(std::string_view message) {
+  constexpr size_t kMostOfAWord = 1000;  // longer than any path that works
+  std::string out;
+  for (size_t at = 0; at < message.size();) {
+    const size_t end = std::min(message.find_first_of(" \n", at), message.size());
+    size_t shown = std::min(end, at + kMostOfAWord);
+    while (shown < end && (message[shown] & 0xC0) == 0x80) --shown;  // whole characters
+    out += message.substr(at, shown - at);
+    if (shown < end) out += Str("... (", end - shown, " more bytes)");
+    if (end < message.size()) out += message[end];
+    at = end + 1;
   }
   return out;
 }

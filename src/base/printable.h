@@ -11,4 +11,7 @@ namespace dunnock {
 // "\x1b" or "\u202e". Characters of `keep` stay as they are: "\n\t" for text of several lines.
 std::string Printable(std::string_view text, std::string_view keep = "");
 
+// A message whose words of hostile length are cut: a name of a megabyte must not fill the screen.
+std::string Shortened(std::string_view message);
+
 }  // namespace dunnock

@@ -31,5 +31,14 @@ TEST(Printable, LinesWhereTheyAreWanted) {
   EXPECT_EQ(Printable("a\n\tb\r", "\n\t"), "a\n\tb\\x0d");
 }
 
+TEST(Shortened, CutsWordsOfHostileLength) {
+  EXPECT_EQ(Shortened("config.json: x is 3:\n  next"), "config.json: x is 3:\n  next");
+  EXPECT_EQ(Shortened("name \"" + std::string(100'000, 'x') + "\" is not"),
+            "name \"" + std::string(999, 'x') + "... (99002 more bytes) is not");
+  const std::string cut = Shortened(std::string(999, 'a') + "\u00e9\u00e9\u00e9");
+  EXPECT_EQ(cut, std::string(999, 'a') + "... (6 more bytes)");
+  EXPECT_EQ(Shortened(""), "");
+}
+
 }  // namespace
 }  // namespace dunnock

@@ -360,7 +360,7 @@ void PrintText(std::string_view text) {
 }
 
 void Complain(std::string_view text) {
-  std::fprintf(stderr, "%s\n", Printable(text, "\n\t").c_str());
+  std::fprintf(stderr, "%s\n", Printable(Shortened(text), "\n\t").c_str());
 }
 
 void Note(const Common& common, const std::string& text) {
