@@ -405,6 +405,8 @@ def changes(name, kind, folder, start):
 
 # Where ours differs by decision: (file, first key): why.
 DECIDED = {
+    ("config.json", "dtype"): "the type of the computation is --compute's",
+    ("config.json", "torch_dtype"): "the type of the computation is --compute's",
     ("config.json", "eos_token_id"): "the ends of config.json, of generation_config.json and of the tokenizer are taken together",
     ("generation_config.json", "eos_token_id"): "as above",
     ("tokenizer_config.json", "eos_token"): "as above",

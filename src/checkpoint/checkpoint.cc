@@ -79,6 +79,17 @@ void UseHead(Checkpoint& out) {
       "embedding: it is used");
 }
 
+// A classifier on the pooler makes a BERT a cross-encoder, whatever class saved it: as in
+// transformers, the class is whoever loads it.
+void UseClassifier(Checkpoint& out) {
+  const auto has = [&](const std::string& name) {
+    return out.tensors.contains(name) || out.tensors.contains("bert." + name);
+  };
+  if (FindString(out.config, "model_type") == "bert" && has("classifier.weight") &&
+      has("pooler.dense.weight"))
+    out.config["architectures"] = {"BertForSequenceClassification"};
+}
+
 Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const TensorReader& read,
                             Checkpoint& out) {
   if (name.ends_with(".json")) {
@@ -98,6 +109,7 @@ Status ReadTensorsAndConfig(const FileSet& files, const std::string& name, const
     out.config = *std::move(json);
   }
   UseHead(out);
+  UseClassifier(out);
   return {};
 }
 
