@@ -18,7 +18,7 @@ namespace {
 
 struct Flags {
   std::string model, system;
-  int64_t max_tokens = 0;
+  std::optional<int64_t> max_tokens;
   size_t context = 0, prompt_lookup = 0;
   SamplingFlags sampling;
 };
@@ -113,6 +113,7 @@ class Chat {
   Chat(const Common& common, const Flags& flags, const Engine& engine, Session session)
       : common_(common), flags_(flags), engine_(engine), session_(std::move(session)) {
     sampling_ = flags_.sampling.Over(engine.sampling());
+    if (flags_.max_tokens) max_tokens_ = MostTokens(*flags_.max_tokens);
     SetSystem(flags_.system);
   }
 
@@ -167,7 +168,7 @@ class Chat {
     CancelScope::flag() = false;
     GenerateOptions options;
     options.sampling = sampling_;
-    options.max_tokens = max_tokens_;
+    options.max_tokens = MaxTokens(prompt->size());
     options.stop = engine_.stop_texts();
     options.prompt_lookup = flags_.prompt_lookup;
     options.cancel = &CancelScope::flag();
@@ -272,12 +273,19 @@ class Chat {
                                                    : " without a fraction"));
   }
 
+  // 0: until the context is full.
+  size_t MaxTokens(size_t prompt_tokens) const {
+    if (max_tokens_) return *max_tokens_;
+    const size_t most = engine_.DefaultReplyTokens(prompt_tokens, 0);
+    return prompt_tokens + most > session_.context_length() ? 0 : most;
+  }
+
   Status Set(const std::string& words) {
     if (words.empty()) {
       Print(Str("temp ", sampling_.temperature, "  top-k ", sampling_.top_k, "  top-p ",
                 sampling_.top_p, "  min-p ", sampling_.min_p, "  repeat-penalty ",
                 sampling_.repetition_penalty, "  seed ", sampling_.seed, "  max-tokens ",
-                max_tokens_, "\n"));
+                MaxTokens(0), "\n"));
       return {};
     }
     const size_t space = words.find(' ');
@@ -286,7 +294,7 @@ class Chat {
     while (!text.empty() && text.back() == ' ') text.pop_back();
     text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
     SamplingOptions changed = sampling_;
-    size_t max_tokens = max_tokens_;
+    std::optional<size_t> max_tokens = max_tokens_;
     const std::map<std::string, double*> fractions = {
         {"temp", &changed.temperature},
         {"top-p", &changed.top_p},
@@ -319,7 +327,7 @@ class Chat {
   const Engine& engine_;
   Session session_;
   SamplingOptions sampling_;
-  size_t max_tokens_ = MostTokens(flags_.max_tokens);
+  std::optional<size_t> max_tokens_;  // none: what the model asks for
   std::vector<ChatMessage> messages_;
   LineReader reader_;
 };
@@ -340,9 +348,9 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of an answer; 0 or -1: until the context is full")
-      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"))
-      ->capture_default_str();
+                   "Most tokens of an answer; 0 or -1: until the context is full (default: that, "
+                   "unless the model asks for fewer)")
+      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);

@@ -68,10 +68,12 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const CancelScope cancel;
   GenerateOptions options;
   options.sampling = flags.sampling.Over(engine->sampling());
-  // Without -n at most kUsualTokens, as far as the context has room for them.
+  // Without -n what the model asks for, or else kUsualTokens, as far as the context has room.
   const size_t room = session.context_length() - std::min(prompt.size(), session.context_length());
-  options.max_tokens = flags.max_tokens ? MostTokens(*flags.max_tokens)
-                                        : std::min(kUsualTokens, std::max<size_t>(room, 1));
+  options.max_tokens = flags.max_tokens
+                           ? MostTokens(*flags.max_tokens)
+                           : std::min(engine->DefaultReplyTokens(prompt.size(), kUsualTokens),
+                                      std::max<size_t>(room, 1));
   options.stop = flags.stop;
   if (!flags.raw && flags.ids.empty())
     options.stop.insert(options.stop.end(), engine->stop_texts().begin(),
@@ -131,10 +133,9 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   CLI::Option* prompt =
       verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
   CLI::Option* file = verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
-  verb->add_option(
-          "-n,--n-predict,--max-tokens", flags->max_tokens,
-          "Most tokens of the answer; 0 or -1: until the context is full (default: 256, or "
-          "what fits)")
+  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
+                   "Most tokens of the answer; 0 or -1: until the context is full (default: what "
+                   "the model asks for, else 256, or what fits)")
       ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");

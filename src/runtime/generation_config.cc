@@ -224,6 +224,8 @@ Result<GenerationConfig> ReadGenerationConfig(std::vector<std::string>* notes,
   reader.Whole(&out.max_new_tokens, "max_new_tokens");
   reader.Whole(&out.max_length, "max_length");
   DUNNOCK_TRY_STATUS(reader.Finish());
+  if (out.max_new_tokens == 0)
+    return Invalid(Str(file, ": \"max_new_tokens\" is 0: expected at least 1"));
   if (const Status fine = CheckSampling(sampling); !fine) return In(file, fine.error());
   return out;
 }

@@ -439,6 +439,38 @@ class Logits(CliTest):
 
 
 class Run(CliTest):
+    def test_GenerationConfigIsTheDefault(self):
+        model = self.folder / "set"
+        shutil.copytree(chatter, model)
+
+        def ids(*flags, **settings):
+            (model / "generation_config.json").write_text(json.dumps(settings))
+            return self.good("run", model, "Hello", "--json", *flags).json["ids"]
+        plain = ids("-n", "8")
+        self.assertEqual(ids(max_new_tokens=3), plain[:3])
+        self.assertEqual(ids("-n", "5", max_new_tokens=3), plain[:5])
+        self.assertNotIn(plain[0], ids("-n", "8", suppress_tokens=[plain[0]]))
+        talk = self.good("chat", model, text="/set\n/exit\n")
+        self.assertIn("max-tokens 0", talk.out)
+        ids(max_new_tokens=3)
+        self.assertIn("max-tokens 3", self.good("chat", model, text="/set\n/exit\n").out)
+        (model / "generation_config.json").write_text('{"max_new_tokens": "3"}')
+        self.bad(1, r'generation_config\.json: "max_new_tokens" is "3"', "run", model, "Hello")
+        (model / "generation_config.json").write_text("{")
+        self.assertRegex(self.good("run", model, "Hello", "-n", "1").err, r"generation_config\.json is left out")
+
+    def test_ASpecialTokenStops(self):
+        model = self.folder / "stopping"
+        shutil.copytree(chatter, model)
+        plain = self.good("run", model, "Hello", "-n", "40", "--json").json["ids"]
+        # The third token becomes a special one, which is not shown.
+        tokenizer = json.loads((model / "tokenizer.json").read_text())
+        text = next((t for t, i in tokenizer["model"]["vocab"].items() if i == plain[2]), "<|note|>")
+        tokenizer["added_tokens"].append({"id": plain[2], "content": text, "special": True, "normalized": False})
+        (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+        done = self.good("run", model, "Hello", "-n", "40", "--json", "--stop", text).json
+        self.assertEqual((done["ids"], done["finish_reason"]), (plain[:plain.index(plain[2]) + 1], "stop"))
+
     def test_Json(self):
         out = self.good("run", chatter, "Hello", "-n", "5", "--temp", "0", "--json").json
         self.assertEqual(list(out), ["text", "ids", "prompt_ids", "finish_reason", "timings",
