@@ -34,6 +34,11 @@ Result<int> Run(const Common& common, Flags& flags) {
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
   for (const std::string& note : embedder.notes()) Note(common, note);
   flags.options.normalize = !flags.no_normalize;
+  if (const std::string& name = flags.options.prompt_name;
+      !name.empty() && embedder.config().prompts.empty()) {
+    Note(common, Str("the model names no prompts (config_sentence_transformers.json): \"", name,
+                     ": \" stands in front of each text, as encoders of the E5 kind expect"));
+  }
   if (!flags.ids.empty()) {
     std::vector<std::vector<int32_t>> ids(1);
     DUNNOCK_TRY(ids[0], ParseIds(flags.ids));

@@ -17,9 +17,22 @@ OrderedJson Encoded(const Tokenizer& tokenizer, std::string_view text, const Fla
   return {{"ids", ids}, {"tokens", tokens}};
 }
 
+// The tokenizer that the model itself would have: config.json has its say, too.
+Result<Tokenizer> OpenTokenizer(const Common& common, const std::string& model) {
+  DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, model));
+  std::string type;
+  if (const auto config = files.find("config.json"); config != files.end()) {
+    const auto json = ParseJson(config->second.text());
+    if (json) type = FindString(*json, "model_type").value_or("");
+  }
+  std::vector<std::string> notes;
+  auto tokenizer = Tokenizer::FromFiles(files, &notes, type);
+  for (const std::string& note : notes) Note(common, note);
+  return tokenizer;
+}
+
 Result<int> Tokenize(const Common& common, const Flags& flags) {
-  DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model));
-  DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(files));
+  DUNNOCK_TRY(const Tokenizer tokenizer, OpenTokenizer(common, flags.model));
   if (common.jsonl) {
     DUNNOCK_TRY_STATUS(EachJsonLine([&](const Json& line) -> Status {
       DUNNOCK_TRY(const std::string text, RequiredString(line, "text"));
@@ -37,8 +50,7 @@ Result<int> Tokenize(const Common& common, const Flags& flags) {
 }
 
 Result<int> Detokenize(const Common& common, const Flags& flags) {
-  DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, flags.model));
-  DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(files));
+  DUNNOCK_TRY(const Tokenizer tokenizer, OpenTokenizer(common, flags.model));
   DUNNOCK_TRY(const std::vector<int32_t> ids, ParseIds(flags.ids));
   for (const int32_t id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= tokenizer.vocab_size()) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/shown.h"
 #include "base/str.h"
 #include "runtime/embedder.h"
 
@@ -33,12 +34,12 @@ Result<Pooling> PoolingOf(const std::string& file, const Json& mode) {
 
 Status ReadPooling(const std::string& file, const Json& json, EmbedderConfig* config) {
   if (!json.is_object()) return Invalid(Str(file, ": expected an object"));
-  if (const Json* include = FindMember(json, "include_prompt")) {
-    if (!include->is_boolean()) {
+  if (const auto include = json.find("include_prompt"); include != json.end()) {
+    if (!include->is_boolean() && !include->is_null()) {
       return Invalid(
-          Str(file, ": \"include_prompt\" is ", DumpJson(*include), ": expected true or false"));
+          Str(file, ": \"include_prompt\" is ", Shown(*include), ": expected true or false"));
     }
-    config->include_prompt = include->get<bool>();
+    config->include_prompt = *include == true;  // null is no
   }
   config->pooling.clear();
   // Beside the newer form the older one does not count.
