@@ -1,5 +1,6 @@
 // What is done with each key of config.json that the reference implementations read.
 
+#include "base/shown.h"
 #include "base/str.h"
 #include "models/config.h"
 
@@ -124,9 +125,10 @@ Status RefuseForeignQuantization(const Json& config) {
 
 // A window as long as the context hides nothing.
 Status RefuseWindow(const Json& config) {
-  const auto window = FindInt(config, "sliding_window");
-  if (!window || *window >= FindInt(config, "max_position_embeddings").value_or(2048)) return {};
-  return Unsupported(Str("config.json: \"sliding_window\" is ", *window,
+  const Json* window = FindMember(config, "sliding_window");
+  const int64_t context = FindInt(config, "max_position_embeddings").value_or(2048);
+  if (window == nullptr || FindInt(config, "sliding_window").value_or(0) >= context) return {};
+  return Unsupported(Str("config.json: \"sliding_window\" is ", Shown(*window),
                          ", which is not supported: expected none shorter than the context"));
 }
 
