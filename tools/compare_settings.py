@@ -410,6 +410,10 @@ DECIDED = {
     ("config.json", "eos_token_id"): "the ends of config.json, of generation_config.json and of the tokenizer are taken together",
     ("generation_config.json", "eos_token_id"): "as above",
     ("tokenizer_config.json", "eos_token"): "as above",
+    ("tokenizer_config.json", "extra_special_tokens"): "what a user wrote is never parsed for special tokens",
+    ("tokenizer_config.json", "additional_special_tokens"): "as above",
+    ("special_tokens_map.json", "extra_special_tokens"): "as above",
+    ("special_tokens_map.json", "additional_special_tokens"): "as above",
 }
 
 def alike(a, b):

@@ -106,10 +106,19 @@ void EachComponent(Json* component, const Each& each) {
 }
 
 // BertTokenizer takes the vocabulary alone from tokenizer.json: its steps are made from this file.
-Status ApplyBert(Json* tokenizer, const OrderedJson& special_tokens, const Json& config,
+Status ApplyBert(Json* tokenizer, std::vector<std::string>* notes,
+                 const OrderedJson& special_tokens, const Json& config,
                  const Vocabulary& vocabulary) {
   Json& model = (*tokenizer)["model"];
-  if (FindString(model, "type").value_or("WordPiece") != "WordPiece") return {};
+  const std::string type = FindString(model, "type").value_or("WordPiece");
+  if (type != "WordPiece") {
+    if (config.contains("tokenizer_class")) {
+      notes->push_back(Str(kFile,
+                           ": \"tokenizer_class\" is BertTokenizer, but tokenizer.json is of type ",
+                           type, ": tokenizer.json is followed"));
+    }
+    return {};
+  }
   DUNNOCK_TRY(const auto lower, Flag(config, "do_lower_case"));
   DUNNOCK_TRY(const auto strip, Flag(config, "strip_accents"));
   DUNNOCK_TRY(const auto chinese, Flag(config, "tokenize_chinese_chars"));
@@ -364,7 +373,7 @@ Status ApplyTokenizerConfig(Json* tokenizer, std::vector<std::string>* notes, co
     DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name, own_file));
   DUNNOCK_TRY_STATUS(AddTokens(tokenizer, notes, files, config, vocabulary));
   if (name == "BertTokenizer")
-    DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, FindSpecialTokens(files), config, vocabulary));
+    DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, notes, FindSpecialTokens(files), config, vocabulary));
   if (!own_file) DUNNOCK_TRY_STATUS(ApplyBosAndEos(tokenizer, config, name == "LlamaTokenizer"));
   if (const Json* side = FindMember(config, "truncation_side")) {
     if (*side != "left" && *side != "right") {
