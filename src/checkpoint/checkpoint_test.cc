@@ -138,7 +138,9 @@ TEST(RealWeights, SmolLM2Gguf) {
   EXPECT_EQ(checkpoint->config["rms_norm_eps"], 1e-5);
   EXPECT_EQ(checkpoint->config["tie_word_embeddings"], true);
   EXPECT_EQ(checkpoint->config["max_position_embeddings"], 8192);
-  EXPECT_EQ(checkpoint->config["eos_token_id"], 2);
+  const auto generation = ParseJson(checkpoint->files.at("generation_config.json").text());
+  ASSERT_TRUE(generation) << generation.error().message;
+  EXPECT_EQ((*generation)["eos_token_id"], Json::array({2}));
 
   const auto tokenizer = ParseJson(checkpoint->files.at("tokenizer.json").text());
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;

@@ -91,6 +91,48 @@ TEST(ChatTemplate, Limits) {
             std::string::npos);
 }
 
+// Brackets, filters, tests, operators and attributes have a limit each; in one another they would
+// multiply.
+TEST(ChatTemplate, LevelsCountInTotal) {
+  const auto repeated = [](const std::string& text, int n) {
+    std::string out;
+    for (int i = 0; i < n; ++i) out += text;
+    return out;
+  };
+  EXPECT_EQ(ErrorOf("{{ 'a'" + repeated("|trim", 140) + " }}"), "rendered");
+  for (const std::string& link : {"|trim", " is defined", ".x", "[0]", " ~ 'b'", " + 1", " ** 1",
+                                  "()", "|default(1)", " if 1 else 2"}) {
+    std::string expression = "'a'";
+    for (int i = 0; i < 50; ++i) {
+      const std::string chain = link == " is defined" ? link : repeated(link, 40);
+      expression = "(" + expression + chain + ")";
+    }
+    const std::string error = ErrorOf("{{ " + expression + " }}");
+    if (link == " is defined") {
+      EXPECT_EQ(error, "rendered");
+    } else {
+      EXPECT_NE(error.find("more than 300 levels"), std::string::npos) << link << ": " << error;
+    }
+  }
+  std::string nested = "1";
+  for (int i = 0; i < 20; ++i)
+    nested = "[f(" + nested + repeated("|default(2)", 30) + ", k={'a': x})]";
+  EXPECT_NE(ErrorOf("{{ " + nested + " }}").find("more than 300 levels"), std::string::npos);
+}
+
+// Costly steps on long texts count their size.
+TEST(ChatTemplate, StepsOnLongTextsCountTheirSize) {
+  const std::string grown = "{% set t = 'ab' * 500000 %}{% for i in range(20000) %}";
+  for (const char* step : {"{{ t|length }}", "{{ t.count('abab') }}", "{{ t.find('abc') }}",
+                           "{{ t is string }}", "{{ t|default('x')|length }}"}) {
+    EXPECT_NE(ErrorOf(grown + step + "{% endfor %}").find("steps"), std::string::npos) << step;
+  }
+  EXPECT_NE(ErrorOf("{% set t = 'a' * 900000 %}{% set s = 'a' * 400000 ~ 'b' %}"
+                    "{% for i in range(200) %}{{ t.find(s) }}{% endfor %}")
+                .find("steps"),
+            std::string::npos);
+}
+
 // Values that are small in memory and large when gone through.
 TEST(ChatTemplate, SharedPartsAreWeighed) {
   const std::string doubled =

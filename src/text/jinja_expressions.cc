@@ -12,7 +12,8 @@ namespace {
 using EKind = Expression::Kind;
 
 // Deep enough for any real template, shallow enough for the stack.
-constexpr int kMostDepth = 150;
+constexpr int kMostDepth = 150;   // of brackets, and of links in a chain
+constexpr int kMostHeight = 300;  // of all levels together: a tree is gone through by recursion
 
 }  // namespace
 
@@ -44,6 +45,12 @@ Result<std::string> ExpressionParser::Name() {
   return Take().text;
 }
 
+// Chains in brackets in chains multiply: what counts is the tree that they make.
+Status ExpressionParser::CheckHeight(const Expression& e) const {
+  if (e.height <= kMostHeight) return {};
+  return FailAt(Peek().at, Str("an expression of more than ", kMostHeight, " levels"));
+}
+
 Status ExpressionParser::CheckDepth() const {
   if (depth_ > kMostDepth)
     return FailAt(Peek().at, Str("nested more than ", kMostDepth, " levels deep"));
@@ -65,13 +72,13 @@ Result<ExpressionPtr> ExpressionParser::TupleOrOne(bool conditional, std::string
   DUNNOCK_TRY(ExpressionPtr first, Any(conditional));
   if (!IsOperator(",")) return first;
   ExpressionPtr tuple = Make(EKind::kTuple, at);
-  tuple->items.push_back(std::move(first));
+  tuple->Add(std::move(first));
   while (Accept(",")) {
     if (Is(Token::Kind::kBlockEnd) || Is(Token::Kind::kPrintEnd) || IsOperator(")") ||
         (!end_word.empty() && IsWord(end_word)))
       break;
     DUNNOCK_TRY(ExpressionPtr item, Any(conditional));
-    tuple->items.push_back(std::move(item));
+    tuple->Add(std::move(item));
   }
   return tuple;
 }
@@ -87,11 +94,13 @@ Result<ExpressionPtr> ExpressionParser::Any(bool conditional) {
     if (Accept("else")) {
       DUNNOCK_TRY(otherwise, Any());
     }
-    e->items.push_back(std::move(value));
-    e->items.push_back(std::move(condition));
-    e->items.push_back(std::move(otherwise));
+    e->Add(std::move(value));
+    e->Add(std::move(condition));
+    e->Add(std::move(otherwise));
     value = std::move(e);
+    DUNNOCK_TRY_STATUS(CheckHeight(*value));
   }
+  DUNNOCK_TRY_STATUS(CheckHeight(*value));
   return value;
 }
 
@@ -109,9 +118,10 @@ Result<ExpressionPtr> ExpressionParser::LeftChain(
       return FailAt(Peek().at, Str("more than ", kMostDepth, " operators in a row"));
     ExpressionPtr e = Make(EKind::kBinary, Take().at, std::string(*found));
     DUNNOCK_TRY(ExpressionPtr right, (this->*next)());
-    e->items.push_back(std::move(left));
-    e->items.push_back(std::move(right));
+    e->Add(std::move(left));
+    e->Add(std::move(right));
     left = std::move(e);
+    DUNNOCK_TRY_STATUS(CheckHeight(*left));
   }
 }
 
@@ -124,7 +134,7 @@ Result<ExpressionPtr> ExpressionParser::Not() {
   DUNNOCK_TRY_STATUS(CheckDepth());
   ExpressionPtr e = Make(EKind::kUnary, Take().at, "not");
   DUNNOCK_TRY(ExpressionPtr operand, Not());
-  e->items.push_back(std::move(operand));
+  e->Add(std::move(operand));
   return e;
 }
 
@@ -145,11 +155,11 @@ Result<ExpressionPtr> ExpressionParser::Comparison() {
     if (op == "not in") Take();
     if (!e) {
       e = Make(EKind::kCompare, at);
-      e->items.push_back(std::move(first));
+      e->Add(std::move(first));
     }
     DUNNOCK_TRY(ExpressionPtr right, Sum());
     e->operators.push_back(op);
-    e->items.push_back(std::move(right));
+    e->Add(std::move(right));
   }
 }
 
@@ -169,9 +179,10 @@ Result<ExpressionPtr> ExpressionParser::Power() {
       return FailAt(Peek().at, Str("more than ", kMostDepth, " operators in a row"));
     ExpressionPtr e = Make(EKind::kBinary, Take().at, "**");
     DUNNOCK_TRY(ExpressionPtr right, Unary());
-    e->items.push_back(std::move(left));
-    e->items.push_back(std::move(right));
+    e->Add(std::move(left));
+    e->Add(std::move(right));
     left = std::move(e);
+    DUNNOCK_TRY_STATUS(CheckHeight(*left));
   }
   return left;
 }
@@ -184,7 +195,7 @@ Result<ExpressionPtr> ExpressionParser::Unary(bool with_filters) {
     const Token sign = Take();
     e = Make(EKind::kUnary, sign.at, sign.text);
     DUNNOCK_TRY(ExpressionPtr operand, Unary(false));
-    e->items.push_back(std::move(operand));
+    e->Add(std::move(operand));
   } else {
     DUNNOCK_TRY(e, Primary());
   }
@@ -260,7 +271,7 @@ Result<ExpressionPtr> ExpressionParser::Primary() {
     ExpressionPtr e = Make(EKind::kList, t.at);
     while (!IsOperator("]")) {
       DUNNOCK_TRY(ExpressionPtr item, Any());
-      e->items.push_back(std::move(item));
+      e->Add(std::move(item));
       if (!Accept(",")) break;
     }
     DUNNOCK_TRY_STATUS(Expect("]"));
@@ -272,8 +283,8 @@ Result<ExpressionPtr> ExpressionParser::Primary() {
       DUNNOCK_TRY(ExpressionPtr key, Any());
       DUNNOCK_TRY_STATUS(Expect(":"));
       DUNNOCK_TRY(ExpressionPtr value, Any());
-      e->items.push_back(std::move(key));
-      e->items.push_back(std::move(value));
+      e->Add(std::move(key));
+      e->Add(std::move(value));
       if (!Accept(",")) break;
     }
     DUNNOCK_TRY_STATUS(Expect("}"));
@@ -286,19 +297,20 @@ Result<ExpressionPtr> ExpressionParser::Postfix(ExpressionPtr e) {
   for (int links = 0;; ++links) {
     if (links > kMostDepth)
       return FailAt(Peek().at, Str("more than ", kMostDepth, " calls and attributes in a row"));
+    DUNNOCK_TRY_STATUS(CheckHeight(*e));
     const Position at = Peek().at;
     if (Accept(".")) {
       if (Is(Token::Kind::kInt)) {
         ExpressionPtr item = Make(EKind::kItem, at);
         DUNNOCK_TRY(ExpressionPtr index, Primary());
-        item->items.push_back(std::move(e));
-        item->items.push_back(std::move(index));
+        item->Add(std::move(e));
+        item->Add(std::move(index));
         e = std::move(item);
         continue;
       }
       ExpressionPtr attribute = Make(EKind::kAttribute, at);
       DUNNOCK_TRY(attribute->text, Name());
-      attribute->items.push_back(std::move(e));
+      attribute->Add(std::move(e));
       e = std::move(attribute);
     } else if (IsOperator("[")) {
       DUNNOCK_TRY(e, Subscript(std::move(e)));
@@ -325,23 +337,23 @@ Result<ExpressionPtr> ExpressionParser::Subscript(ExpressionPtr base) {
   }
   if (!slice && IsOperator(",")) {
     ExpressionPtr tuple = Make(EKind::kTuple, at);
-    tuple->items.push_back(std::move(parts[0]));
+    tuple->Add(std::move(parts[0]));
     while (Accept(",")) {
       DUNNOCK_TRY(ExpressionPtr item, Any());
-      tuple->items.push_back(std::move(item));
+      tuple->Add(std::move(item));
     }
     parts[0] = std::move(tuple);
   }
   DUNNOCK_TRY_STATUS(Expect("]"));
   ExpressionPtr e = Make(slice ? EKind::kSlice : EKind::kItem, at);
-  e->items.push_back(std::move(base));
-  for (size_t i = 0; i < (slice ? 3u : 1u); ++i) e->items.push_back(std::move(parts[i]));
+  e->Add(std::move(base));
+  for (size_t i = 0; i < (slice ? 3u : 1u); ++i) e->Add(std::move(parts[i]));
   return e;
 }
 
 Result<ExpressionPtr> ExpressionParser::CallOf(ExpressionPtr callee) {
   ExpressionPtr call = Make(EKind::kCall, Peek().at);
-  call->items.push_back(std::move(callee));
+  call->Add(std::move(callee));
   DUNNOCK_TRY_STATUS(CallArguments(call.get()));
   return call;
 }
@@ -353,22 +365,25 @@ Status ExpressionParser::CallArguments(Expression* call) {
     if (Accept("**")) {
       if (call->more_named != nullptr) return FailAt(at, "a second \"**\" in a call");
       DUNNOCK_TRY(call->more_named, Any());
+      call->Raise(*call->more_named);
     } else if (Accept("*")) {
       if (call->more != nullptr || call->more_named != nullptr)
         return FailAt(at, "a second \"*\" in a call, or one behind \"**\"");
       DUNNOCK_TRY(call->more, Any());
+      call->Raise(*call->more);
     } else if (Is(Token::Kind::kName) && PeekBehind().kind == Token::Kind::kOperator &&
                PeekBehind().text == "=") {
       if (call->more_named != nullptr) return FailAt(at, "a named argument behind \"**\"");
       std::string name = Take().text;
       Take();
       DUNNOCK_TRY(ExpressionPtr value, Any());
+      call->Raise(*value);
       call->named.emplace_back(std::move(name), std::move(value));
     } else {
       if (!call->named.empty() || call->more != nullptr || call->more_named != nullptr)
         return FailAt(at, "an argument without a name behind one with a name");
       DUNNOCK_TRY(ExpressionPtr value, Any());
-      call->items.push_back(std::move(value));
+      call->Add(std::move(value));
     }
     if (!Accept(",")) break;
   }
@@ -390,11 +405,12 @@ Result<ExpressionPtr> ExpressionParser::Filters(ExpressionPtr e, bool first) {
   for (int links = 0; first || IsOperator("|"); ++links) {
     if (links > kMostDepth)
       return FailAt(Peek().at, Str("more than ", kMostDepth, " filters in a row"));
+    DUNNOCK_TRY_STATUS(CheckHeight(*e));
     if (!first) Take();
     first = false;
     ExpressionPtr filter = Make(EKind::kFilter, Peek().at);
     DUNNOCK_TRY(filter->text, DottedName());
-    filter->items.push_back(std::move(e));
+    filter->Add(std::move(e));
     if (IsOperator("(")) DUNNOCK_TRY_STATUS(CallArguments(filter.get()));
     e = std::move(filter);
   }
@@ -405,6 +421,7 @@ Result<ExpressionPtr> ExpressionParser::FiltersAndTests(ExpressionPtr e) {
   for (int links = 0;; ++links) {
     if (links > kMostDepth)
       return FailAt(Peek().at, Str("more than ", kMostDepth, " filters and tests in a row"));
+    DUNNOCK_TRY_STATUS(CheckHeight(*e));
     if (IsOperator("|")) {
       DUNNOCK_TRY(e, Filters(std::move(e), false));
     } else if (IsWord("is")) {
@@ -422,7 +439,7 @@ Result<ExpressionPtr> ExpressionParser::Test(ExpressionPtr e) {
   const bool negated = Accept("not");
   ExpressionPtr test = Make(EKind::kTest, at);
   DUNNOCK_TRY(test->text, DottedName());
-  test->items.push_back(std::move(e));
+  test->Add(std::move(e));
   if (IsOperator("(")) {
     DUNNOCK_TRY_STATUS(CallArguments(test.get()));
   } else if ((Is(Token::Kind::kName) && !IsWord("else") && !IsWord("or") && !IsWord("and")) ||
@@ -431,11 +448,11 @@ Result<ExpressionPtr> ExpressionParser::Test(ExpressionPtr e) {
     if (IsWord("is")) return FailAt(Peek().at, "a second \"is\" behind a test");
     DUNNOCK_TRY(ExpressionPtr argument, Primary());
     DUNNOCK_TRY(argument, Postfix(std::move(argument)));
-    test->items.push_back(std::move(argument));
+    test->Add(std::move(argument));
   }
   if (!negated) return test;
   ExpressionPtr no = Make(EKind::kUnary, at, "not");
-  no->items.push_back(std::move(test));
+  no->Add(std::move(test));
   return no;
 }
 

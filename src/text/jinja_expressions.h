@@ -44,6 +44,7 @@ class ExpressionParser {
     int& depth;
   };
   Status CheckDepth() const;
+  Status CheckHeight(const Expression& e) const;
   int depth_ = 0;
   // How often names have been read that make a macro take more than its parameters.
   size_t callers_ = 0, varargs_ = 0, kwargs_ = 0;

@@ -280,7 +280,8 @@ bool FlagArgument(const Value* v, bool fallback) { return v == nullptr ? fallbac
 Result<Value> ApplyFilter(Limits& limits, const std::string& name, Arguments a) {
   const NamedFilter* filter = FindFilter(name);
   if (filter == nullptr) return Unsupported(Str("the filter \"", name, "\" is not known here"));
-  DUNNOCK_TRY_STATUS(limits.Charge(1));
+  const bool text = !a.positional.empty() && a.positional[0].Is(Kind::kString);
+  DUNNOCK_TRY_STATUS(limits.Charge(1 + (text ? a.positional[0].AsText().size() / 16 : 0)));
   if (a.positional.size() + a.named.size() > filter->most_arguments)
     return Invalid(Str(name, ": expected at most ", filter->most_arguments - 1, " arguments"));
   return filter->call(limits, a);

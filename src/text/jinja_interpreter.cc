@@ -23,13 +23,9 @@ class Interpreter {
   explicit Interpreter(Limits& limits) : limits_(limits), root_(std::make_shared<Frame>()) {}
 
   Result<Text> Run(const Block& block, const OrderedJson& variables) {
-    static constexpr std::string_view kTrusted[] = {
-        "bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"};
-    for (const auto& [name, value] : variables.items()) {
-      const bool trusted =
-          std::find(std::begin(kTrusted), std::end(kTrusted), name) != std::end(kTrusted);
-      root_->Set(name, Value::FromJson(value, trusted));
-    }
+    // bos_token and its like, also those that a model names itself (image_token), are tokens.
+    for (const auto& [name, value] : variables.items())
+      root_->Set(name, Value::FromJson(value, name.ends_with("_token")));
     Text out;
     DUNNOCK_TRY(const Flow flow, Execute(block, Inner(root_), &out));
     (void)flow;

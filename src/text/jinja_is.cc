@@ -137,7 +137,7 @@ Result<bool> ApplyTest(Limits& limits, const std::string& name, const Arguments&
   const NamedTest* test = FindTest(name);
   if (test == nullptr) return Unsupported(Str("the test \"", name, "\" is not known here"));
   for (const Value& v : a.positional)
-    DUNNOCK_TRY_STATUS(limits.Charge(v.Is(Kind::kString) ? 1 : 0));
+    DUNNOCK_TRY_STATUS(limits.Charge(v.Is(Kind::kString) ? 1 + v.AsText().size() / 16 : 0));
   const size_t given = a.positional.size() - 1 + a.named.size();
   if (given != static_cast<size_t>(test->arguments))
     return Invalid(

@@ -332,7 +332,13 @@ Value TextMethodOf(Limits& limits, const Value& object, const std::string& name)
     return Value::OfFunction([&limits, &m, object](Arguments& a) -> Result<Value> {
       if (a.positional.size() + a.named.size() > m.most_arguments)
         return Invalid(Str(m.name, ": expected at most ", m.most_arguments, " arguments"));
-      DUNNOCK_TRY_STATUS(limits.Charge(1 + object.AsText().size() / 16));
+      const size_t size = object.AsText().size();
+      DUNNOCK_TRY_STATUS(limits.Charge(1 + size / 16));
+      // A search may compare the whole of what is sought at every place.
+      for (const Value& v : a.positional) {
+        if (v.Is(Kind::kString))
+          DUNNOCK_TRY_STATUS(limits.Charge(size / 64 * (v.AsText().size() / 64)));
+      }
       DUNNOCK_TRY(Value out, m.call(limits, object.AsText(), a));
       DUNNOCK_TRY_STATUS(limits.Charge(out.weight()));
       return object.markup() ? AsMarkup(out) : out;

@@ -1,6 +1,7 @@
 #pragma once
 // What the parser makes of a template, and the interpreter goes through.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,13 @@ struct Expression {
   std::vector<Named> named;
   ExpressionPtr more, more_named;
   std::vector<std::string> operators;
+  int height = 1;  // levels of the tree from here down
+
+  void Raise(const Expression& child) { height = std::max(height, child.height + 1); }
+  void Add(ExpressionPtr child) {
+    if (child != nullptr) Raise(*child);
+    items.push_back(std::move(child));
+  }
 };
 
 // What is assigned to: a name, a namespace's attribute, or several of them.
