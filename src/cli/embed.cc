@@ -35,7 +35,7 @@ Result<int> Run(const Common& common, Flags& flags) {
   for (const std::string& note : embedder.notes()) Note(common, note);
   flags.options.normalize = !flags.no_normalize;
   if (const std::string& name = flags.options.prompt_name;
-      !name.empty() && embedder.config().prompts.by_name.empty()) {
+      (name == "query" || name == "passage") && embedder.config().prompts.by_name.empty()) {
     Note(common, Str("the model names no prompts (config_sentence_transformers.json): \"", name,
                      ": \" stands in front of each text, as encoders of the E5 kind expect"));
   }

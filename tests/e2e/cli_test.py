@@ -812,7 +812,7 @@ class Chat(CliTest):
         self.assertEqual(t.wait(), 0)
 
     def test_CtrlCStopsTheAnswerOnly(self):
-        t = self.terminal("chat", chatter, "--temp", "1", "--seed", "1")
+        t = self.terminal("chat", chatter, "--temp", "1", "--top-k", "0", "--seed", "1")
         t.expect("lists the commands.*> ")
         t.type("Hello\r")
         t.expect("Hello\r\n.{40}")  # it answers, and would for 100,000 tokens
