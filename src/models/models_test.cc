@@ -305,7 +305,8 @@ TEST(Loader, ConfigsThatCannotRunAreRefused) {
       std::string::npos);
   EXPECT_NE(error("hidden_act", "relu").find("hidden_act is \"relu\""), std::string::npos);
   EXPECT_NE(error("num_hidden_layers", -1).find("num_hidden_layers"), std::string::npos);
-  EXPECT_NE(error("num_key_value_heads", 3).find("num_attention_heads 4, num_key_value_heads 3"), std::string::npos);
+  EXPECT_NE(error("num_key_value_heads", 3).find("num_attention_heads 4, num_key_value_heads 3"),
+            std::string::npos);
   EXPECT_NE(error("rope_scaling", Json{{"rope_type", "yarn"}}).find("\"yarn\""), std::string::npos);
   EXPECT_NE(error("vocab_size", 1 << 23).find("expected (8388608, 32)"), std::string::npos);
 }
