@@ -26,11 +26,9 @@ struct Config {
 // names of the labels win over their number.
 Result<size_t> CountLabels(const Json& json) {
   const Json* names = FindMember(json, "architectures");
-  const std::string name =
-      names != nullptr && names->is_array() && !names->empty() && names->front().is_string()
-          ? names->front().get<std::string>()
-          : "";
-  if (name != "BertForSequenceClassification") return 0;
+  if (names == nullptr || !names->is_array() || names->empty() ||
+      names->front() != "BertForSequenceClassification")
+    return 0;
   const Json* labels = FindMember(json, "id2label");
   if (labels == nullptr) return ConfigSizeOr(json, "num_labels", 2);
   if (!labels->is_object() || labels->empty())
