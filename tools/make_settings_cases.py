@@ -662,6 +662,16 @@ def tokenizer_cases():
     of(spm, "normalizer in tokenizer.json", {}, edit(spm, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
     of(chat, "normalizer in tokenizer.json", {}, edit(chat, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
 
+    of(chat, "normalizer in tokenizer.json under LlamaTokenizer", {"tokenizer_class": "LlamaTokenizer"},
+       edit(chat, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
+    model = {k: v for k, v in read(spm, TOKENIZER)["model"].items() if k != "byte_fallback"}
+    of(spm, "byte_fallback absent", {}, edit(spm, TOKENIZER, model=model), texts=["a hill"], note=[TOKENIZER_CONFIG, "byte_fallback"])
+    of(spm, "decoder null", {}, edit(spm, TOKENIZER, decoder=None), texts=["a hill"], note=[TOKENIZER_CONFIG, "decoder"])
+    for base in (chat, spm):
+        of(base, "an id far beyond in added_tokens_decoder", {"added_tokens_decoder": {
+            "9000": {"content": "hill", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
+                     "special": False}}}, texts=["a hill"], note=["added_tokens_decoder", "9000"])
+
     file = "llama-model-file"
     for bos in (True, False, NOTHING):
         for eos in (True, NOTHING):

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "base/str.h"
 #include "cli/verbs.h"
@@ -13,19 +14,35 @@ struct Flags {
   bool no_generation_prompt = false;
 };
 
-// An integer above 2^63 - 1 would become a rounded fraction.
-bool HoldsLargerInteger(const OrderedJson& json) {
-  if (json.is_number_unsigned()) return json.get<uint64_t>() > INT64_MAX;
-  return json.is_structured() && std::any_of(json.begin(), json.end(), [](const OrderedJson& item) {
-           return HoldsLargerInteger(item);
-         });
+// An integer that 64 bits do not hold, which the parsed value has as a rounded fraction. `text` is
+// valid JSON.
+bool HoldsLargerInteger(std::string_view text) {
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (in_string) {
+      in_string = text[i] != '"';
+      i += text[i] == '\\';
+    } else if (text[i] == '"') {
+      in_string = true;
+    } else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+      const size_t end = std::min(text.find_first_not_of("+-.0123456789eE", i), text.size());
+      const std::string_view number = text.substr(i, end - i);
+      int64_t value = 0;
+      if (number.find_first_of(".eE") == number.npos &&
+          std::from_chars(number.begin(), number.end(), value).ec != std::errc())
+        return true;
+      i = end - 1;
+    }
+  }
+  return false;
 }
 
 Result<OrderedJson> ParseValues(const std::string& where, const std::string& text) {
   auto json = ParseOrderedJson(text);
   if (!json) return In(where, std::move(json).error());
-  if (HoldsLargerInteger(*json))
-    return Invalid(Str(where, ": an integer is above 2^63 - 1, which templates cannot hold"));
+  if (HoldsLargerInteger(text))
+    return Invalid(
+        Str(where, ": an integer is outside of -2^63 to 2^63 - 1, which templates hold"));
   return json;
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/shown.h"
 #include "base/str.h"
 #include "text/model_lists.h"
 
@@ -161,6 +162,37 @@ void DropNormalizers(Json* normalizer) {
   }
 }
 
+bool HasByteLevel(Json* tokenizer) {
+  bool found = false;
+  for (const char* component : {"pre_tokenizer", "decoder"}) {
+    EachComponent(&(*tokenizer)[component],
+                  [&](Json* step) { found |= FindString(*step, "type") == "ByteLevel"; });
+  }
+  return found;
+}
+
+// LlamaTokenizer puts SentencePiece's steps with bytes in the place of any that tokenizer.json has.
+// Other steps are followed here, and named.
+void NoteForeignSteps(Json* tokenizer, std::vector<std::string>* notes) {
+  bool spaces = false, bytes = false;
+  for (const char* component : {"normalizer", "pre_tokenizer"}) {
+    EachComponent(&(*tokenizer)[component], [&](Json* step) {
+      const std::string type = FindString(*step, "type").value_or("");
+      spaces |= type == "Metaspace" || type == "Replace";
+    });
+  }
+  EachComponent(&(*tokenizer)["decoder"],
+                [&](Json* step) { bytes |= FindString(*step, "type") == "ByteFallback"; });
+  const auto note = [&](bool its_own, const char* component) {
+    if (its_own) return;
+    notes->push_back(Str(kFile, ": \"tokenizer_class\" is LlamaTokenizer, but the \"", component,
+                         "\" of tokenizer.json is not its own: tokenizer.json is followed"));
+  };
+  note(spaces, "pre_tokenizer");
+  note(bytes, "decoder");
+  note(FindBool((*tokenizer)["model"], "byte_fallback").value_or(false), "byte_fallback");
+}
+
 // Where a text begins with a mark for a space: LlamaTokenizer and XLMRobertaTokenizer say so here.
 // One that was made from a SentencePiece file gets LlamaTokenizer's own step.
 Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const Json& config,
@@ -269,6 +301,10 @@ class AddedTokenList {
     if (by_content_.contains(content)) return {};
     return Put({{"content", content}, {"special", true}, {"normalized", false}});
   }
+  std::optional<int64_t> FindId(const std::string& content) const {
+    const auto it = by_content_.find(content);
+    return it == by_content_.end() ? std::nullopt : FindInt(list_[it->second], "id");
+  }
 
  private:
   Json& list_;
@@ -303,7 +339,14 @@ Status AddTokens(Json* tokenizer, std::vector<std::string>* notes, const FileSet
         return Invalid(Str(kFile, ": \"added_tokens_decoder\" has \"", id, "\": expected an id"));
       by_id[number] = &token;
     }
-    for (const auto& [id, token] : by_id) DUNNOCK_TRY_STATUS(list.Put(*token));
+    for (const auto& [id, token] : by_id) {
+      DUNNOCK_TRY_STATUS(list.Put(*token));
+      const auto used = list.FindId(FindString(*token, "content").value_or(""));
+      if (used && *used != id) {
+        notes->push_back(Str(kFile, ": \"added_tokens_decoder\" gives ", Shown((*token)["content"]),
+                             " the id ", id, ": it becomes token ", *used, ", as in transformers"));
+      }
+    }
   } else {
     const Json older = ReadSideFile(notes, files, "added_tokens.json");
     std::map<int64_t, std::string> by_id;
@@ -368,9 +411,12 @@ Status ApplyTokenizerConfig(Json* tokenizer, std::vector<std::string>* notes, co
   const Json config = ReadSideFile(notes, files, std::string(kFile));
   ReadSideFile(notes, files, "special_tokens_map.json");
   DUNNOCK_TRY_STATUS(CheckSettings(notes, kFile, config, kSettings));
-  const std::string name = ClassOf(config, model_type);
+  std::string name = ClassOf(config, model_type);
+  // As in transformers: tokenizers like Llama 3's name this class, but are of another kind.
+  if (name == "LlamaTokenizer" && HasByteLevel(tokenizer)) name.clear();
   if (name == "LlamaTokenizer" || name == "XLMRobertaTokenizer" || name == "GPT2Tokenizer")
     DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name, own_file));
+  if (name == "LlamaTokenizer" && own_file) NoteForeignSteps(tokenizer, notes);
   DUNNOCK_TRY_STATUS(AddTokens(tokenizer, notes, files, config, vocabulary));
   if (name == "BertTokenizer")
     DUNNOCK_TRY_STATUS(ApplyBert(tokenizer, notes, FindSpecialTokens(files), config, vocabulary));

@@ -158,8 +158,10 @@ class Inputs(CliTest):
         own = self.file("{{ x }}", ".jinja")
         template = ["template", "--template", own, "--messages", listed, "--vars"]
         self.assertEqual(self.good(*template, '{"x": 9223372036854775807}').out, "9223372036854775807")
-        for number in ("9223372036854775808", "[1, {\"y\": 18446744073709551615}]"):
-            self.bad(1, r"--vars: an integer is above 2\^63 - 1", *template, f'{{"x": {number}}}')
+        for held in ("-9223372036854775808", "1e20", '"9223372036854775808 \\" 1"'):
+            self.good(*template, f'{{"x": {held}}}')
+        for number in ("9223372036854775808", '[1, {"y": 18446744073709551615}]', "18446744073709551616", "-9223372036854775809", '["\\"", 1' + "0" * 40 + "]"):
+            self.bad(1, r"--vars: an integer is outside of -2\^63 to 2\^63 - 1", *template, f'{{"x": {number}}}')
 
 
 def re_of(flag):
