@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/freed_if_large.h"
 #include "base/thread_pool.h"
 
 namespace dunnock {
@@ -15,6 +16,18 @@ struct Budget {
   explicit Budget(uint64_t bytes) { SetMemoryBudget(bytes); }
   ~Budget() { SetMemoryBudget(0); }
 };
+
+TEST(FreedIfLarge, KeepsSmallBuffersOnly) {
+  std::vector<int32_t> buffer;
+  const auto fill = [&](size_t count) {
+    const FreedIfLarge freed(&buffer);
+    buffer.assign(count, 1);
+  };
+  fill(1000);
+  EXPECT_GE(buffer.capacity(), 1000u);
+  fill((FreedIfLarge<std::vector<int32_t>>::kLarge >> 2) + 1);
+  EXPECT_EQ(buffer.capacity(), 0u);
+}
 
 TEST(AlignedBuffer, GrowsKeepsItsAddressAndIsCounted) {
   const uint64_t before = MemoryInUse();

@@ -5,6 +5,7 @@
 #include <array>
 #include <queue>
 
+#include "base/freed_if_large.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "text/joins.h"
@@ -69,6 +70,7 @@ class Bpe final : public TokenModel {
       if (const auto whole = vocabulary_.Find(piece)) return ids->push_back(*whole);
     }
     thread_local std::vector<Symbol> symbols;
+    const FreedIfLarge freed(&symbols);
     symbols.clear();
     Split(piece, &symbols);
     if (symbols.size() <= kShort) return MergeShort(symbols, ids);

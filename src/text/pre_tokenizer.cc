@@ -1,5 +1,6 @@
 #include <array>
 
+#include "base/freed_if_large.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "text/text_steps.h"
@@ -30,6 +31,7 @@ class Fast {
 template <typename CutRange>
 void CutRanges(Pieces* pieces, const CutRange& cut) {
   thread_local std::vector<Pieces::Range> out;
+  const FreedIfLarge freed(&out);
   out.clear();
   for (const Pieces::Range& range : pieces->ranges) {
     cut(pieces->text, range, [&](size_t begin, size_t end) {
@@ -43,6 +45,8 @@ void CutRanges(Pieces* pieces, const CutRange& cut) {
 template <typename Rewrite>
 void RewriteRanges(Pieces* pieces, const Rewrite& rewrite) {
   thread_local Pieces out;
+  const FreedIfLarge freed_text(&out.text);
+  const FreedIfLarge freed_ranges(&out.ranges);
   out.Clear();
   for (const Pieces::Range& range : pieces->ranges)
     rewrite(pieces->TextOf(range), range.first, &out);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/freed_if_large.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -111,6 +112,8 @@ struct Tokenizer::Parts {
 
   void EncodePart(std::string_view part, bool first, std::vector<int32_t>* ids) const {
     thread_local Pieces pieces;
+    const FreedIfLarge freed_text(&pieces.text);
+    const FreedIfLarge freed_ranges(&pieces.ranges);
     pieces.Clear();
     pieces.text = part;
     pieces.AddRange(0, first);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/freed_if_large.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "text/token_model.h"
@@ -50,6 +51,7 @@ class Unigram final : public TokenModel {
       int32_t id = -1;
     };
     thread_local std::vector<Best> best;
+    const FreedIfLarge freed(&best);
     best.assign(piece.size() + 1, {});
     for (size_t at = 0; at < piece.size();) {
       const size_t size = DecodeUtf8(piece, at).size;
