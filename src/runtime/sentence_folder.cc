@@ -84,17 +84,24 @@ Result<size_t> ReadLimit(const std::string& file, const Json& json, std::string_
   return *value > 1e9 ? SIZE_MAX : value->get<size_t>();
 }
 
+// `object`, the member `key` of the file, may have the members `expected` and `ignored` only.
+Status CheckMembers(const std::string& file, std::string_view key, const Json& object,
+                    std::string_view expected, std::string_view ignored = "") {
+  for (const auto& [name, value] : object.items()) {
+    if (name == expected || (!ignored.empty() && name == ignored)) continue;
+    return Unsupported(Str(file, ": \"", key, "\" has \"", name, "\": ", DumpJson(value),
+                           ", which is not supported: expected \"", expected, "\" only"));
+  }
+  return {};
+}
+
 // `limit` from an object of settings for the tokenizer; of them only its limit is known here.
 Status ReadLimitIn(const std::string& file, const Json& json, std::string_view key,
                    std::string_view limit_key, size_t* limit) {
   const Json* arguments = FindMember(json, key);
   if (arguments == nullptr) return {};
   if (!arguments->is_object()) return Invalid(Str(file, ": \"", key, "\": expected an object"));
-  for (const auto& [name, value] : arguments->items()) {
-    if (name == "trust_remote_code" || name == limit_key) continue;
-    return Unsupported(Str(file, ": \"", key, "\" has \"", name, "\": ", DumpJson(value),
-                           ", which is not supported: expected \"", limit_key, "\" only"));
-  }
+  DUNNOCK_TRY_STATUS(CheckMembers(file, key, *arguments, limit_key, "trust_remote_code"));
   DUNNOCK_TRY(*limit, ReadLimit(file, *arguments, limit_key, *limit));
   return {};
 }
@@ -105,11 +112,7 @@ Status ReadTokenizerArguments(const std::string& file, const Json& json, size_t*
   DUNNOCK_TRY_STATUS(ReadLimitIn(file, json, "processor_kwargs", "model_max_length", limit));
   const Json* called = FindMember(json, "processing_kwargs");
   if (called == nullptr) return {};
-  for (const auto& [name, value] : called->items()) {
-    if (name == "text") continue;
-    return Unsupported(Str(file, ": \"processing_kwargs\" has \"", name, "\": ", DumpJson(value),
-                           ", which is not supported: expected \"text\" only"));
-  }
+  DUNNOCK_TRY_STATUS(CheckMembers(file, "processing_kwargs", *called, "text"));
   return ReadLimitIn(file, *called, "text", "max_length", limit);
 }
 

@@ -11,7 +11,12 @@ TokenFilter::TokenFilter(const TokenRules& rules, std::span<const int32_t> stop_
       stop_ids_(stop_ids),
       ids_(prompt.begin(), prompt.end()),
       prompt_(prompt.size()),
-      most_(prompt.size() + max_tokens) {}
+      most_(prompt.size() + max_tokens) {
+  if (rules.prompt_penalty == 1.0) return;
+  penalized_.assign(prompt.begin(), prompt.end());
+  std::ranges::sort(penalized_);
+  penalized_.erase(std::unique(penalized_.begin(), penalized_.end()), penalized_.end());
+}
 
 void TokenFilter::Apply(std::span<float> logits) const {
   const auto each = [&](std::span<const int32_t> ids, const auto& change) {
@@ -32,13 +37,8 @@ void TokenFilter::Apply(std::span<float> logits) const {
   for (const TokenRules::Bias& b : rules_.biases) {
     if (begun(b.ids)) each({&b.ids.back(), 1}, [&](float& logit) { logit += b.bias; });
   }
-  if (rules_.prompt_penalty != 1.0) {
-    const auto penalty = static_cast<float>(1.0 / rules_.prompt_penalty);
-    std::vector<int32_t> once(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(prompt_));
-    std::ranges::sort(once);
-    once.erase(std::unique(once.begin(), once.end()), once.end());
-    each(once, [&](float& logit) { logit = logit < 0.0f ? logit * penalty : logit / penalty; });
-  }
+  const auto penalty = static_cast<float>(1.0 / rules_.prompt_penalty);
+  each(penalized_, [&](float& logit) { logit = logit < 0.0f ? logit * penalty : logit / penalty; });
   // What followed the last n - 1 tokens among the first `count` ids.
   const auto forbid_ngrams = [&](size_t n, size_t count) {
     if (n == 0 || ids_.size() + 1 < n) return;

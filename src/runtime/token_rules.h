@@ -47,6 +47,7 @@ class TokenFilter {
   std::span<const int32_t> stop_ids_;
   std::vector<int32_t> ids_;  // prompt and reply
   size_t prompt_, most_;
+  std::vector<int32_t> penalized_;  // the prompt's tokens, each once; none without prompt_penalty
 };
 
 }  // namespace dunnock
