@@ -93,7 +93,8 @@ void ThreadPool::RunShares(size_t index, uint32_t generation) {
 
 void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) {
   if (count == 0) return;
-  if (workers_.empty() || inside_loop || count <= granule) {
+  std::unique_lock<std::mutex> lock(loop_mutex_, std::defer_lock);
+  if (workers_.empty() || inside_loop || count <= granule || !lock.try_lock()) {
     call(body, 0, count);
     return;
   }

@@ -28,9 +28,9 @@ class ThreadPool {
   size_t threads() const { return workers_.size() + 1; }
 
   // Calls body(begin, end) for a partition of [0, count) into ranges whose bounds are multiples of
-  // `granule` (but the last). Returns when all are done. Not reentrant: a loop inside a loop runs
-  // on the calling thread. What a body throws on any thread is thrown here, once the others are
-  // done (the first of several).
+  // `granule` (but the last). Returns when all are done. A loop inside a loop runs on the calling
+  // thread. What a body throws on any thread is thrown here, once the others are done (the first of
+  // several).
   template <typename Body>
   void ParallelFor(size_t count, size_t granule, const Body& body) {
     Run(
@@ -52,7 +52,9 @@ class ThreadPool {
     ThreadPool* outer_;
   };
 
-  // Physical cores this process may run on, at least 1; in WebAssembly 1, the host knows better.
+  // Cores that this process may use, at least 1: the physical ones that its affinity mask holds, at
+  // most as many as the CPU quota of its control group pays for. In WebAssembly 1, the host knows
+  // better.
   static size_t DefaultThreads();
 
  private:
@@ -75,6 +77,7 @@ class ThreadPool {
   void Work(size_t index);
 
   std::vector<std::thread> workers_;
+  std::mutex loop_mutex_;            // held by the thread whose loop the workers help
   std::unique_ptr<Share[]> shares_;  // (threads)
   Loop loop_{};
   std::mutex error_mutex_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -60,6 +61,51 @@ TEST(ThreadPool, ALoopInsideALoopRunsOnItsThread) {
     ThreadPool::Current().ParallelFor(end - begin, 1, [&](size_t b, size_t e) { sum += e - b; });
   });
   EXPECT_EQ(sum, 8u);
+}
+
+// Whoever calls gets a whole loop: with the workers' help, or alone where they help another.
+TEST(ThreadPool, ManyThreadsUseOnePool) {
+  for (const size_t callers : {2, 8}) {
+    ThreadPool pool(2);
+    std::vector<std::vector<int>> hits(callers, std::vector<int>(97, 0));
+    std::vector<std::thread> threads;
+    for (std::vector<int>& own : hits) {
+      threads.emplace_back([&] {
+        for (int loop = 0; loop < 500; ++loop) {
+          pool.ParallelFor(own.size(), 1, [&](size_t begin, size_t end) {
+            for (size_t i = begin; i < end; ++i) ++own[i];
+          });
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const std::vector<int>& own : hits) EXPECT_EQ(own, std::vector<int>(own.size(), 500));
+  }
+}
+
+TEST(ThreadPool, AThrowReachesTheCallerWhoseLoopItIsAndThePoolGoesOn) {
+  ThreadPool pool(2);
+  std::atomic<size_t> caught = 0, sum = 0;
+  std::vector<std::thread> threads;
+  for (int caller = 0; caller < 4; ++caller) {
+    threads.emplace_back([&, throws = caller % 2 == 0] {
+      for (int loop = 0; loop < 200; ++loop) {
+        try {
+          pool.ParallelFor(8, 1, [&](size_t begin, size_t end) {
+            if (throws && begin <= 3 && 3 < end) throw std::runtime_error("three");
+            if (!throws) sum += end - begin;
+          });
+          EXPECT_FALSE(throws);
+        } catch (const std::runtime_error&) {
+          EXPECT_TRUE(throws);
+          ++caught;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(caught, 400u);
+  EXPECT_EQ(sum, 3200u);
 }
 
 TEST(ThreadPool, UseNests) {

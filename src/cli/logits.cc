@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "kernels/norm.h"
+#include "runtime/checksum.h"
 
 namespace dunnock::cli {
 namespace {

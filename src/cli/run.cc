@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "io/file.h"
+#include "runtime/checksum.h"
 
 namespace dunnock::cli {
 namespace {

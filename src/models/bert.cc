@@ -74,6 +74,7 @@ class Bert final : public Model {
     info_.model_type = "bert";
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
+    info_.layers = c_.layers;
     info_.context_length = c_.positions;
     info_.kv = {{static_cast<uint32_t>(c_.heads)}, c_.head_dim};
     info_.query_width = c_.layers * c_.hidden;
@@ -109,39 +110,39 @@ class Bert final : public Model {
     }
   }
 
-  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
+  void Embed(const Pass& pass) const override {
+    const auto& [ids, type_ids, at, sequences] = pass.batch;
+    const std::vector<int32_t> positions(at.begin(), at.end());
+    words_.Lookup(pass.x, ids);  // (n, hidden)
+    types_.LookupAdd(pass.x, type_ids);
+    positions_.LookupAdd(pass.x, positions);
+    LayerNorm(pass.x, pass.x, norm_.weight, norm_.bias, c_.norm_epsilon);
+  }
+
+  void RunLayer(size_t layer, const Pass& pass) const override {
     const Config& c = c_;
-    const size_t n = batch.ids.size();
-    scratch.Reset();
-    const Rows q = scratch.Get(n, c.hidden), k = scratch.Get(n, c.hidden);
-    const Rows v = scratch.Get(n, c.hidden), attended = scratch.Get(n, c.hidden);
-    const Rows inner = scratch.Get(n, c.ffn);
-    const std::vector<int32_t> positions(batch.positions.begin(), batch.positions.end());
+    const Layer& l = layers_[layer];
+    pass.scratch.Reset();
+    const auto rows = [&](size_t cols) { return pass.scratch.Get(pass.x.count, cols); };
+    const Rows q = rows(c.hidden), k = rows(c.hidden), v = rows(c.hidden);
+    const Rows attended = rows(c.hidden), inner = rows(c.ffn), x = pass.x;
+    const std::span<const Sequence> sequences = pass.batch.sequences;
 
-    words_.Lookup(x, batch.ids);  // (n, hidden)
-    types_.LookupAdd(x, batch.type_ids);
-    positions_.LookupAdd(x, positions);
-    LayerNorm(x, x, norm_.weight, norm_.bias, c.norm_epsilon);
-    batch.Probe(0, x);
-    for (size_t i = 0; i < c.layers; ++i) {
-      const Layer& l = layers_[i];
-      // Nothing outlives a layer: all of them share layer 0 of the caches.
-      ForTokens(n, [&](const TokenRange& own) {
-        MatMul({{own(q), l.q}, {own(k), l.k}, {own(v), l.v}}, own(x));
-        StoreKeysAndValues(own(k), own(v), own.begin, batch.sequences, 0);
-      });
-      ForTokens(n, [&](const TokenRange& own) {
-        Attend(own(attended), own(q), own.begin, batch.sequences, 0,
-               {c.heads, c.heads, c.head_dim, Mask::kNone});
-        MatMulAdd(own(x), own(attended), l.o);  // residual
-        LayerNorm(own(x), own(x), l.attention_norm.weight, l.attention_norm.bias, c.norm_epsilon);
+    // Nothing outlives a layer: all of them share layer 0 of the caches.
+    ForTokens(x.count, [&](const TokenRange& own) {
+      MatMul({{own(q), l.q}, {own(k), l.k}, {own(v), l.v}}, own(x));
+      StoreKeysAndValues(own(k), own(v), own.begin, sequences, 0);
+    });
+    ForTokens(x.count, [&](const TokenRange& own) {
+      Attend(own(attended), own(q), own.begin, sequences, 0,
+             {c.heads, c.heads, c.head_dim, Mask::kNone});
+      MatMulAdd(own(x), own(attended), l.o);  // residual
+      LayerNorm(own(x), own(x), l.attention_norm.weight, l.attention_norm.bias, c.norm_epsilon);
 
-        GeluMatMul(own(inner), own(x), l.up);
-        MatMulAdd(own(x), own(inner), l.down);
-        LayerNorm(own(x), own(x), l.mlp_norm.weight, l.mlp_norm.bias, c.norm_epsilon);
-      });
-      batch.Probe(i + 1, x);
-    }
+      GeluMatMul(own(inner), own(x), l.up);
+      MatMulAdd(own(x), own(inner), l.down);
+      LayerNorm(own(x), own(x), l.mlp_norm.weight, l.mlp_norm.bias, c.norm_epsilon);
+    });
   }
 
   void Classify(Rows logits, ConstRows first, Scratch& scratch) const override {

@@ -67,6 +67,7 @@ class Llama final : public Model {
     info_.model_type = "llama";
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
+    info_.layers = c_.layers;
     info_.context_length = c_.context;
     info_.causal = true;
     info_.query_width = c_.layers * c_.heads * c_.head_dim;
@@ -95,40 +96,50 @@ class Llama final : public Model {
     visit.Linear(c.tied ? "model.embed_tokens" : "lm_head", &head_, c.vocab, c.hidden);
   }
 
-  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
-    const Config& c = c_;
-    const size_t n = batch.ids.size();
-    scratch.Reset();
-    const size_t q_cols = c.heads * c.head_dim, kv_cols = c.kv_heads * c.head_dim;
-    const Rows cos_sin = scratch.Get(n, c.head_dim);
-    // Attention is over when the MLP begins: they share memory.
-    float* const shared = scratch.Get(n, std::max(2 * (q_cols + kv_cols), c.ffn)).data;
-    const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
-    const Rows attended = v.Behind(q_cols), gate{shared, n, c.ffn};
-
-    rope_.CosSin(cos_sin, batch.positions);
-    embedding_.Lookup(x, batch.ids);  // (n, hidden)
-    batch.Probe(0, x);
-    for (size_t i = 0; i < c.layers; ++i) {
-      const Layer& l = layers_[i];
-
-      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, c.rms_epsilon));
-      Rope(q, cos_sin);
-      Rope(k, cos_sin);
-      Attention(attended, q, k, v, batch.sequences, i,
-                {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
-      MatMulAdd(x, attended, l.o);  // residual
-
-      SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, c.rms_epsilon), l.gate, l.up);
-      MatMulAdd(x, gate, l.down);
-      batch.Probe(i + 1, x);
-    }
-    RmsNorm(x, x, norm_, c.rms_epsilon);
+  void Embed(const Pass& pass) const override {
+    const Buffers at = Lay(pass);
+    rope_.CosSin(at.cos_sin, pass.batch.positions);
+    embedding_.Lookup(pass.x, pass.batch.ids);  // (n, hidden)
   }
+
+  void RunLayer(size_t layer, const Pass& pass) const override {
+    const Config& c = c_;
+    const Layer& l = layers_[layer];
+    const auto [cos_sin, q, k, v, attended, gate] = Lay(pass);
+    const Rows x = pass.x;
+
+    MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, c.rms_epsilon));
+    Rope(q, cos_sin);
+    Rope(k, cos_sin);
+    Attention(attended, q, k, v, pass.batch.sequences, layer,
+              {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
+    MatMulAdd(x, attended, l.o);  // residual
+
+    SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, c.rms_epsilon), l.gate, l.up);
+    MatMulAdd(x, gate, l.down);
+  }
+
+  void Finish(const Pass& pass) const override { RmsNorm(pass.x, pass.x, norm_, c_.rms_epsilon); }
 
   void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, Fine(hidden), head_); }
 
  private:
+  struct Buffers {
+    Rows cos_sin;         // (n, head_dim)
+    Rows q, k, v;         // (n, heads * head_dim | kv_heads * head_dim)
+    Rows attended, gate;  // (n, heads * head_dim | ffn)
+  };
+  Buffers Lay(const Pass& pass) const {
+    const size_t n = pass.x.count;
+    const size_t q_cols = c_.heads * c_.head_dim, kv_cols = c_.kv_heads * c_.head_dim;
+    pass.scratch.Reset();
+    const Rows cos_sin = pass.scratch.Get(n, c_.head_dim);
+    // Attention is over when the MLP begins: they share memory.
+    float* const shared = pass.scratch.Get(n, std::max(2 * (q_cols + kv_cols), c_.ffn)).data;
+    const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
+    return {cos_sin, q, k, v, v.Behind(q_cols), {shared, n, c_.ffn}};
+  }
+
   const Config c_;
   Table embedding_;  // (vocab, hidden)
   std::vector<Layer> layers_;

@@ -1,9 +1,9 @@
 #pragma once
-// Model: what every architecture gives, ids -> hidden states -> logits. An architecture is one file
-// of mathematics (llama.cc, bert.cc) and one line in the table of model.cc.
+// Model: what every architecture gives, ids -> hidden states -> logits, in steps: the embedding,
+// each layer, the end. models/forward.h runs them one after another. An architecture is one file of
+// mathematics (llama.cc, bert.cc) and one line in the table of model.cc.
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,25 +13,20 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "kernels/attention.h"
 #include "kernels/kv_cache.h"
+#include "models/batch.h"
 #include "models/weights.h"
 #include "tensor/rows.h"
 
 namespace dunnock {
 
-// Tokens of one or more sequences, one after another. Made by runtime; a model only reads it.
-struct Batch {
-  std::span<const int32_t> ids;         // (n)
-  std::span<const int32_t> type_ids;    // (n); encoders of pairs
-  std::span<const uint32_t> positions;  // (n), counted from the start of each sequence
-  std::span<const Sequence> sequences;  // disjoint, in order, covering all n rows
-  // Called with the embedding output (0) and each layer's output (i + 1), if set.
-  std::function<void(size_t layer, ConstRows x)> probe;
-
-  void Probe(size_t layer, ConstRows x) const {
-    if (probe) probe(layer, x);
-  }
+// What the steps of one pass share: x (n, hidden_size), the hidden states that each step reads and
+// writes, and memory. All steps of a model ask the scratch memory for the same rows in the same
+// order, and so find there what an earlier one left.
+struct Pass {
+  Rows x;
+  const Batch& batch;
+  Scratch& scratch;
 };
 
 // What a caller needs to know to run a model.
@@ -39,6 +34,7 @@ struct ModelInfo {
   std::string model_type;  // "llama", "bert"
   size_t vocab_size = 0;   // rows of the embedding table; ids are below it
   size_t hidden_size = 0;
+  size_t layers = 0;
   size_t context_length = 0;  // positions it was made for
   bool causal = false;        // generates text (else: an encoder)
   KvShape kv;                 // one layer is enough for an encoder: nothing outlives a layer
@@ -56,15 +52,19 @@ class Model {
   // Names every tensor once: loading, counting and inspecting are visitors.
   virtual void VisitWeights(WeightVisitor& visitor) = 0;
 
-  // hidden (n, hidden_size): the last hidden state of every token, after the final norm if the
-  // architecture has one. Keys and values are stored in the sequences' caches, but not committed.
-  virtual void Forward(Rows hidden, const Batch& batch, Scratch& scratch) const = 0;
+  // The steps of a pass: x becomes the embedding output, then the output of layer 0, 1, ..., then
+  // the last hidden state of every token, after the final norm if the architecture has one. Layers
+  // store keys and values in the sequences' caches, but do not commit them.
+  virtual void Embed(const Pass& pass) const = 0;
+  virtual void RunLayer(size_t layer, const Pass& pass) const = 0;
+  virtual void Finish(const Pass&) const {}
 
   // logits (n, vocab_size) of n rows of hidden states; only for causal models.
   virtual void Logits(Rows logits, ConstRows hidden) const;
 
   // logits (n, labels) of n texts from the hidden states (n, hidden_size) of their first tokens;
-  // only for models with a classifier. Uses scratch as Forward does: take the states out before.
+  // only for models with a classifier. Takes the scratch memory of a pass: keep the states
+  // elsewhere.
   virtual void Classify(Rows logits, ConstRows first, Scratch& scratch) const;
 
  protected:

@@ -11,7 +11,7 @@
 #include "base/thread_pool.h"
 #include "io/file.h"
 #include "kernels/target.h"
-#include "models/model.h"
+#include "models/forward.h"
 
 namespace dunnock {
 namespace {
@@ -69,22 +69,17 @@ double Worst(const Floats& a, const Floats& b) {
 Floats Forward(const Model& model, std::span<const std::vector<int32_t>> texts,
                std::vector<KvCache>& caches, std::function<void(size_t, ConstRows)> probe = nullptr,
                std::vector<int32_t> types = {}) {
-  std::vector<int32_t> ids;
-  std::vector<uint32_t> positions;
-  std::vector<Sequence> sequences;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    caches[i].Reserve(texts[i].size());
-    sequences.push_back({ids.size(), texts[i].size(), &caches[i]});
-    for (size_t j = 0; j < texts[i].size(); ++j)
-      positions.push_back(static_cast<uint32_t>(caches[i].length() + j));
-    ids.insert(ids.end(), texts[i].begin(), texts[i].end());
+  BatchBuilder batch;
+  for (size_t i = 0, at = 0; i < texts.size(); at += texts[i++].size()) {
+    batch.Add(caches[i], texts[i],
+              types.empty() ? std::span<const int32_t>()
+                            : std::span<const int32_t>(types).subspan(at, texts[i].size()));
   }
-  types.resize(ids.size());
-  Floats hidden(ids.size() * model.info().hidden_size);
+  Floats hidden(batch.tokens() * model.info().hidden_size);
   Scratch scratch;
-  model.Forward({hidden.data(), ids.size(), model.info().hidden_size},
-                {ids, types, positions, sequences, std::move(probe)}, scratch);
-  for (size_t i = 0; i < texts.size(); ++i) caches[i].Commit(texts[i].size());
+  dunnock::Forward(model, {hidden.data(), batch.tokens(), model.info().hidden_size}, batch.batch(),
+                   scratch, {std::move(probe), nullptr});
+  batch.Commit();
   return hidden;
 }
 

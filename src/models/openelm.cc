@@ -126,6 +126,7 @@ class OpenElm final : public Model {
     info_.model_type = "openelm";
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
+    info_.layers = c_.layers.size();
     info_.context_length = c_.context;
     info_.causal = true;
     info_.kv.head_dim = c_.head_dim;
@@ -159,45 +160,55 @@ class OpenElm final : public Model {
     visit.Linear("transformer.token_embeddings", &head_, c_.vocab, hidden);
   }
 
-  void Forward(Rows x, const Batch& batch, Scratch& scratch) const override {
-    const size_t n = batch.ids.size(), head_dim = c_.head_dim;
-    // Attention is over when the MLP begins, and a layer when the next does: they share memory.
-    size_t widest = 0;
-    for (const auto& [heads, kv_heads, ffn] : c_.layers)
-      widest = std::max({widest, 2 * (heads + kv_heads) * head_dim, ffn});
-    scratch.Reset();
-    const Rows cos_sin = scratch.Get(n, head_dim);
-    float* const shared = scratch.Get(n, widest).data;
-
-    rope_.CosSin(cos_sin, batch.positions);
-    embedding_.Lookup(x, batch.ids);  // (n, hidden)
-    batch.Probe(0, x);
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      const Layer& l = layers_[i];
-      const auto [heads, kv_heads, ffn] = c_.layers[i];
-      const size_t q_cols = heads * head_dim, kv_cols = kv_heads * head_dim;
-      const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
-      const Rows attended = v.Behind(q_cols), gate{shared, n, ffn};
-      const Rows q_heads{q.data, n * heads, head_dim}, k_heads{k.data, n * kv_heads, head_dim};
-
-      MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, kRmsEpsilon));
-      RmsNorm(q_heads, q_heads, l.q_norm, kRmsEpsilon);
-      RmsNorm(k_heads, k_heads, l.k_norm, kRmsEpsilon);
-      Rope(q, cos_sin);
-      Rope(k, cos_sin);
-      Attention(attended, q, k, v, batch.sequences, i, {heads, kv_heads, head_dim, Mask::kCausal});
-      MatMulAdd(x, attended, l.o);  // residual
-
-      SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, kRmsEpsilon), l.gate, l.up);
-      MatMulAdd(x, gate, l.down);
-      batch.Probe(i + 1, x);
-    }
-    RmsNorm(x, x, norm_, kRmsEpsilon);
+  void Embed(const Pass& pass) const override {
+    const Buffers at = Lay(pass);
+    rope_.CosSin(at.cos_sin, pass.batch.positions);
+    embedding_.Lookup(pass.x, pass.batch.ids);  // (n, hidden)
   }
+
+  void RunLayer(size_t layer, const Pass& pass) const override {
+    const Layer& l = layers_[layer];
+    const auto [heads, kv_heads, ffn] = c_.layers[layer];
+    const size_t n = pass.x.count, head_dim = c_.head_dim;
+    const size_t q_cols = heads * head_dim, kv_cols = kv_heads * head_dim;
+    const auto [cos_sin, shared] = Lay(pass);
+    const Rows x = pass.x;
+    const Rows q{shared, n, q_cols}, k = q.Behind(kv_cols), v = k.Behind(kv_cols);
+    const Rows attended = v.Behind(q_cols), gate{shared, n, ffn};
+    const Rows q_heads{q.data, n * heads, head_dim}, k_heads{k.data, n * kv_heads, head_dim};
+
+    MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, kRmsEpsilon));
+    RmsNorm(q_heads, q_heads, l.q_norm, kRmsEpsilon);
+    RmsNorm(k_heads, k_heads, l.k_norm, kRmsEpsilon);
+    Rope(q, cos_sin);
+    Rope(k, cos_sin);
+    Attention(attended, q, k, v, pass.batch.sequences, layer,
+              {heads, kv_heads, head_dim, Mask::kCausal});
+    MatMulAdd(x, attended, l.o);  // residual
+
+    SwiGluMatMul(gate, RmsNormed(x, l.mlp_norm, kRmsEpsilon), l.gate, l.up);
+    MatMulAdd(x, gate, l.down);
+  }
+
+  void Finish(const Pass& pass) const override { RmsNorm(pass.x, pass.x, norm_, kRmsEpsilon); }
 
   void Logits(Rows logits, ConstRows hidden) const override { MatMul(logits, Fine(hidden), head_); }
 
  private:
+  struct Buffers {
+    Rows cos_sin;   // (n, head_dim)
+    float* shared;  // n rows of what the widest layer needs
+  };
+  // Attention is over when the MLP begins, and a layer when the next does: they share memory.
+  Buffers Lay(const Pass& pass) const {
+    size_t widest = 0;
+    for (const auto& [heads, kv_heads, ffn] : c_.layers)
+      widest = std::max({widest, 2 * (heads + kv_heads) * c_.head_dim, ffn});
+    pass.scratch.Reset();
+    const Rows cos_sin = pass.scratch.Get(pass.x.count, c_.head_dim);
+    return {cos_sin, pass.scratch.Get(pass.x.count, widest).data};
+  }
+
   const Config c_;
   Table embedding_;  // (vocab, hidden)
   std::vector<Layer> layers_;

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "kernels/limits.h"
 #include "kernels/norm.h"
+#include "models/forward.h"
 #include "runtime/ragged_encoder.h"
 #include "runtime/session.h"
 
@@ -120,23 +121,19 @@ class Runner {
       return Fail(ErrorCode::kLimit, Str("--decode-tokens is ", options_.decode_tokens,
                                          ", the context holds ", model.info().context_length));
     std::vector<KvCache> caches;
-    std::vector<Sequence> sequences;
-    caches.reserve(n);
-    for (size_t i = 0; i < n; ++i) {
+    for (size_t i = 0; i < n; ++i)
       caches.emplace_back(model.info().kv, model.info().context_length, engine_.kv_cache());
-      sequences.push_back({i, 1, &caches[i]});
-    }
     std::vector<int32_t> ids = SomeIds(n, vocab, 3);
-    std::vector<uint32_t> positions(n);
     std::vector<float> hidden(n * hidden_size), logits(n * vocab);
+    BatchBuilder batch;
     Scratch scratch;
     const Clock::time_point start = Clock::now();
     for (size_t step = 0; step < options_.decode_tokens; ++step) {
-      for (KvCache& cache : caches) cache.Reserve(1);
-      std::fill(positions.begin(), positions.end(), static_cast<uint32_t>(step));
+      batch.Clear();
+      for (size_t i = 0; i < n; ++i) batch.Add(caches[i], {&ids[i], 1});
       const Rows rows{hidden.data(), n, hidden_size};
-      model.Forward(rows, {ids, {}, positions, sequences, nullptr}, scratch);
-      for (KvCache& cache : caches) cache.Commit(1);
+      Forward(model, rows, batch.batch(), scratch);
+      batch.Commit();
       model.Logits({logits.data(), n, vocab}, rows);
       for (size_t i = 0; i < n; ++i)
         ids[i] = static_cast<int32_t>(ArgMax({logits.data() + i * vocab, vocab}));

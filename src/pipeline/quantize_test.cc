@@ -13,7 +13,7 @@
 #include "bundle/bundle.h"
 #include "io/file.h"
 #include "kernels/pack.h"
-#include "models/model.h"
+#include "models/forward.h"
 #include "pipeline/bench.h"
 #include "pipeline/plan.h"
 #include "runtime/engine.h"
@@ -35,16 +35,14 @@ testing::AssertionResult Says(const std::string& text, const std::string& part) 
 // The last hidden states (and logits) of a few tokens.
 Floats Outputs(const Model& model) {
   const ModelInfo& info = model.info();
-  const std::vector<int32_t> ids = {5, 9, 0, 3, 3, 17, 2}, types(ids.size());
-  std::vector<uint32_t> positions(ids.size());
-  for (uint32_t i = 0; i < ids.size(); ++i) positions[i] = i;
+  const std::vector<int32_t> ids = {5, 9, 0, 3, 3, 17, 2};
   KvCache cache(info.kv, info.context_length);
-  cache.Reserve(ids.size());
-  const Sequence sequence{0, ids.size(), &cache};
+  BatchBuilder batch;
+  batch.Add(cache, ids);
   Floats out(ids.size() * info.hidden_size);
   const Rows hidden{out.data(), ids.size(), info.hidden_size};
   Scratch scratch;
-  model.Forward(hidden, {ids, types, positions, {&sequence, 1}, nullptr}, scratch);
+  Forward(model, hidden, batch.batch(), scratch);
   if (!info.causal) return out;
   Floats logits(ids.size() * info.vocab_size);
   model.Logits({logits.data(), ids.size(), info.vocab_size}, hidden);

@@ -4,7 +4,8 @@
 
 #include "base/memory.h"
 #include "base/str.h"
-#include "runtime/session.h"
+#include "models/forward.h"
+#include "runtime/checksum.h"
 
 namespace dunnock {
 namespace {
@@ -46,26 +47,17 @@ Result<uint64_t> ChecksumOrThrow(const Engine& engine, std::span<const int32_t> 
   uint64_t checksum = 0;
   Scratch scratch;
   const auto run = [&](size_t begin, size_t end) {
-    std::vector<int32_t> batch_ids;
-    std::vector<uint32_t> positions;
-    std::vector<Sequence> sequences;
+    BatchBuilder batch;
     size_t first = 0;  // our row
     for (size_t i = 0; i < texts.size(); ++i) {
-      if (i == own) first = batch_ids.size();
-      const size_t from = batch_ids.size();
-      for (size_t at = begin; at < std::min(end, texts[i].size()); ++at) {
-        batch_ids.push_back(texts[i][at]);
-        positions.push_back(static_cast<uint32_t>(at));
-      }
-      if (batch_ids.size() == from) continue;
-      sequences.push_back({from, batch_ids.size() - from, &caches[i]});
-      caches[i].Reserve(batch_ids.size() - from);
+      if (i == own) first = batch.tokens();
+      const size_t stop = std::min(end, texts[i].size());
+      if (begin < stop) batch.Add(caches[i], std::span(texts[i]).subspan(begin, stop - begin));
     }
-    const std::vector<int32_t> types(batch_ids.size(), 0);
-    std::vector<float> hidden(batch_ids.size() * info.hidden_size);
-    const Rows rows{hidden.data(), batch_ids.size(), info.hidden_size};
-    engine.model().Forward(rows, {batch_ids, types, positions, sequences, nullptr}, scratch);
-    for (const Sequence& s : sequences) s.cache->Commit(s.count);
+    std::vector<float> hidden(batch.tokens() * info.hidden_size);
+    const Rows rows{hidden.data(), batch.tokens(), info.hidden_size};
+    Forward(engine.model(), rows, batch.batch(), scratch);
+    batch.Commit();
     const ConstRows ours = rows.Part(first, first + end - begin);
     if (!info.causal) {
       checksum = FoldChecksum(checksum, {ours.data, ours.size()});

@@ -3,6 +3,7 @@
 // builds with the same file, and scripts/neon_test runs this program as an Arm one.
 
 #include "runtime/bits.h"
+#include "runtime/checksum.h"
 
 #include <gtest/gtest.h>
 

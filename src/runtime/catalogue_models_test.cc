@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "checkpoint/checkpoint.h"
 #include "io/file.h"
+#include "models/forward.h"
 #include "runtime/embedder.h"
 #include "runtime/reranker.h"
 #include "runtime/session.h"
@@ -67,27 +68,20 @@ void CompareLayers(const Engine& engine, const Golden& golden, Report* report) {
   const std::vector<int32_t> ids = golden.Ids("ids");
   const std::vector<int32_t> types =
       golden.Has("type_ids") ? golden.Ids("type_ids") : std::vector<int32_t>(ids.size());
-  std::vector<uint32_t> positions(ids.size());
-  for (uint32_t i = 0; i < ids.size(); ++i) positions[i] = i;
   KvCache cache(model.info().kv, model.info().context_length, engine.kv_cache());
-  cache.Reserve(ids.size());
-  const Sequence sequence{0, ids.size(), &cache};
+  BatchBuilder batch;
+  batch.Add(cache, ids, types);
   std::vector<float> hidden(ids.size() * model.info().hidden_size);
   const Rows rows{hidden.data(), ids.size(), model.info().hidden_size};
   Scratch scratch;
   double worst = 0;
   size_t layers = 0;
-  model.Forward(rows,
-                {ids,
-                 types,
-                 positions,
-                 {&sequence, 1},
-                 [&](size_t layer, ConstRows x) {
-                   worst = std::max(
-                       worst, Worst({x.data, x.size()}, golden.Values(Str("hidden.", layer))));
-                   ++layers;
-                 }},
-                scratch);
+  Watch watch;
+  watch.hidden = [&](size_t layer, ConstRows x) {
+    worst = std::max(worst, Worst({x.data, x.size()}, golden.Values(Str("hidden.", layer))));
+    ++layers;
+  };
+  Forward(model, rows, batch.batch(), scratch, watch);
   EXPECT_GE(layers, 3u);
   EXPECT_FALSE(golden.Has(Str("hidden.", layers))) << "a layer of the golden was not compared";
   report->push_back({"hidden states", worst});

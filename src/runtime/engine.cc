@@ -44,8 +44,10 @@ Result<std::unique_ptr<Engine>> Engine::Load(FileSet files, const EngineOptions&
 
 Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineOptions& options) {
   auto engine = std::make_unique<Engine>();
-  engine->pool_ = std::make_unique<ThreadPool>(options.threads == 0 ? ThreadPool::DefaultThreads()
-                                                                    : options.threads);
+  engine->pool_ = options.pool != nullptr
+                      ? options.pool
+                      : std::make_shared<ThreadPool>(
+                            options.threads == 0 ? ThreadPool::DefaultThreads() : options.threads);
   const ThreadPool::Use use(*engine->pool_);
   engine->kv_cache_ = options.kv_cache.value_or(
       options.compute == Compute::kF32 ? KvEncoding::kF32 : KvEncoding::kInt8);

@@ -1,7 +1,8 @@
 #pragma once
 // Engine: one loaded model with everything that belongs to it: tokenizer, chat template, generation
 // config. Immutable after loading; any number of sessions and embedders may use it at once, each
-// with its own thread.
+// with its own thread. They share the threads of its pool, and what each computes is bit for bit
+// what it computes alone.
 
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@ namespace dunnock {
 struct EngineOptions {
   Compute compute = Compute::kAuto;
   size_t threads = 0;  // 0: ThreadPool::DefaultThreads()
+  // In place of a pool of its own with so many threads: engines may share one.
+  std::shared_ptr<ThreadPool> pool = {};
   // Default: float32 with Compute::kF32, else int8 (its cost: docs/architecture.md).
   std::optional<KvEncoding> kv_cache = {};
   ProgressFn progress = {};
@@ -86,7 +89,7 @@ class Engine {
   FileSet files_;
   std::vector<std::string> notes_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<ThreadPool> pool_;
+  std::shared_ptr<ThreadPool> pool_;
   KvEncoding kv_cache_ = KvEncoding::kF32;
   std::optional<Tokenizer> tokenizer_;
   std::string no_tokenizer_;  // the reason

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "kernels/norm.h"
+#include "models/forward.h"
 
 namespace dunnock {
 namespace {
@@ -87,36 +88,25 @@ Status RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const Bat
 Status RaggedEncoder::RunBatch(std::span<const EncoderInput> inputs, size_t first, size_t end,
                                Workspace& at, const BatchFn& each) const {
   const ModelInfo& info = engine_->model().info();
-  at.ids.clear();
-  at.types.clear();
-  at.positions.clear();
-  at.texts.clear();
-  for (size_t i = first; i < end; ++i) {
-    const EncoderInput& input = inputs[i];
-    const size_t n = input.ids.size();
-    at.texts.push_back({at.ids.size(), n, nullptr});
-    at.ids.insert(at.ids.end(), input.ids.begin(), input.ids.end());
-    at.types.insert(at.types.end(), input.type_ids.begin(), input.type_ids.end());
-    at.types.resize(at.ids.size());
-    for (uint32_t p = 0; p < n; ++p) at.positions.push_back(p);
-  }
-  while (at.caches.size() < at.texts.size())
+  at.batch.Clear();
+  while (at.caches.size() < end - first)
     at.caches.emplace_back(info.kv, info.context_length, engine_->kv_cache());
-  for (size_t i = 0; i < at.texts.size(); ++i) {
-    at.texts[i].cache = &at.caches[i];
-    at.caches[i].Truncate(0);
-    at.caches[i].Reserve(at.texts[i].count);
+  for (size_t i = first; i < end; ++i) {
+    KvCache& cache = at.caches[i - first];
+    cache.Truncate(0);
+    at.batch.Add(cache, inputs[i].ids, inputs[i].type_ids);
   }
-  at.hidden.resize(at.ids.size() * info.hidden_size);
-  const Rows hidden{at.hidden.data(), at.ids.size(), info.hidden_size};
-  engine_->model().Forward(hidden, {at.ids, at.types, at.positions, at.texts, nullptr}, at.scratch);
-  for (size_t i = 0; i < at.texts.size(); ++i) {
-    const Sequence& text = at.texts[i];
+  at.hidden.resize(at.batch.tokens() * info.hidden_size);
+  const Rows hidden{at.hidden.data(), at.batch.tokens(), info.hidden_size};
+  Forward(engine_->model(), hidden, at.batch.batch(), at.scratch);
+  const std::span<const Sequence> texts = at.batch.sequences();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const Sequence& text = texts[i];
     if (!FirstNotFinite(hidden.Part(text.first_row, text.first_row + text.count))) continue;
     return Invalid(Str("the hidden states of text ", first + i + 1,
                        " are not finite: the weights are broken, or too large to compute with"));
   }
-  each({first, hidden, at.texts, at.scratch});
+  each({first, hidden, texts, at.scratch});
   return {};
 }
 

@@ -40,10 +40,8 @@ class RaggedEncoder {
  private:
   // What a batch needs of memory; kept for the next one.
   struct Workspace {
-    std::vector<int32_t> ids, types;
-    std::vector<uint32_t> positions;
-    std::vector<Sequence> texts;
-    std::vector<KvCache> caches;
+    BatchBuilder batch;
+    std::vector<KvCache> caches;  // a text's keys and values, while its batch runs
     std::vector<float> hidden;
     Scratch scratch;
   };

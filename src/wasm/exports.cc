@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "kernels/target.h"
 #include "runtime/bits.h"
+#include "runtime/checksum.h"
 #include "runtime/embedder.h"
 #include "runtime/session.h"
 

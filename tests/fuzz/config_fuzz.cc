@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "models/model.h"
+#include "models/forward.h"
 
 namespace dunnock {
 namespace {
@@ -59,20 +59,17 @@ class Maker final : public WeightVisitor {
 void Run(const Model& model) {
   const ModelInfo& info = model.info();
   const size_t n = std::min(kMostTokens, info.context_length);
-  std::vector<int32_t> ids, types(n, 0);
-  std::vector<uint32_t> positions;
-  for (size_t i = 0; i < n; ++i) {
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < n; ++i)
     ids.push_back(static_cast<int32_t>((info.vocab_size - 1) * i / kMostTokens));
-    positions.push_back(static_cast<uint32_t>(i));
-  }
   for (const KvEncoding encoding : {KvEncoding::kInt8, KvEncoding::kF16, KvEncoding::kF32}) {
     KvCache cache(info.kv, n, encoding);
-    cache.Reserve(n);
-    const Sequence sequence{0, n, &cache};
+    BatchBuilder batch;
+    batch.Add(cache, ids);
     std::vector<float> hidden(n * info.hidden_size);
     Scratch scratch;
     const Rows rows{hidden.data(), n, info.hidden_size};
-    model.Forward(rows, {ids, types, positions, {&sequence, 1}, nullptr}, scratch);
+    Forward(model, rows, batch.batch(), scratch);
     std::vector<float> out(std::max(info.vocab_size, info.labels));
     if (info.causal) model.Logits({out.data(), 1, info.vocab_size}, rows.Part(0, 1));
     if (info.labels > 0) model.Classify({out.data(), 1, info.labels}, rows.Part(0, 1), scratch);
