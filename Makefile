@@ -51,11 +51,9 @@ wasm-bench:
 neon-test:
 	@scripts/neon_test
 
-asan:
-	@$(MAKE) --no-print-directory test PRESET=asan
-
-tsan:
-	@$(MAKE) --no-print-directory test PRESET=tsan
+asan tsan:
+	@scripts/setup clang-19 libclang-rt-19-dev
+	@$(MAKE) --no-print-directory test PRESET=$@
 
 lint: setup
 	@scripts/lint
@@ -63,7 +61,8 @@ lint: setup
 format:
 	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode_tables | xargs clang-format-19 -i
 
-fuzz: setup
+fuzz:
+	@scripts/setup clang-19 libclang-rt-19-dev
 	@scripts/fuzz
 
 clean:

@@ -322,6 +322,9 @@ def embedder_cases():
          {**limit(max_seq_length=9), **length(model_max_length=14)}, texts=LONG)
     case("limit null in sentence_bert_config.json", base, "embed",
          {**limit(max_seq_length=None), **length(model_max_length=9)}, texts=LONG)
+    case("limit below the special tokens", base, "embed", length(model_max_length=1), texts=LONG,
+         error=[TOKENIZER_CONFIG, "model_max_length", "2 special tokens"])
+    case("limit of the special tokens alone", base, "embed", length(model_max_length=2), texts=LONG)
     case("limit of the tokenizer without end", base, "embed", length(model_max_length=huge), texts=[LONG[0] * 2])
     case("limit of the tokenizer absent", base, "embed", length(model_max_length=NOTHING), texts=[LONG[0] * 2])
     case("limit of the tokenizer a float", base, "embed", length(model_max_length=1e30), texts=[LONG[0] * 2])
@@ -354,6 +357,15 @@ def embedder_cases():
         case(f"{key} {value} in tokenizer_config.json, uncased".lower(), base, "embed",
              edit(base, TOKENIZER_CONFIG, {key: value}), texts=lower)
 
+    # A class without a name is none: the steps of tokenizer.json count, not those of the model's usual tokenizer.
+    for name in ("", NOTHING):
+        case(f"tokenizer_class {'absent' if name is NOTHING else 'empty'}, cased tokenizer.json", cased, "embed",
+             edit(cased, TOKENIZER_CONFIG, tokenizer_class=name, do_lower_case=NOTHING), texts=lower)
+    for most in (0, 2):
+        case(f"max_input_chars_per_word {most}", base, "embed", {
+            **edit(base, TOKENIZER_CONFIG, tokenizer_class="PreTrainedTokenizerFast"),
+            **edit(base, TOKENIZER, model={**read(base, TOKENIZER)["model"], "max_input_chars_per_word": most})})
+
     # Prompts.
     prompts = lambda **keys: edit(base, ST, **keys)
     case("prompt by name", base, "embed", prompt_name="query")
@@ -373,6 +385,7 @@ def embedder_cases():
     case("truncate_dim more than there are", base, "embed", prompts(truncate_dim=99))
     for kind in ("SparseEncoder", "CrossEncoder", "MultiVectorEncoder", "Nonsense"):
         case(f"saved as a {kind}", base, "embed", prompts(model_type=kind), error=[ST, "model_type", kind])
+    case("saved as a null", base, "embed", prompts(model_type=None), error=[ST, "model_type", "null"])
     case("libraries are asked for", base, "embed", prompts(requirements={"sentence_transformers": ">=5"}), note=[ST, "requirements"])
     for name in ("token_embeddings", "nonsense"):
         case(f"normalized into {name}", base, "embed", {"2_Normalize/config.json": {"module_output_name": name}},
@@ -448,6 +461,11 @@ def reranker_cases():
     case("pairs cut on their left", identity, "rerank", length(model_max_length=12, truncation_side="left"), pairs=LONG_PAIRS)
     case("limit of a cross-encoder without end", identity, "rerank", length(model_max_length=int(1e30)),
          pairs=[["a dog", LONG[0] * 4]])
+    case("limit of a cross-encoder below its special tokens", identity, "rerank", length(model_max_length=2),
+         error=[TOKENIZER_CONFIG, "model_max_length", "3 special tokens"])
+    case("limit of a cross-encoder, its special tokens alone", identity, "rerank", length(model_max_length=3), pairs=LONG_PAIRS)
+    case("model_input_names a text", identity, "rerank", length(model_input_names="token_type_ids"),
+         error=[TOKENIZER_CONFIG, "model_input_names"])
     case("prompt of a cross-encoder by default", identity, "rerank",
          edit(identity, ST, prompts={"query": "hello : "}, default_prompt_name="query"))
     case("prompts of a cross-encoder, unused", identity, "rerank", edit(identity, ST, prompts={"query": "hello : "}))

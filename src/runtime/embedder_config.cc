@@ -117,6 +117,10 @@ Result<EmbedderConfig> ReadEmbedderConfig(std::vector<std::string>* notes, const
   const std::string file = "config_sentence_transformers.json";
   DUNNOCK_TRY(const Json json, engine.ReadConfigFile(file));
   DUNNOCK_TRY_STATUS(CheckSettings(notes, file, json, EmbedderSettings()));
+  if (json.contains("model_type") && json["model_type"].is_null()) {
+    // To the library null is another kind of model, and not the default.
+    return Unsupported(Str(file, ": \"model_type\" is null: expected \"SentenceTransformer\""));
+  }
   DUNNOCK_TRY(config.prompts, ReadSentencePrompts(json));
   config.similarity = FindString(json, "similarity_fn_name").value_or("cosine");
   if (const Json* most = FindMember(json, "truncate_dim")) {

@@ -42,10 +42,15 @@ Result<std::optional<bool>> ReadModelActivation(std::vector<std::string>* notes,
 
 // Whether the tokenizer's class gives type ids, in transformers: BertTokenizer does, and whatever
 // class says so in its config.
-bool HasTypeIds(const Engine& engine) {
+Result<bool> HasTypeIds(const Engine& engine) {
   const Json config = ReadSideFile(nullptr, engine.files(), "tokenizer_config.json");
-  if (const Json* names = FindMember(config, "model_input_names"); names && names->is_array())
+  if (const Json* names = FindMember(config, "model_input_names")) {
+    if (!names->is_array()) {
+      return Invalid(Str("tokenizer_config.json: \"model_input_names\" is ", DumpJson(*names),
+                         ": expected a list of names"));
+    }
     return std::ranges::count(*names, Json("token_type_ids")) > 0;
+  }
   const std::string name = FindString(config, "tokenizer_class").value_or("BertTokenizer");
   return name.starts_with("BertTokenizer");
 }
@@ -77,7 +82,7 @@ Status Reranker::ReadFolder() {
     DUNNOCK_TRY(sigmoid, ReadModelActivation(&notes_, engine_->config()));
   }
   sigmoid_ = sigmoid.value_or(true);
-  type_ids_ = HasTypeIds(*engine_);
+  DUNNOCK_TRY(type_ids_, HasTypeIds(*engine_));
   return {};
 }
 

@@ -175,6 +175,19 @@ Result<std::vector<SentenceModule>> ReadSentenceModules(const Engine& engine,
   return out;
 }
 
+// What a limit leaves no room for is not cut by the reference's tokenizer, whose subtraction wraps.
+Status CheckRoom(const Engine& engine, size_t limit, bool pair) {
+  if (!engine.has_tokenizer()) return {};
+  DUNNOCK_TRY(const Tokenizer* tokenizer, engine.tokenizer());
+  const size_t special =
+      (pair ? tokenizer->EncodePair("", "", 0) : tokenizer->EncodeTruncated("", limit)).ids.size();
+  if (special <= limit) return {};
+  return Invalid(Str("the limit of tokens is ", limit,
+                     " (max_seq_length in sentence_bert_config.json, or else ",
+                     "model_max_length in tokenizer_config.json): the ", special,
+                     " special tokens alone are more"));
+}
+
 Result<SentenceTransformer> ReadSentenceTransformer(std::vector<std::string>* notes,
                                                     const Engine& engine, bool modules,
                                                     std::string_view output) {
@@ -203,6 +216,7 @@ Result<SentenceTransformer> ReadSentenceTransformer(std::vector<std::string>* no
     DUNNOCK_TRY(limit, ReadLimit("tokenizer_config.json", tokenizer, key, positions));
   }
   out.max_tokens = std::min(limit, positions);
+  DUNNOCK_TRY_STATUS(CheckRoom(engine, out.max_tokens, output == "scores"));
   return out;
 }
 

@@ -80,9 +80,11 @@ std::optional<std::string> TokenText(const Json& config, std::string_view key) {
 }
 
 std::string ClassOf(const Json& config, std::string_view model_type) {
-  std::string name = FindString(config, "tokenizer_class").value_or("");
+  // An empty name is that of no class, and not the default of the model.
+  std::string name =
+      FindString(config, "tokenizer_class").value_or(model_type == "bert" ? "BertTokenizer" : "");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  return name.empty() && model_type == "bert" ? "BertTokenizer" : name;
+  return name;
 }
 
 Result<std::optional<bool>> Flag(const Json& config, const char* key) {

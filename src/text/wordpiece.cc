@@ -13,8 +13,8 @@ class WordPiece final : public TokenModel {
   Status Read(const Json& model, ModelLists lists) {
     DUNNOCK_TRY_STATUS(TakeVocabulary(model, &lists));
     prefix_ = FindString(model, "continuing_subword_prefix").value_or("##");
-    most_characters_ = static_cast<size_t>(
-        std::max<int64_t>(1, FindInt(model, "max_input_chars_per_word").value_or(100)));
+    most_characters_ =
+        static_cast<size_t>(FindInt(model, "max_input_chars_per_word").value_or(100));
     const std::string unknown = FindString(model, "unk_token").value_or("[UNK]");
     const auto id = vocabulary_.Find(unknown);
     if (!id) return Invalid(Str("unk_token \"", unknown, "\" is not in the vocabulary"));
