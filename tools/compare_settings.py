@@ -428,9 +428,13 @@ def unit(vectors):
     return [[x / math.sqrt(sum(y * y for y in v)) for x in v] for v in vectors]
 
 
+# What a message calls the value of a key.
+SAID_AS = {"max_position_embeddings": "the context holds"}
+
+
 def names(said, file, at):
     """Does the message name the key, or where there is none the file?"""
-    words = [str(k) for k in at if isinstance(k, str)]
+    words = [SAID_AS.get(k, k) for k in at if isinstance(k, str)]
     return any(w in said for w in words) if words else file != "" and os.path.basename(file) in said
 
 

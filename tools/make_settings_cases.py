@@ -684,6 +684,13 @@ def tokenizer_cases():
        edit(chat, TOKENIZER, normalizer={"type": "Lowercase"}), texts=["The Hill"])
     model = {k: v for k, v in read(spm, TOKENIZER)["model"].items() if k != "byte_fallback"}
     of(spm, "byte_fallback absent", {}, edit(spm, TOKENIZER, model=model), texts=["a hill"], note=[TOKENIZER_CONFIG, "byte_fallback"])
+    for step in ({"type": "Replace", "pattern": {"String": "a"}, "content": "b"}, {"type": "Prepend", "prepend": "a"}):
+        of(spm, f"normalizer {step['type']} under LlamaTokenizer", {}, edit(spm, TOKENIZER, normalizer=step), texts=["a hill"])
+    of(spm, "normalizer ByteLevel under LlamaTokenizer", {}, edit(spm, TOKENIZER, normalizer={"type": "ByteLevel"}),
+       texts=["a hill"], error=["normalizer", "ByteLevel"])
+    decoders = read(spm, TOKENIZER)["decoder"]["decoders"]
+    of(spm, "decoders in another order", {}, edit(spm, TOKENIZER, decoder={"type": "Sequence", "decoders": decoders[::-1]}),
+       texts=["a hill"], note=[TOKENIZER_CONFIG, "decoder"])
     of(spm, "decoder null", {}, edit(spm, TOKENIZER, decoder=None), texts=["a hill"], note=[TOKENIZER_CONFIG, "decoder"])
     for base in (chat, spm):
         of(base, "an id far beyond in added_tokens_decoder", {"added_tokens_decoder": {

@@ -7,6 +7,7 @@
 #include "base/shown.h"
 #include "base/str.h"
 #include "text/model_lists.h"
+#include "text/text_steps.h"
 
 namespace dunnock {
 namespace {
@@ -148,12 +149,19 @@ Status ApplyBert(Json* tokenizer, std::vector<std::string>* notes,
   return {};
 }
 
+bool Replaces(const Json& step, std::string_view from, std::string_view to) {
+  const Json* pattern = FindMember(step, "pattern");
+  return FindString(step, "type") == "Replace" && pattern != nullptr &&
+         FindString(*pattern, "String") == from && FindString(step, "content") == to;
+}
+
 // LlamaTokenizer has no normalizer; those that make SentencePiece's marks for spaces are its own
 // way to write what its pre-tokenizer does.
 void DropNormalizers(Json* normalizer) {
   const auto foreign = [](const Json& step) {
-    const std::string type = FindString(step, "type").value_or("");
-    return type != "Prepend" && type != "Replace";
+    const bool prepends =
+        FindString(step, "type") == "Prepend" && FindString(step, "prepend") == kMetaspace;
+    return !prepends && !Replaces(step, " ", kMetaspace);
   };
   if (!normalizer->is_object()) return;
   const auto list = normalizer->find("normalizers");
@@ -166,7 +174,7 @@ void DropNormalizers(Json* normalizer) {
 
 bool HasByteLevel(Json* tokenizer) {
   bool found = false;
-  for (const char* component : {"pre_tokenizer", "decoder"}) {
+  for (const char* component : {"normalizer", "pre_tokenizer", "decoder"}) {
     EachComponent(&(*tokenizer)[component],
                   [&](Json* step) { found |= FindString(*step, "type") == "ByteLevel"; });
   }
@@ -176,15 +184,20 @@ bool HasByteLevel(Json* tokenizer) {
 // LlamaTokenizer puts SentencePiece's steps with bytes in the place of any that tokenizer.json has.
 // Other steps are followed here, and named.
 void NoteForeignSteps(Json* tokenizer, std::vector<std::string>* notes) {
-  bool spaces = false, bytes = false;
+  bool spaces = false;
   for (const char* component : {"normalizer", "pre_tokenizer"}) {
     EachComponent(&(*tokenizer)[component], [&](Json* step) {
       const std::string type = FindString(*step, "type").value_or("");
       spaces |= type == "Metaspace" || type == "Replace";
     });
   }
-  EachComponent(&(*tokenizer)["decoder"],
-                [&](Json* step) { bytes |= FindString(*step, "type") == "ByteFallback"; });
+  std::vector<std::string> decoders;
+  EachComponent(&(*tokenizer)["decoder"], [&](Json* step) {
+    const std::string type = FindString(*step, "type").value_or("");
+    if (type != "Sequence") decoders.push_back(Replaces(*step, kMetaspace, " ") ? "spaces" : type);
+  });
+  if (!decoders.empty() && decoders.back() == "Strip") decoders.pop_back();
+  const bool bytes = decoders == std::vector<std::string>{"spaces", "ByteFallback", "Fuse"};
   const auto note = [&](bool its_own, const char* component) {
     if (its_own) return;
     notes->push_back(Str(kFile, ": \"tokenizer_class\" is LlamaTokenizer, but the \"", component,
@@ -209,7 +222,7 @@ Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const 
   if (llama && !own_file) {
     (*tokenizer)["normalizer"] = nullptr;
     (*tokenizer)["pre_tokenizer"] = {
-        {"type", "Metaspace"}, {"replacement", "\u2581"}, {"split", false}};
+        {"type", "Metaspace"}, {"replacement", kMetaspace}, {"split", false}};
   }
   Json& steps = (*tokenizer)["pre_tokenizer"];
   EachComponent(&steps, [&](Json* step) {
