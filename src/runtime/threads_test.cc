@@ -58,7 +58,8 @@ std::vector<std::vector<float>> EmbedAll(Embedder& embedder, const Engine& engin
   for (std::vector<int32_t>& ids : texts)
     ids.resize(std::min(ids.size(), engine.model().info().context_length));
   std::vector<std::vector<float>> out;
-  for (Embedding& e : embedder.EmbedIds(texts, true).value()) out.push_back(std::move(e.values));
+  const std::vector<Embedding> embeddings = embedder.EmbedIds(texts, true).value();
+  for (const Embedding& e : embeddings) out.push_back(e.values);
   return out;
 }
 
