@@ -3,6 +3,7 @@
 
   make_golden.py tiny [--full] [--out DIR]   random checkpoints with their hidden states and logits
   make_golden.py catalogue [--out DIR]       a tiny one of every model in catalog/models.json
+  make_golden.py hessians                    what the products of a model of each kind multiply
   make_golden.py openelm                     compares tools/openelm_reference.py with Qwen3's layers
   make_golden.py smollm2 --gguf FILE --text wiki.test.raw
   make_golden.py minilm  --model DIR --text wiki.test.raw --pairs stsb-en-test.csv
@@ -762,6 +763,35 @@ def openelm(args):
 
 # ---------------------------------------------------------------- real weights: SmolLM2
 
+HESSIANS = {"llama-gqa-tied": LlamaForCausalLM, "openelm-270m": None, "bert-tiny": BertModel}
+
+
+def hessians(args):
+    """x^T x of the rows x that each linear layer of a model gets for the ids of its golden: what
+    calibration gathers. Layers without the head, by their Hugging Face names."""
+    for name, cls in HESSIANS.items():
+        folder = os.path.join(MODELS, name, "safetensors")
+        golden = load_file(os.path.join(MODELS, name, "golden.safetensors"))
+        ids, found = golden["ids"].long(), {}
+
+        def see(key, x):
+            x = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
+            found[key] = torch.from_numpy((x.T @ x).astype(np.float32))
+
+        if cls is None:
+            with open(f"{folder}/config.json") as f:
+                config = json.load(f)
+            openelm_reference.forward(config, openelm_reference.open_safetensors(folder), ids.tolist(), see)
+        else:
+            model = cls.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+            for key, module in model.named_modules():
+                if isinstance(module, torch.nn.Linear) and key not in ("lm_head", "pooler.dense"):
+                    module.register_forward_pre_hook(lambda m, x, key=key: see(key, x[0].detach().numpy()))
+            with torch.no_grad():
+                model(ids[None], **({"token_type_ids": golden["type_ids"].long()[None]} if "type_ids" in golden else {}))
+        write_tensors(os.path.join(MODELS, name, "hessians.safetensors"), found)
+
+
 def llama_from_gguf(path):
     """A float32 LlamaForCausalLM with the dequantized weights of a GGUF file of type llama."""
     import gguf
@@ -1082,6 +1112,7 @@ def main():
     v = verbs.add_parser("catalogue")
     v.add_argument("--out", default=MODELS)
     v.set_defaults(run=catalogue)
+    verbs.add_parser("hessians").set_defaults(run=hessians)
     verbs.add_parser("openelm").set_defaults(run=openelm)
     v = verbs.add_parser("smollm2")
     v.add_argument("--gguf", required=True, help="SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -45,8 +45,9 @@ def attention(q, k, v):
     return out.reshape(n, heads * d)
 
 
-def forward(config, get, ids):
-    """get(name) -> tensor. {"hidden.0" (embedding) .. "hidden.L" (before the norm), final, logits}."""
+def forward(config, get, ids, see=lambda name, x: None):
+    """get(name) -> tensor. {"hidden.0" (embedding) .. "hidden.L" (before the norm), final, logits}. see(name, x)
+    is told what is multiplied with the weight of this name, x (n, cols)."""
     weight = lambda name: np.asarray(get(name), np.float64)
     head_dim, theta = config["head_dim"], config.get("rope_freq_constant", 10000)
     x = np.asarray(get("transformer.token_embeddings.weight")[np.asarray(ids)], np.float64)
@@ -55,16 +56,21 @@ def forward(config, get, ids):
     for i, (heads, kv_heads, ffn) in enumerate(layer_sizes(config)):
         at = f"transformer.layers.{i}."
         h = rms_norm(x, weight(at + "attn_norm.weight"))
+        see(at + "attn.qkv_proj", h)
         qkv = h @ weight(at + "attn.qkv_proj.weight").T
         q, k, v = np.split(qkv.reshape(n, -1, head_dim), [heads, heads + kv_heads], axis=1)
         if config.get("normalize_qk_projections", True):
             q = rms_norm(q, weight(at + "attn.q_norm.weight"))
             k = rms_norm(k, weight(at + "attn.k_norm.weight"))
         attended = attention(rope(q, theta), rope(k, theta), v)
+        see(at + "attn.out_proj", attended)
         x = x + attended @ weight(at + "attn.out_proj.weight").T
         h = rms_norm(x, weight(at + "ffn_norm.weight"))
+        see(at + "ffn.proj_1", h)
         gate, up = np.split(h @ weight(at + "ffn.proj_1.weight").T, 2, axis=1)
-        x = x + gate / (1 + np.exp(-gate)) * up @ weight(at + "ffn.proj_2.weight").T
+        inner = gate / (1 + np.exp(-gate)) * up
+        see(at + "ffn.proj_2", inner)
+        x = x + inner @ weight(at + "ffn.proj_2.weight").T
         out[f"hidden.{i + 1}"] = x
     out["final"] = rms_norm(x, weight("transformer.norm.weight"))
     head = weight("transformer.token_embeddings.weight" if config.get("share_input_output_layers", True)

@@ -12,6 +12,7 @@ namespace {
 
 thread_local ThreadPool* current_pool = nullptr;
 thread_local bool inside_loop = false;
+thread_local void* companion_of_thread = nullptr;
 
 // Long enough for the gap between two loops of a decode step, short enough not to burn a core.
 constexpr int kSpins = 4000;
@@ -66,6 +67,7 @@ uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
   } while (!share.word.compare_exchange_weak(word, word + (piece << kRangeBits),
                                              std::memory_order_acq_rel));
   const Loop& loop = loop_;
+  companion_of_thread = loop.companion;
   try {
     loop.call(loop.body, static_cast<size_t>(first) * loop.granule,
               std::min(loop.count, static_cast<size_t>(first + piece) * loop.granule));
@@ -101,7 +103,7 @@ void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) 
   inside_loop = true;
   while ((count + granule - 1) / granule > kMostGranules) granule *= 2;
   const size_t granules = (count + granule - 1) / granule;
-  loop_ = {call, body, count, granule, static_cast<uint32_t>(granules)};
+  loop_ = {call, body, companion_of_thread, count, granule, static_cast<uint32_t>(granules)};
   done_.store(0, std::memory_order_relaxed);
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   for (size_t i = 0; i < threads(); ++i) {
@@ -142,6 +144,9 @@ void ThreadPool::Work(size_t index) {
     RunShares(index, generation);
   }
 }
+
+void* ThreadPool::Companion() { return companion_of_thread; }
+void ThreadPool::SetCompanion(void* companion) { companion_of_thread = companion; }
 
 ThreadPool& ThreadPool::Current() {
   static ThreadPool alone(1);

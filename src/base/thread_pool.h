@@ -52,6 +52,11 @@ class ThreadPool {
     ThreadPool* outer_;
   };
 
+  // A pointer of the calling thread, nullptr at first, that its loops carry to every thread that
+  // works for them. Whose it is and what it points at is kernels/observer.h's.
+  static void* Companion();
+  static void SetCompanion(void* companion);
+
   // Cores that this process may use, at least 1: the physical ones that its affinity mask holds, at
   // most as many as the CPU quota of its control group pays for. In WebAssembly 1, the host knows
   // better.
@@ -63,6 +68,7 @@ class ThreadPool {
   struct Loop {
     Call call;
     const void* body;
+    void* companion;
     size_t count, granule;
     uint32_t granules;
   };

@@ -13,6 +13,7 @@
 #include "kernels/gemm-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/norm.h"
+#include "kernels/observer.h"
 #include "kernels/tiles-inl.h"
 
 #ifndef DUNNOCK_MATMUL_ONCE
@@ -150,7 +151,7 @@ class Operands {
     return {x_.x, &*made_[used_++]};
   }
 
- private:
+  // The rows that are multiplied.
   ConstRows Floats() {
     if (x_.norm.empty()) return x_.x;
     if (normed_.data != nullptr) return normed_;
@@ -159,6 +160,7 @@ class Operands {
     return normed_ = out;
   }
 
+ private:
   static ScratchSlot SlotOf(size_t form) {
     return static_cast<ScratchSlot>(static_cast<size_t>(ScratchSlot::kActivations) + form);
   }
@@ -182,6 +184,8 @@ void Project(std::initializer_list<Projection> projections, const LeftOperand& x
     operand[n++] = operands.For(p.weight);
     panels += p.weight.panel_count();
   }
+  if (ProductObserver* observer = CurrentProductObserver())
+    for (const Projection& p : projections) observer->See(p.weight, operands.Floats());
   // One partition over the panels of all: a thread's share may span two weights. Many tokens take
   // panels by twos.
   const size_t granule = x.x.count < kFewestGemmTokens ? 1 : 2;
@@ -225,6 +229,8 @@ void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weig
   DUNNOCK_CHECK(gate.rows == up.rows && out.count == x.x.count && out.cols == gate.rows);
   Operands operands(x);
   const Operand gate_x = operands.For(gate), up_x = operands.For(up);
+  if (ProductObserver* observer = CurrentProductObserver())
+    for (const Weight* weight : {&gate, &up}) observer->See(*weight, operands.Floats());
   ThreadPool::Current().ParallelFor(gate.panel_count(), 1, [&](size_t begin, size_t end) {
     HWY_DYNAMIC_DISPATCH(SwiGluPanels)(out, gate, gate_x, up, up_x, begin, end);
   });

@@ -1,9 +1,13 @@
 #include "models/forward.h"
 
+#include <optional>
+
 namespace dunnock {
 
 bool Forward(const Model& model, Rows hidden, const Batch& batch, Scratch& scratch,
              const Watch& watch) {
+  std::optional<ObserveProducts> observe;
+  if (watch.products != nullptr) observe.emplace(watch.products);
   const Pass pass{hidden, batch, scratch};
   model.Embed(pass);
   if (watch.hidden) watch.hidden(0, hidden);

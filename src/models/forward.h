@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 
+#include "kernels/observer.h"
 #include "models/model.h"
 
 namespace dunnock {
@@ -12,6 +13,8 @@ namespace dunnock {
 struct Watch {
   // Called with the embedding output (0) and each layer's output (i + 1).
   std::function<void(size_t layer, ConstRows x)> hidden = {};
+  // Sees the input of each product of the pass.
+  ProductObserver* products = nullptr;
   // Looked at before each layer.
   const std::atomic<bool>* cancel = nullptr;
 };

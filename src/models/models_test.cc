@@ -78,7 +78,7 @@ Floats Forward(const Model& model, std::span<const std::vector<int32_t>> texts,
   Floats hidden(batch.tokens() * model.info().hidden_size);
   Scratch scratch;
   dunnock::Forward(model, {hidden.data(), batch.tokens(), model.info().hidden_size}, batch.batch(),
-                   scratch, {std::move(probe), nullptr});
+                   scratch, {.hidden = std::move(probe)});
   batch.Commit();
   return hidden;
 }

@@ -49,7 +49,7 @@ Result<ConstRows> Session::Run(std::span<const int32_t> ids, size_t wanted,
   batch_.Clear();
   batch_.Add(cache_, ids);
   const Rows hidden = ReserveRows(hidden_, n, hidden_size);
-  if (!Forward(engine_->model(), hidden, batch_.batch(), scratch_, {{}, cancel}))
+  if (!Forward(engine_->model(), hidden, batch_.batch(), scratch_, {.cancel = cancel}))
     return ConstRows();
   if (const auto broken = FirstNotFinite(hidden))
     return NotFinite("hidden states", ids_.size() + *broken);
