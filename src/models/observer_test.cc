@@ -76,8 +76,8 @@ TEST_P(ProductObserverTest, SeesWhatTheReferenceMultiplies) {
   const std::vector<int32_t> ids = Ints(golden, "ids"), types = Ints(golden, "type_ids");
   const Checkpoint checkpoint = OpenCheckpoint(MapFolder(folder + "/safetensors").value()).value();
   for (const Compute compute : {Compute::kF32, Compute::kAuto}) {
-    // Codes of 8 bits are that far from what they stand for.
-    const double tolerance = compute == Compute::kF32 ? 1e-5 : .05;
+    // What layers of 8-bit codes make of a tiny model is that far from it in the third.
+    const double tolerance = compute == Compute::kF32 ? 1e-5 : .1;
     const std::unique_ptr<Model> model = LoadModel(checkpoint, {compute, {}}).value();
     for (const size_t threads : {1, 3}) {
       ThreadPool pool(threads);
