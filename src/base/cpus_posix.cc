@@ -66,13 +66,15 @@ double QuotaOf(const std::string& allowed, const std::string& period) {
   return end == period.c_str() || !(length > 0) ? 0 : quota / length;
 }
 
+// Of two quotas the one that binds; 0 binds nothing.
+double Least(double a, double b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+
 // The least quota of a group and of those above it.
 template <typename Read>
 double LeastUpwards(const std::string& root, std::string group, const Read& read) {
   double least = 0;
   for (;;) {
-    const double quota = read(root + group);
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
+    least = Least(least, read(root + group));
     const size_t slash = group.rfind('/');
     if (slash == std::string::npos || group.empty()) return least;
     group.resize(slash);
@@ -107,7 +109,7 @@ double CpuQuota(std::string_view groups, const std::string& root) {
       quota = LeastUpwards(root + "/" + controllers, path, Version1);
       if (quota == 0) quota = LeastUpwards(root + "/cpu", path, Version1);
     }
-    if (quota > 0 && (least == 0 || quota < least)) least = quota;
+    least = Least(least, quota);
   }
   return least;
 }

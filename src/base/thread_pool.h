@@ -4,6 +4,9 @@
 // end; who is done takes pieces of the others', so that a core that is slow or busy elsewhere does
 // not hold up the loop. A pool of one starts no thread. Workers spin for a moment after a loop (the
 // next one of a layer follows within microseconds), then sleep.
+//
+// Any number of threads may use one pool at once: its workers help one loop at a time, and a loop
+// that finds them busy runs whole on the thread that called it. Neither changes a result.
 
 #include <atomic>
 #include <cstddef>

@@ -3,7 +3,6 @@
 // builds with the same file, and scripts/neon_test runs this program as an Arm one.
 
 #include "runtime/bits.h"
-#include "runtime/checksum.h"
 
 #include <gtest/gtest.h>
 
@@ -15,6 +14,7 @@
 #include "base/str.h"
 #include "io/file.h"
 #include "kernels/target.h"
+#include "runtime/checksum.h"
 #include "runtime/embedder.h"
 #include "runtime/session.h"
 
