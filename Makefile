@@ -59,7 +59,7 @@ lint: setup
 	@scripts/lint
 
 format:
-	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode_tables | xargs clang-format-19 -i
+	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
 
 fuzz:
 	@scripts/setup clang-19 libclang-rt-19-dev

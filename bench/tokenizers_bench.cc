@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "io/file.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 int main(int argc, char** argv) {
   using dunnock::Tokenizer;

@@ -35,7 +35,7 @@ target_include_directories(dunnock_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 
 function(dunnock_floor NAME)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|^main|/main)\\.cc$")

@@ -11,20 +11,25 @@ import pathlib
 import re
 import sys
 
+CORE = {"runtime", "models", "kernels", "checkpoint", "bundle", "chat", "tokenizer", "catalogue", "tensor", "base"}
 FLOORS = {
     "base": set(),
     "tensor": {"base"},
+    "unicode": {"base"},
+    "catalogue": {"base"},
     "io": {"base"},
     "checkpoint": {"tensor", "base"},
     "bundle": {"checkpoint", "tensor", "base"},
-    "text": {"base"},
+    "jinja": {"unicode", "base"},
+    "tokenizer": {"unicode", "base"},
+    "chat": {"jinja", "tokenizer", "base"},
     "kernels": {"tensor", "base"},
-    "hub": {"io", "base"},
+    "hub": {"catalogue", "io", "base"},
     "models": {"kernels", "checkpoint", "tensor", "base"},
-    "runtime": {"models", "kernels", "checkpoint", "bundle", "text", "tensor", "base"},
-    "pipeline": {"runtime", "models", "kernels", "checkpoint", "bundle", "text", "hub", "io", "tensor", "base"},
-    "wasm": {"runtime", "models", "kernels", "checkpoint", "bundle", "text", "tensor", "base"},
-    "cli": {"hub", "pipeline", "runtime", "models", "kernels", "checkpoint", "bundle", "text", "io", "tensor", "base"},
+    "runtime": CORE - {"runtime", "catalogue"},
+    "pipeline": CORE | {"hub", "io"},
+    "wasm": CORE,
+    "cli": CORE | {"pipeline", "hub", "io"},
 }
 # Tests may read files of the checkout whatever their floor.
 TEST_MAY = {"io", "base"}

@@ -19,23 +19,43 @@ enum class ErrorCode {
   kCancelled,    // the caller asked to stop
 };
 
+// What its user can do about an error where that is no matter of the input alone. Whoever shows the
+// error words it in his own terms: flags on a command line (cli/remedies.h), options in a program.
+enum class Remedy {
+  kNone,
+  kPlainPrompt,   // no chat template: complete a prompt as it is
+  kTokenIds,      // no tokenizer: give and take token ids
+  kFewerTokens,   // shorten the prompt, or ask for a shorter reply
+  kEmbed,         // the model is an encoder: embed texts with it
+  kGenerate,      // the model is a decoder: generate text with it
+  kCutTexts,      // let texts be cut to what the model reads
+  kOtherCache,    // make room, or put the cache elsewhere
+  kGoOnline,      // allow the network
+  kKnownModels,   // look at the models of the catalogue
+  kCachedModels,  // look at what the cache holds
+  kReplace,       // allow that what exists is replaced
+  kOtherFolder,   // name another folder
+};
+
 struct Error {
   ErrorCode code;
   std::string message;
+  Remedy remedy = Remedy::kNone;
 };
 
 template <typename T>
 using Result = std::expected<T, Error>;
 using Status = std::expected<void, Error>;
 
-inline std::unexpected<Error> Fail(ErrorCode code, std::string message) {
-  return std::unexpected(Error{code, std::move(message)});
+inline std::unexpected<Error> Fail(ErrorCode code, std::string message,
+                                   Remedy remedy = Remedy::kNone) {
+  return std::unexpected(Error{code, std::move(message), remedy});
 }
 inline std::unexpected<Error> Invalid(std::string message) {
   return Fail(ErrorCode::kInvalid, std::move(message));
 }
-inline std::unexpected<Error> Unsupported(std::string message) {
-  return Fail(ErrorCode::kUnsupported, std::move(message));
+inline std::unexpected<Error> Unsupported(std::string message, Remedy remedy = Remedy::kNone) {
+  return Fail(ErrorCode::kUnsupported, std::move(message), remedy);
 }
 
 // Puts "where: " in front of an error's message on its way up.

@@ -4,8 +4,8 @@
 
 #include "base/split_name.h"
 #include "base/str.h"
-#include "checkpoint/gguf.h"
-#include "checkpoint/pytorch.h"
+#include "checkpoint/gguf/gguf.h"
+#include "checkpoint/pytorch/pytorch.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/shards.h"
 

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/ggml_blocks.h"
+#include "checkpoint/gguf/blocks.h"
 #include "tensor/float16.h"
 
 namespace dunnock {

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/str.h"
+#include "cli/remedies.h"
 #include "cli/verbs.h"
 #include "io/file.h"
 
@@ -161,7 +162,7 @@ class Chat {
     const Colours& c = StdoutColours();
     const auto failed = [&](const Error& error) {
       messages_.pop_back();
-      Complain(error.message);
+      Complain(WithRemedy(error));
     };
     const auto prompt = engine_.EncodeChat(messages_);
     if (!prompt) return failed(prompt.error());
@@ -229,7 +230,7 @@ class Chat {
   }
 
   static void Report(const Status& status) {
-    if (!status) Complain(status.error().message);
+    if (!status) Complain(WithRemedy(status.error()));
   }
 
   Status Save(const std::string& path) const {

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/printable.h"
 #include "base/str.h"
+#include "cli/remedies.h"
 #include "io/file.h"
 #include "kernels/target.h"
 
@@ -214,7 +215,7 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
     if (!common.tokenizer.empty())
       return In(Str("--tokenizer: ", common.tokenizer), completed.error());
     Note(common, Str(model.name, " has no tokenizer of its own, that of ", other, ": ",
-                     completed.error().message));
+                     WithRemedy(completed.error())));
   }
   if (entry != nullptr) *entry = model.entry;
   return files;

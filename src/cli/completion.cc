@@ -1,6 +1,6 @@
 #include "base/str.h"
+#include "catalogue/catalogue.h"
 #include "cli/verbs.h"
-#include "hub/catalogue.h"
 
 namespace dunnock::cli {
 namespace {

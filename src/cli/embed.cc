@@ -22,13 +22,6 @@ OrderedJson ToJson(const Embedding& e) {
 // A line of standard input may be answered as soon as this many have come: memory stays bounded.
 constexpr size_t kLinesABatch = 256;
 
-Result<std::vector<Embedding>> Embed(Embedder& embedder, const Flags& flags,
-                                     std::span<const std::string> texts) {
-  auto out = embedder.Embed(texts, flags.options);
-  if (!out && out.error().code == ErrorCode::kLimit) out.error().message += " with --truncate";
-  return out;
-}
-
 Result<int> Run(const Common& common, Flags& flags) {
   DUNNOCK_TRY(const auto engine, LoadEngine(common, flags.model));
   DUNNOCK_TRY(Embedder embedder, Embedder::Create(*engine));
@@ -49,7 +42,7 @@ Result<int> Run(const Common& common, Flags& flags) {
   if (common.jsonl) {
     std::vector<std::string> batch;
     const auto flush = [&]() -> Status {
-      DUNNOCK_TRY(const std::vector<Embedding> out, Embed(embedder, flags, batch));
+      DUNNOCK_TRY(const std::vector<Embedding> out, embedder.Embed(batch, flags.options));
       for (const Embedding& e : out) PrintJson(ToJson(e));
       batch.clear();
       return {};
@@ -66,7 +59,7 @@ Result<int> Run(const Common& common, Flags& flags) {
     DUNNOCK_TRY(std::string text, ReadText("-"));
     flags.texts.push_back(std::move(text));
   }
-  DUNNOCK_TRY(const std::vector<Embedding> out, Embed(embedder, flags, flags.texts));
+  DUNNOCK_TRY(const std::vector<Embedding> out, embedder.Embed(flags.texts, flags.options));
   if (common.json && out.size() > 1) {
     OrderedJson list = OrderedJson::array();
     for (const Embedding& e : out) list.push_back(ToJson(e));

@@ -9,6 +9,7 @@
 #include "base/closest.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "cli/remedies.h"
 #include "cli/verbs.h"
 
 using namespace dunnock;
@@ -123,11 +124,7 @@ int main(int argc, char** argv) {
     done = std::unexpected(written.error());
   if (!done) {
     ClearProgressLine(common);
-    const bool memory = done.error().code == ErrorCode::kMemory;
-    Complain(Str("dunnock ", verb, ": ", done.error().message,
-                 memory ? ": try a shorter prompt or context, fewer texts at once, a smaller model "
-                          "or one of fewer bits (`dunnock quantize`)"
-                        : ""));
+    Complain(Str("dunnock ", verb, ": ", WithRemedy(done.error())));
     return done.error().code == ErrorCode::kCancelled ? 130 : 1;
   }
   return *done;

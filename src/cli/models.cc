@@ -4,8 +4,8 @@
 
 #include "base/printable.h"
 #include "base/str.h"
+#include "catalogue/strategy.h"
 #include "cli/verbs.h"
-#include "hub/strategy.h"
 #include "io/file.h"
 
 namespace dunnock::cli {

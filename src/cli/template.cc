@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "cli/verbs.h"
 #include "io/file.h"
-#include "text/tokenizer_config.h"
+#include "tokenizer/files/tokenizer_config.h"
 
 namespace dunnock::cli {
 namespace {

@@ -43,8 +43,7 @@ Error RefusalOf(const std::string& what, const HttpResponse& answer) {
                  ": check the name; for a private model set HF_TOKEN to a token of yours");
   }
   if (answer.status == 404) {
-    return error(ErrorCode::kNotFound, "not found", words,
-                 ": check the name and the revision; `dunnock list` shows what is known");
+    return error(ErrorCode::kNotFound, "not found", words, ": check the name and the revision");
   }
   if (answer.status == 429) {
     const double wait = RetryAfter(answer);

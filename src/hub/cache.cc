@@ -428,8 +428,7 @@ Result<uint64_t> RemoveCached(const std::string& text, const HubOptions& options
   if (entry != nullptr && name.part.empty() && !FindPackage(*entry, options).empty())
     folders.push_back(FindPackage(*entry, options));
   if (folders.empty()) {
-    return Fail(ErrorCode::kNotFound,
-                Str(text, " is not in the cache: `dunnock list --cached` shows what is"));
+    return Fail(ErrorCode::kNotFound, Str(text, " is not in the cache"), Remedy::kCachedModels);
   }
   uint64_t freed = 0;
   for (const std::string& folder : folders) {

@@ -27,9 +27,8 @@ constexpr size_t kConnections = 4;
 constexpr uint64_t kSpanBytes = 16 * Journal::kPieceBytes;  // what one request asks for
 
 Error NoRoom(const RemoteFile& file, const std::string& why) {
-  return {ErrorCode::kIo,
-          Str(file.name, ": no room on the disk: ", why,
-              ": make room, or choose another folder with --cache-dir; what arrived is kept")};
+  return {ErrorCode::kIo, Str(file.name, ": no room on the disk: ", why, "; what arrived is kept"),
+          Remedy::kOtherCache};
 }
 
 // The bytes of one file, on their way into the partial file and the journal.

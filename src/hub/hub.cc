@@ -65,10 +65,12 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
   const CatalogueEntry* entry = FindInCatalogue(plain);
   if (entry == nullptr && !IsRepoName(plain)) {
     const auto meant = ClosestInCatalogue(plain);
-    return Fail(ErrorCode::kNotFound, Str("\"", name,
-                                          "\" is neither a file or folder, nor a model that "
-                                          "`dunnock list` shows, nor a repository \"org/name\"",
-                                          meant ? Str(": did you mean \"", *meant, "\"?") : ""));
+    return Fail(ErrorCode::kNotFound,
+                Str("\"", name,
+                    "\" is neither a file or folder, nor a model of the catalogue, nor a "
+                    "repository \"org/name\"",
+                    meant ? Str(": did you mean \"", *meant, "\"?") : ""),
+                meant ? Remedy::kNone : Remedy::kKnownModels);
   }
   const std::string repo = entry != nullptr ? entry->repo : plain;
   if (revision.empty() && entry != nullptr) revision = entry->revision;
@@ -103,8 +105,8 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
                 Str(name,
                     cached.path.empty() ? " is not in the cache " + options.cache_dir
                                         : " is only partly in the cache (missing: " + missing + ")",
-                    " and the network is off here: `dunnock pull ", name,
-                    "` without --offline fetches it"));
+                    " and the network is off here"),
+                Remedy::kGoOnline);
   }
   auto fetched = FetchFromHub(repo, revision, parts.part, part, options);
   if (fetched) {

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "hub/catalogue.h"
+#include "catalogue/catalogue.h"
 #include "hub/digest.h"
 
 namespace dunnock {

@@ -26,11 +26,12 @@ namespace fs = std::filesystem;
 
 std::unexpected<Error> OsError(const std::string& what, const std::string& path, int error) {
   const ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  std::string advice;
-  if (error == ENOSPC || error == EDQUOT)
-    advice = ": free some space, or choose another folder with --cache-dir";
-  if (error == EACCES || error == EPERM) advice = ": check the permissions";
-  return Fail(code, Str(path, ": cannot ", what, ": ", std::strerror(error), advice));
+  const bool full = error == ENOSPC || error == EDQUOT;
+  const bool refused = error == EACCES || error == EPERM;
+  return Fail(code,
+              Str(path, ": cannot ", what, ": ", std::strerror(error),
+                  refused ? ": check the permissions" : ""),
+              full ? Remedy::kOtherFolder : Remedy::kNone);
 }
 
 // Closes its descriptor at the end of the scope.

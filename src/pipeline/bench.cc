@@ -118,8 +118,9 @@ class Runner {
     const Model& model = engine_.model();
     const size_t n = options_.batch, hidden_size = model.info().hidden_size;
     if (options_.decode_tokens > model.info().context_length)
-      return Fail(ErrorCode::kLimit, Str("--decode-tokens is ", options_.decode_tokens,
-                                         ", the context holds ", model.info().context_length));
+      return Fail(ErrorCode::kLimit,
+                  Str(options_.decode_tokens, " tokens to decode, the context holds ",
+                      model.info().context_length));
     std::vector<KvCache> caches;
     for (size_t i = 0; i < n; ++i)
       caches.emplace_back(model.info().kv, model.info().context_length, engine_.kv_cache());

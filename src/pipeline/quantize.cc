@@ -32,14 +32,14 @@ uint64_t SourceBytes(const PlannedTensor& t) {
 // Only what a quantization made before, or nothing at all, may be replaced.
 Status CheckTarget(const std::string& folder, bool replace) {
   if (!FileExists(folder)) return {};
-  if (!replace) return Fail(ErrorCode::kIo, Str(folder, ": exists already: --force replaces it"));
+  if (!replace) return Fail(ErrorCode::kIo, Str(folder, ": exists already"), Remedy::kReplace);
   if (!IsFolder(folder)) return Fail(ErrorCode::kIo, Str(folder, ": expected a folder"));
   std::error_code error;
   if (std::filesystem::is_empty(folder, error)) return {};
   const auto manifest = MapFile(folder + "/manifest.json");
   if (manifest && IsBundle({{"manifest.json", *manifest}})) return {};
-  return Fail(ErrorCode::kIo,
-              Str(folder, ": not a bundle, so --force does not replace it: name another folder"));
+  return Fail(ErrorCode::kIo, Str(folder, ": not a bundle, so it is not replaced"),
+              Remedy::kOtherFolder);
 }
 
 // Writes the tensors of a plan front to back: how long each will be is known beforehand.

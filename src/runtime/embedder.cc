@@ -57,8 +57,8 @@ void AddPooled(std::vector<float>* out, Pooling pooling, ConstRows rows, size_t 
 Result<Embedder> Embedder::Create(const Engine& engine) {
   const ModelInfo& info = engine.model().info();
   if (info.causal) {
-    return Unsupported(Str("a model of type \"", info.model_type,
-                           "\" does not embed: use `dunnock run`, or an encoder"));
+    return Unsupported(Str("a model of type \"", info.model_type, "\" does not embed"),
+                       Remedy::kGenerate);
   }
   Embedder embedder(engine);
   DUNNOCK_TRY(embedder.config_, ReadEmbedderConfig(&embedder.notes_, engine));
@@ -106,7 +106,8 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
     if (cut[i] > 0 && !options.truncate) {
       return Fail(ErrorCode::kLimit,
                   Str("text ", i + 1, " of ", texts.size(), " has ", ids[i].size() + cut[i],
-                      " tokens, the model takes ", most, ": shorten it, or let it be cut"));
+                      " tokens, the model takes ", most),
+                  Remedy::kCutTexts);
     }
   }
   size_t prompt_tokens = 0;

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "bundle/bundle.h"
-#include "text/tokenizer_config.h"
+#include "tokenizer/files/tokenizer_config.h"
 
 namespace dunnock {
 Result<std::string> FindChatTemplate(const FileSet& files) {
@@ -98,7 +98,7 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
     if (auto own = FindChatTemplate(engine->files_)) {
       source = *std::move(own);
     } else {
-      engine->no_template_ = own.error().message;
+      engine->no_template_ = own.error();
     }
   }
   if (source.empty()) {
@@ -106,12 +106,13 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
     engine->stop_texts_ = options.fallback_stop_texts;
   }
   if (source.empty()) {
-    if (engine->no_template_.empty())
-      engine->no_template_ = "the model has no chat template: use --raw to complete plain text";
+    if (engine->no_template_.message.empty())
+      engine->no_template_ = {ErrorCode::kNotFound, "the model has no chat template",
+                              Remedy::kPlainPrompt};
   } else if (auto parsed = ChatTemplate::Parse(std::move(source))) {
     engine->template_ = *std::move(parsed);
   } else {
-    engine->no_template_ = parsed.error().message;
+    engine->no_template_ = parsed.error();
   }
   DUNNOCK_TRY_STATUS(engine->ReadGenerationSettings());
   return engine;
@@ -165,13 +166,12 @@ Result<Json> Engine::ReadConfigFile(const std::string& name) const {
 
 Result<const Tokenizer*> Engine::tokenizer() const {
   if (tokenizer_) return &*tokenizer_;
-  return Fail(ErrorCode::kNotFound,
-              Str("no tokenizer: ", no_tokenizer_, ". Token ids work: use --ids"));
+  return Fail(ErrorCode::kNotFound, Str("no tokenizer: ", no_tokenizer_), Remedy::kTokenIds);
 }
 
 Result<const ChatTemplate*> Engine::chat_template() const {
   if (template_) return &*template_;
-  return Fail(ErrorCode::kNotFound, no_template_);
+  return std::unexpected(no_template_);
 }
 
 Result<RenderedPrompt> Engine::Render(OrderedJson variables) const {

@@ -12,10 +12,10 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "chat/chat_template.h"
 #include "models/model.h"
 #include "runtime/generation_config.h"
-#include "text/chat_template.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace dunnock {
 
@@ -94,7 +94,7 @@ class Engine {
   std::optional<Tokenizer> tokenizer_;
   std::string no_tokenizer_;  // the reason
   std::optional<ChatTemplate> template_;
-  std::string no_template_;
+  Error no_template_;           // why there is none
   OrderedJson special_tokens_;  // bos_token, eos_token, ... as the template wants them
   GenerationConfig generation_;
   std::vector<int32_t> stop_ids_;

@@ -35,9 +35,10 @@ Result<std::unique_ptr<Generation>> Generation::Create(const Engine& engine,
   const size_t room = context_length > prompt.size() ? context_length - prompt.size() : 0;
   const size_t wanted = std::max<size_t>(options.max_tokens, 1);
   if (room < wanted) {
-    return Fail(ErrorCode::kLimit, Str("the prompt has ", prompt.size(), " tokens and ", wanted,
-                                       " more were asked for, the context holds ", context_length,
-                                       ": shorten the prompt, or ask for fewer tokens with -n"));
+    return Fail(ErrorCode::kLimit,
+                Str("the prompt has ", prompt.size(), " tokens and ", wanted,
+                    " more were asked for, the context holds ", context_length),
+                Remedy::kFewerTokens);
   }
   const Tokenizer* tokenizer = nullptr;
   if (options.decode_text) {

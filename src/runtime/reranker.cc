@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/str.h"
-#include "text/tokenizer_config.h"
+#include "tokenizer/files/tokenizer_config.h"
 
 namespace dunnock {
 namespace {
@@ -114,10 +114,11 @@ Result<std::vector<RerankScore>> Reranker::Score(std::span<const TextPair> pairs
   for (const TextPair& pair : pairs) {
     Encoding encoding = tokenizer->EncodePair(prompt_ + pair.query, pair.passage, max_tokens());
     if (encoding.cut > 0 && !cut) {
-      return Fail(ErrorCode::kLimit,
-                  Str("pair ", inputs.size() + 1, " of ", pairs.size(), " has ",
-                      encoding.ids.size() + encoding.cut, " tokens, the model takes ", max_tokens(),
-                      ": shorten the passage, or let it be cut"));
+      return Fail(
+          ErrorCode::kLimit,
+          Str("pair ", inputs.size() + 1, " of ", pairs.size(), " has ",
+              encoding.ids.size() + encoding.cut, " tokens, the model takes ", max_tokens()),
+          Remedy::kCutTexts);
     }
     left_out.push_back(encoding.cut);
     if (!type_ids_) encoding.type_ids.clear();

@@ -8,7 +8,7 @@
 
 #include "runtime/ragged_encoder.h"
 #include "runtime/sentence_folder.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace dunnock {
 

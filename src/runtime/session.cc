@@ -24,8 +24,8 @@ std::unexpected<Error> NotFinite(std::string_view what, size_t token) {
 Result<Session> Session::Create(const Engine& engine, size_t context_length) {
   const ModelInfo& info = engine.model().info();
   if (!info.causal) {
-    return Unsupported(Str("a model of type \"", info.model_type,
-                           "\" does not generate text: use `dunnock embed`"));
+    return Unsupported(Str("a model of type \"", info.model_type, "\" does not generate text"),
+                       Remedy::kEmbed);
   }
   if (context_length > info.context_length) {
     return Fail(ErrorCode::kLimit,

@@ -6,12 +6,12 @@
 #include <cstdlib>
 
 #include "base/str.h"
-#include "checkpoint/gguf.h"
+#include "checkpoint/gguf/gguf.h"
 #include "io/file.h"
 #include "models/config.h"
 #include "runtime/generation_config.h"
 #include "runtime/sentence_folder.h"
-#include "text/tokenizer_config.h"
+#include "tokenizer/files/tokenizer_config.h"
 
 namespace dunnock {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "io/file.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 namespace dunnock {
 namespace {
