@@ -26,10 +26,11 @@ FLOORS = {
     "kernels": {"tensor", "base"},
     "hub": {"catalogue", "io", "base"},
     "models": {"kernels", "checkpoint", "tensor", "base"},
-    "runtime": CORE - {"runtime", "catalogue"},
-    "pipeline": CORE | {"hub", "io"},
+    "runtime": CORE - {"runtime"},
+    "eval": CORE,
+    "pipeline": CORE | {"eval", "hub", "io"},
     "wasm": CORE,
-    "cli": CORE | {"pipeline", "hub", "io"},
+    "cli": CORE | {"pipeline", "eval", "hub", "io"},
 }
 # Tests may read files of the checkout whatever their floor.
 TEST_MAY = {"io", "base"}

@@ -9,39 +9,16 @@
 #include "base/closest.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "cli/arguments.h"
+#include "cli/output.h"
 #include "cli/remedies.h"
-#include "cli/verbs.h"
+#include "cli/terminal.h"
+#include "cli/verbs/verbs.h"
 
 using namespace dunnock;
 using namespace dunnock::cli;
 
 namespace {
-
-// A text that begins with a dash looks like flags: "-q is it" would become -q and "- is it".
-const char* TextTakenForFlags(const CLI::App& program, int argc, char** argv) {
-  const CLI::App* verb = nullptr;
-  for (const CLI::App* one : program.get_subcommands({})) {
-    if (argc > 1 && one->check_name(argv[1])) verb = one;
-  }
-  if (verb == nullptr) return nullptr;
-  const auto takes_value = [&](const std::string& name) {
-    const CLI::Option* option = verb->get_option_no_throw(name);
-    return name.starts_with('-') && option != nullptr && option->get_expected_max() > 0;
-  };
-  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
-    const std::string_view text(argv[i]);
-    const size_t blank = text.find_first_of(" \t\r\n");
-    // What follows an option is its value, whatever it looks like.
-    if (text.size() < 3 || text[0] != '-' || blank == text.npos || takes_value(argv[i - 1]))
-      continue;
-    const bool number = text[1] >= '0' && text[1] <= '9';
-    // A value may also stand in the same word: --prompt="a b", -p"a b".
-    const bool joined = text[1] == '-' ? text.find('=') < blank
-                                       : blank > 2 && takes_value(std::string(text.substr(0, 2)));
-    if (!number && !joined) return argv[i];
-  }
-  return nullptr;
-}
 
 // What CLI11 found wrong, in one line, with the command that helps.
 void ReportUsage(const CLI::App& program, const std::string& what, int argc, char** argv) {
