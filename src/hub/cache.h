@@ -36,6 +36,15 @@ Status AddToFileList(const std::string& repo, const std::string& commit,
                      const std::vector<std::string>& wanted,
                      const std::vector<std::string>& repository, const HubOptions& options);
 
+// The files that were asked for, without these.
+Status TakeFromFileList(const std::string& repo, const std::string& commit,
+                        const std::vector<std::string>& files, const HubOptions& options);
+
+// Stands among missing files for weights of which no name is known.
+inline constexpr std::string_view kNoWeights = "the weights";
+// Of a snapshot that another program fetched: the shards that an index names, or weights at all.
+std::vector<std::string> MissingByContent(const std::string& folder);
+
 struct Snapshot {
   std::string path;  // empty: there is none
   std::string commit;

@@ -1,4 +1,5 @@
 #include "hub/hub.h"
+#include "hub/cached_models.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -364,10 +364,6 @@ class Lexer {
 
 }  // namespace
 
-std::unexpected<Error> FailAt(Position at, const std::string& message) {
-  return Invalid(Str("chat template, line ", at.line, ", column ", at.column, ": ", message));
-}
-
 Result<std::vector<Token>> Tokenize(const std::string& source) {
   std::string unix_lines;
   for (size_t i = 0; i < source.size(); ++i) {

@@ -27,7 +27,7 @@ void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form
     RmsNormRow(memory, x, left.norm.data(), size, left.epsilon);
     x = memory;
   }
-  F16 largest = Set(0.0f);
+  FloatLanes largest = Set(0.0f);
   if (form.rotation > 1) {
     largest = RotateBlocks(memory, x, size, form.rotation);
     x = memory;

@@ -179,18 +179,18 @@ HWY_INLINE Pairs LoadPairs(const uint8_t* p) {
     return hn::BitCast(TagI(), hn::PromoteTo(wide, hn::LoadU(narrow, at)));
   });
 }
-HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
-  return EachPart<I16>(
+HWY_INLINE IntLanes DotPairs(const IntLanes& acc, const Pairs& pairs, int32_t x) {
+  return EachPart<IntLanes>(
       [&](size_t i) HWY_ATTR { return DotPair(acc.part[i], pairs.part[i], hn::Set(TagI(), x)); });
 }
 
-HWY_INLINE I16 DotCodes7(const I16& acc, const Codes& codes, int32_t x) {
-  return EachPart<I16>(
+HWY_INLINE IntLanes DotCodes7(const IntLanes& acc, const Codes& codes, int32_t x) {
+  return EachPart<IntLanes>(
       [&](size_t i) HWY_ATTR { return Dot7(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
-HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(kUnsignedCodes ? -128 * sum_x : 0); }
-HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
-  return EachPart<I16>(
+HWY_INLINE IntLanes StartCodes8(int32_t sum_x) { return SetI(kUnsignedCodes ? -128 * sum_x : 0); }
+HWY_INLINE IntLanes DotCodes8(const IntLanes& acc, const Codes& codes, int32_t x) {
+  return EachPart<IntLanes>(
       [&](size_t i) HWY_ATTR { return Dot8(acc.part[i], codes.part[i], hn::Set(TagI(), x)); });
 }
 
@@ -219,8 +219,8 @@ HWY_INLINE Codes WithHighBits(Codes nibbles, const Codes& high) {
     nibbles.byte[i] |= static_cast<uint8_t>((high.byte[i] >> (2 * kPlace) & 3) << 4);
   return nibbles;
 }
-HWY_INLINE I16 StartCodes8(int32_t sum_x) { return SetI(-128 * sum_x); }
-HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
+HWY_INLINE IntLanes StartCodes8(int32_t sum_x) { return SetI(-128 * sum_x); }
+HWY_INLINE IntLanes DotCodes8(const IntLanes& acc, const Codes& codes, int32_t x) {
   int8_t v[4];
   std::memcpy(v, &x, 4);
   int32_t sum[16];
@@ -228,10 +228,10 @@ HWY_INLINE I16 DotCodes8(const I16& acc, const Codes& codes, int32_t x) {
     const uint8_t* c = codes.byte + 4 * r;
     sum[r] = c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + c[3] * v[3];
   }
-  return AddI(
-      acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
+  return AddI(acc, EachPart<IntLanes>(
+                       [&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
 }
-HWY_INLINE I16 DotCodes7(const I16& acc, const Codes& codes, int32_t x) {
+HWY_INLINE IntLanes DotCodes7(const IntLanes& acc, const Codes& codes, int32_t x) {
   return DotCodes8(acc, codes, x);
 }
 
@@ -243,14 +243,14 @@ HWY_INLINE Pairs LoadPairs(const uint8_t* p) {
   std::memcpy(out.value, p, sizeof out.value);
   return out;
 }
-HWY_INLINE I16 DotPairs(const I16& acc, const Pairs& pairs, int32_t x) {
+HWY_INLINE IntLanes DotPairs(const IntLanes& acc, const Pairs& pairs, int32_t x) {
   int16_t v[2];
   std::memcpy(v, &x, 4);
   int32_t sum[16];
   for (size_t i = 0; i < 16; ++i)
     sum[i] = pairs.value[2 * i] * v[0] + pairs.value[2 * i + 1] * v[1];
-  return AddI(
-      acc, EachPart<I16>([&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
+  return AddI(acc, EachPart<IntLanes>(
+                       [&](size_t i) HWY_ATTR { return hn::LoadU(TagI(), sum + i * kWidth); }));
 }
 
 #endif
@@ -284,18 +284,18 @@ HWY_INLINE void ForStep(const uint8_t* panel, const Body& body) {
 
 // The sum of (code - 2^(kBits - 1)) * x: where it starts, by the sum of all x, and a step of it.
 template <size_t kBits>
-HWY_INLINE I16 StartCodes(int32_t sum_x) {
+HWY_INLINE IntLanes StartCodes(int32_t sum_x) {
   if constexpr (kBits == 8) return StartCodes8(sum_x);
   return SetI(-(1 << (kBits - 1)) * sum_x);
 }
 // Where the sum of code * x starts.
 template <size_t kBits>
-HWY_INLINE I16 StartPlainCodes(int32_t sum_x) {
+HWY_INLINE IntLanes StartPlainCodes(int32_t sum_x) {
   if constexpr (kBits == 8) return AddI(StartCodes8(sum_x), SetI(128 * sum_x));
   return SetI(0);
 }
 template <size_t kBits>
-HWY_INLINE I16 DotCodes(const I16& acc, const Codes& codes, int32_t x) {
+HWY_INLINE IntLanes DotCodes(const IntLanes& acc, const Codes& codes, int32_t x) {
   if constexpr (kBits == 8) return DotCodes8(acc, codes, x);
   return DotCodes7(acc, codes, x);
 }

@@ -56,14 +56,14 @@ struct PairCodes {
 
 // sum[p][t] = the dot of panel p's 16 rows with token t, over `chunks` x 4 k.
 template <size_t kBits, size_t kPanels, size_t kTokens>
-HWY_INLINE void GemmTile(I16 (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
+HWY_INLINE void GemmTile(IntLanes (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
                          const uint8_t* const (&next)[kPanels], size_t chunks, const Activations& x,
                          size_t token) {
   const int8_t* const codes = x.codes(token);
   const size_t stride = x.stride();
   DUNNOCK_UNROLL
   for (size_t t = 0; t < kTokens; ++t) {
-    const I16 start = StartCodes<kBits>(x.sums(token + t)[0]);
+    const IntLanes start = StartCodes<kBits>(x.sums(token + t)[0]);
     for (size_t p = 0; p < kPanels; ++p) sum[p][t] = start;
   }
   for (size_t c = 0; c < chunks; ++c) {
@@ -99,22 +99,22 @@ template <size_t kBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {
   const size_t chunks = PaddedCols(pair.first.weight->cols) / 4;
-  I16 sums[2][kTokens];
+  IntLanes sums[2][kTokens];
   if constexpr (kGemmPanels == 2) {
     GemmTile<kBits>(sums, codes.panel, codes.next, chunks, x, token);
   } else {
     for (size_t p = 0; p < 2; ++p) {
       const uint8_t *const panels[] = {codes.panel[p]}, *const next[] = {codes.next[p]};
-      I16 one[1][kTokens];
+      IntLanes one[1][kTokens];
       GemmTile<kBits>(one, panels, next, chunks, x, token);
       for (size_t t = 0; t < kTokens; ++t) sums[p][t] = one[0][t];
     }
   }
   const auto [first, second] = pair;
-  const F16 scales[] = {RowScales(*first.weight, first.index),
-                        RowScales(*second.weight, second.index)};
+  const FloatLanes scales[] = {RowScales(*first.weight, first.index),
+                               RowScales(*second.weight, second.index)};
   const RowBias bias[] = {{*first.weight, first.index}, {*second.weight, second.index}};
-  F16 products[2][kTokens];
+  FloatLanes products[2][kTokens];
   DUNNOCK_UNROLL
   for (size_t t = 0; t < kTokens; ++t) {
     const float x_scale = x.scales(token + t)[0];
@@ -176,9 +176,10 @@ HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x
       const PairCodes codes{
           {ByteCodes<kBits>(pair.first, bytes), ByteCodes<kBits>(pair.second, bytes + panel_bytes)},
           {PanelBytes(next.first), PanelBytes(next.second)}};
-      GemmTokens<kBits>(pair, codes, x, begin, end,
-                        [&](size_t token, size_t n, const F16* first, const F16* second)
-                            HWY_ATTR { emit(i, token, n, first, second); });
+      GemmTokens<kBits>(
+          pair, codes, x, begin, end,
+          [&](size_t token, size_t n, const FloatLanes* first, const FloatLanes* second)
+              HWY_ATTR { emit(i, token, n, first, second); });
     }
   }
 }

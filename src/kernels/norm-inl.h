@@ -15,9 +15,9 @@ HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
 HWY_INLINE float SumOfSquares(const float* x, size_t n) {
-  F16 sum = Set(0.0f);
+  FloatLanes sum = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) {
-    const F16 v = LoadFirst(x + i, n - i);
+    const FloatLanes v = LoadFirst(x + i, n - i);
     sum = Add(sum, Mul(v, v));
   }
   return Sum(sum);
@@ -27,9 +27,9 @@ HWY_INLINE float SumOfSquares(const float* x, size_t n) {
 HWY_INLINE void RmsNormRow(float* out, const float* x, const float* weight, size_t n,
                            float epsilon) {
   const float mean = SumOfSquares(x, n) / static_cast<float>(n);
-  const F16 inverse = Set(1.0f / std::sqrt(mean + epsilon));
+  const FloatLanes inverse = Set(1.0f / std::sqrt(mean + epsilon));
   for (size_t i = 0; i < n; i += 16) {
-    const F16 v = Mul(LoadFirst(x + i, n - i), inverse);
+    const FloatLanes v = Mul(LoadFirst(x + i, n - i), inverse);
     StoreFirst(Mul(v, LoadFirst(weight + i, n - i)), out + i, n - i);
   }
 }

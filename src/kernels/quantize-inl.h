@@ -18,8 +18,8 @@ struct Quantized {
 };
 
 // By lane.
-HWY_INLINE F16 LargestMagnitudes(const float* x, size_t size) {
-  F16 largest = Set(0.0f);
+HWY_INLINE FloatLanes LargestMagnitudes(const float* x, size_t size) {
+  FloatLanes largest = Set(0.0f);
   for (size_t i = 0; i < size; i += 16)
     largest = MaxMagnitude(largest, Abs(LoadFirst(x + i, size - i)));
   return largest;
@@ -28,12 +28,12 @@ HWY_INLINE F16 LargestMagnitudes(const float* x, size_t size) {
 // scale = largest magnitude / 127, ties to even. What is not finite makes the scale such, and so
 // the products.
 HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size,
-                                   const F16& largest_magnitudes) {
+                                   const FloatLanes& largest_magnitudes) {
   const float largest = MaxMagnitudeOf(largest_magnitudes);
-  const F16 inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
-  I16 sum = SetI(0);
-  const auto code_of = [&](const F16& values) HWY_ATTR {
-    const I16 code = RoundToInt(Min(Set(127.0f), Max(Set(-127.0f), Mul(values, inverse))));
+  const FloatLanes inverse = Set(largest > 0.0f ? 127.0f / largest : 0.0f);
+  IntLanes sum = SetI(0);
+  const auto code_of = [&](const FloatLanes& values) HWY_ATTR {
+    const IntLanes code = RoundToInt(Min(Set(127.0f), Max(Set(-127.0f), Mul(values, inverse))));
     sum = AddI(sum, code);
     return code;
   };

@@ -15,13 +15,13 @@ namespace dunnock::HWY_NAMESPACE {
 
 // Lanes with bit kStep clear become self + partner, the others partner - self.
 template <size_t kStep>
-HWY_INLINE F16 Butterfly(const F16& a) {
+HWY_INLINE FloatLanes Butterfly(const FloatLanes& a) {
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
   // Products with 1 and -1 are exact: fused or not, the sum is the same.
   float sign[16];
   for (size_t i = 0; i < 16; ++i) sign[i] = (i & kStep) != 0 ? -1.0f : 1.0f;
-  const F16 signs = Load(sign), partner = Partner<kStep>(a);
-  return EachPart<F16>(
+  const FloatLanes signs = Load(sign), partner = Partner<kStep>(a);
+  return EachPart<FloatLanes>(
       [&](size_t i) HWY_ATTR { return hn::MulAdd(a.part[i], signs.part[i], partner.part[i]); });
 #else
   float sign[16];
@@ -32,11 +32,11 @@ HWY_INLINE F16 Butterfly(const F16& a) {
 
 // The steps of kVectors / 2 vectors and less, on values that lie in registers.
 template <size_t kVectors>
-HWY_INLINE void RotateVectors(F16 (&v)[kVectors]) {
+HWY_INLINE void RotateVectors(FloatLanes (&v)[kVectors]) {
   for (size_t step = kVectors / 2; step > 0; step /= 2) {
     for (size_t j = 0; j < kVectors; ++j) {
       if ((j & step) != 0) continue;
-      const F16 a = v[j], b = v[j + step];
+      const FloatLanes a = v[j], b = v[j + step];
       v[j] = Add(a, b);
       v[j + step] = Sub(a, b);
     }
@@ -45,14 +45,14 @@ HWY_INLINE void RotateVectors(F16 (&v)[kVectors]) {
 
 // All steps on blocks of kVectors x 16. Returns the largest magnitudes, by lane.
 template <size_t kVectors>
-HWY_INLINE F16 RotateLastSteps(float* out, const float* x, size_t size) {
-  F16 largest = Set(0.0f);
+HWY_INLINE FloatLanes RotateLastSteps(float* out, const float* x, size_t size) {
+  FloatLanes largest = Set(0.0f);
   for (size_t i = 0; i < size; i += kVectors * 16) {
-    F16 v[kVectors];
+    FloatLanes v[kVectors];
     for (size_t j = 0; j < kVectors; ++j) v[j] = Load(x + i + j * 16);
     RotateVectors(v);
     for (size_t j = 0; j < kVectors; ++j) {
-      const F16 y = Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(v[j]))));
+      const FloatLanes y = Butterfly<1>(Butterfly<2>(Butterfly<4>(Butterfly<8>(v[j]))));
       largest = MaxMagnitude(largest, Abs(y));
       Store(y, out + i + j * 16);
     }
@@ -65,7 +65,7 @@ template <size_t kPieces>
 HWY_INLINE void RotateFirstSteps(float* out, const float* x, size_t size, size_t part) {
   for (size_t base = 0; base < size; base += kPieces * part) {
     for (size_t i = base; i < base + part; i += 16) {
-      F16 v[kPieces];
+      FloatLanes v[kPieces];
       for (size_t j = 0; j < kPieces; ++j) v[j] = Load(x + i + j * part);
       RotateVectors(v);
       for (size_t j = 0; j < kPieces; ++j) Store(v[j], out + i + j * part);
@@ -73,7 +73,7 @@ HWY_INLINE void RotateFirstSteps(float* out, const float* x, size_t size, size_t
   }
 }
 
-HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t block) {
+HWY_INLINE FloatLanes RotateSmallBlocks(float* out, const float* x, size_t size, size_t block) {
   if (out != x) std::memcpy(out, x, size * sizeof(float));
   for (size_t step = block / 2; step >= 1; step /= 2) {
     for (size_t base = 0; base < size; base += 2 * step) {
@@ -84,7 +84,7 @@ HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t
       }
     }
   }
-  F16 largest = Set(0.0f);
+  FloatLanes largest = Set(0.0f);
   for (size_t i = 0; i < size; i += 16)
     largest = MaxMagnitude(largest, Abs(LoadFirst(out + i, size - i)));
   return largest;
@@ -92,7 +92,7 @@ HWY_INLINE F16 RotateSmallBlocks(float* out, const float* x, size_t size, size_t
 
 // Without normalization: twice multiplies by block. out may be x. Returns the largest magnitudes of
 // what comes out, by lane.
-HWY_INLINE F16 RotateBlocks(float* out, const float* x, size_t size, size_t block) {
+HWY_INLINE FloatLanes RotateBlocks(float* out, const float* x, size_t size, size_t block) {
   switch (block) {
     case 16:
       return RotateLastSteps<1>(out, x, size);

@@ -42,7 +42,7 @@ HWY_INLINE void PrefetchStep(const uint8_t* panel) {
 
 template <size_t kTokens>
 struct Tile {
-  F16 value[kTokens];
+  FloatLanes value[kTokens];
 };
 
 // The bias of a panel's rows, if there is one.
@@ -52,11 +52,11 @@ class RowBias {
     if (any_)
       bias_ = LoadFloats(weight.bias.bytes().data() + panel_index * kPanelRows * sizeof(float));
   }
-  F16 AddTo(const F16& value) const { return any_ ? Add(value, bias_) : value; }
+  FloatLanes AddTo(const FloatLanes& value) const { return any_ ? Add(value, bias_) : value; }
 
  private:
   bool any_;
-  F16 bias_{};
+  FloatLanes bias_{};
 };
 
 // ---- float weights: four partial sums over k mod 4, then (0 + 1) + (2 + 3) ----
@@ -69,21 +69,21 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
     if constexpr (kEncoding == WeightEncoding::kF32) return LoadFloats(panel + k * kStride);
     return LoadBFloat16(panel + k * kStride);
   };
-  F16 sum[kTokens][4];
+  FloatLanes sum[kTokens][4];
   for (size_t t = 0; t < kTokens; ++t) {
     for (size_t j = 0; j < 4; ++j) sum[t][j] = Set(0.0f);
   }
   size_t k = 0;
   for (; k + 4 <= weight.cols; k += 4) {
     for (size_t j = 0; j < 4; ++j) {
-      const F16 w = load(k + j);
+      const FloatLanes w = load(k + j);
       for (size_t t = 0; t < kTokens; ++t) {
         sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k + j])));
       }
     }
   }
   for (size_t j = 0; k < weight.cols; ++k, ++j) {
-    const F16 w = load(k);
+    const FloatLanes w = load(k);
     for (size_t t = 0; t < kTokens; ++t)
       sum[t][j] = Add(sum[t][j], Mul(w, Set(x.floats[token + t][k])));
   }
@@ -96,10 +96,10 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
 
 // ---- one scale a row: the whole of K in one int32 sum ----
 
-HWY_INLINE F16 RowScales(const Weight& weight, size_t panel_index) {
+HWY_INLINE FloatLanes RowScales(const Weight& weight, size_t panel_index) {
   return LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
 }
-HWY_INLINE F16 ScaleSum(const I16& sum, const F16& row_scales, float x_scale) {
+HWY_INLINE FloatLanes ScaleSum(const IntLanes& sum, const FloatLanes& row_scales, float x_scale) {
   return Mul(Mul(ToFloat(sum), row_scales), Set(x_scale));
 }
 
@@ -108,7 +108,7 @@ HWY_INLINE Tile<kTokens> RowTile(const Weight& weight, const uint8_t* panel, siz
                                  const Operand& x, size_t token) {
   constexpr size_t kSums = kTokens <= 2 ? 4 : 1;  // one would not hide the latency of the dot
   const int8_t* codes[kTokens];
-  I16 sum[kTokens][kSums];
+  IntLanes sum[kTokens][kSums];
   for (size_t t = 0; t < kTokens; ++t) {
     codes[t] = x.quantized->codes(token + t);
     sum[t][0] = StartCodes<kBits>(x.quantized->sums(token + t)[0]);
@@ -118,12 +118,12 @@ HWY_INLINE Tile<kTokens> RowTile(const Weight& weight, const uint8_t* panel, siz
     if constexpr (kTokens <= 2) PrefetchStep<kBits>(panel);
     ForStep<kBits>(panel, [&](const Codes& w, size_t i) HWY_ATTR {
       for (size_t t = 0; t < kTokens; ++t) {
-        I16& to = sum[t][i % kSums];
+        IntLanes& to = sum[t][i % kSums];
         to = DotCodes<kBits>(to, w, LoadFour(codes[t] + k + 4 * i));
       }
     });
   }
-  const F16 scales = RowScales(weight, panel_index);
+  const FloatLanes scales = RowScales(weight, panel_index);
   Tile<kTokens> out;
   for (size_t t = 0; t < kTokens; ++t) {
     if constexpr (kSums == 4)
@@ -148,16 +148,16 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
   }
   size_t g = 0;
   for (size_t begin = 0; begin < weight.cols; begin += weight.block) {
-    const F16 block_scale = LoadFloat16(panel);
-    const F16 block_minimum = has_minimums ? LoadFloat16(panel + kPanelRows * 2) : Set(0.0f);
+    const FloatLanes block_scale = LoadFloat16(panel);
+    const FloatLanes block_minimum = has_minimums ? LoadFloat16(panel + kPanelRows * 2) : Set(0.0f);
     panel += layout.head_bytes;
     for (size_t k = 0; k < weight.block; k += weight.group, ++g, panel += layout.group_bytes) {
-      F16 scale = block_scale, minimum = block_minimum;
+      FloatLanes scale = block_scale, minimum = block_minimum;
       if (has_factors) {
         scale = Mul(scale, LoadInt8(panel));
         if (has_minimums) minimum = Mul(minimum, LoadInt8(panel + kPanelRows));
       }
-      I16 sum[kTokens];
+      IntLanes sum[kTokens];
       for (size_t t = 0; t < kTokens; ++t) {
         const int32_t sum_x = x.quantized->sums(token + t)[g];
         sum[t] = has_minimums ? StartPlainCodes<kBits>(sum_x) : StartCodes<kBits>(sum_x);
@@ -173,7 +173,7 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
       for (size_t t = 0; t < kTokens; ++t) {
         codes[t] += weight.group;
         const float x_scale = x.quantized->scales(token + t)[g];
-        const F16 value = Mul(Mul(ToFloat(sum[t]), scale), Set(x_scale));
+        const FloatLanes value = Mul(Mul(ToFloat(sum[t]), scale), Set(x_scale));
         out.value[t] = Add(out.value[t], value);
         if (!has_minimums) continue;
         const float sum_x = x.quantized->scaled_sums(token + t)[g];

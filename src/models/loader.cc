@@ -9,21 +9,10 @@
 #include "base/str.h"
 #include "kernels/norm.h"
 #include "kernels/pack.h"
+#include "models/find_tensor.h"
 
 namespace dunnock {
 namespace {
-
-std::string ShapeText(std::span<const uint64_t> shape) {
-  std::string out = "(";
-  for (size_t i = 0; i < shape.size(); ++i) out += Str(i == 0 ? "" : ", ", shape[i]);
-  return out + ")";
-}
-
-// Hugging Face saves a base model inside a task model (BertForSequenceClassification,
-// LlamaForCausalLM) under a prefix, and plain without. Models name their tensors as most files do:
-// these are put in front of a name, or taken away.
-constexpr std::string_view kAddedPrefixes[] = {"bert."};
-constexpr std::string_view kLeftOutPrefixes[] = {"model.", "transformer."};
 
 // Left out without a word: tables that are computed, and heads that an encoder without a classifier
 // does not use. Pieces of names.
@@ -183,28 +172,6 @@ class Loader final : public WeightVisitor {
 
 }  // namespace
 
-Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
-                                 std::span<const uint64_t> shape) {
-  auto it = checkpoint.tensors.find(name);
-  for (const std::string_view prefix : kAddedPrefixes) {
-    if (it == checkpoint.tensors.end()) it = checkpoint.tensors.find(Str(prefix, name));
-  }
-  for (const std::string_view prefix : kLeftOutPrefixes) {
-    if (it == checkpoint.tensors.end() && name.starts_with(prefix))
-      it = checkpoint.tensors.find(name.substr(prefix.size()));
-  }
-  if (it == checkpoint.tensors.end()) {
-    return Fail(ErrorCode::kNotFound, Str(name, " is missing, expected ", ShapeText(shape)));
-  }
-  const Tensor& tensor = it->second;
-  if (!std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) {
-    return Invalid(Str(name, ": expected ", ShapeText(shape), ", found ", ShapeText(tensor.shape)));
-  }
-  if (!IsFloatType(tensor.dtype) && !IsBlockType(tensor.dtype))
-    return Invalid(Str(name, ": expected floats, found ", InfoOf(tensor.dtype).name));
-  return &tensor;
-}
-
 Status FaultsAsOne(std::span<const std::string> faults) {
   if (faults.empty()) return {};
   constexpr size_t kShown = 8;
@@ -225,27 +192,6 @@ Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions
   Loader loader(checkpoint, options);
   model.VisitWeights(loader);
   return loader.Finish(notes);
-}
-
-void Table::Lookup(Rows out, std::span<const int32_t> ids) const {
-  const bool packed = panels.rows > 0;
-  DUNNOCK_CHECK(out.count == ids.size() && out.cols == (packed ? panels.cols : tensor.cols()));
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (packed) {
-      UnpackRow(panels, static_cast<size_t>(ids[i]), {out[i], out.cols});
-      continue;
-    }
-    DUNNOCK_CHECK(
-        DecodeRows(tensor, static_cast<uint64_t>(ids[i]), 1, {out[i], out.cols}).has_value());
-  }
-}
-
-void Table::LookupAdd(Rows out, std::span<const int32_t> ids) const {
-  std::vector<float> row(out.cols);
-  for (size_t i = 0; i < ids.size(); ++i) {
-    Lookup({row.data(), 1, out.cols}, ids.subspan(i, 1));
-    for (size_t d = 0; d < out.cols; ++d) out[i][d] += row[d];
-  }
 }
 
 }  // namespace dunnock

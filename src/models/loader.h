@@ -10,11 +10,6 @@ namespace dunnock {
 Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
                    std::vector<std::string>* notes);
 
-// The tensor of that name, with or without the prefix that tells a base model from a task model
-// ("bert.", "model."), of this shape and of a type that decodes to floats.
-Result<const Tensor*> FindTensor(const Checkpoint& checkpoint, const std::string& name,
-                                 std::span<const uint64_t> shape);
-
 // All faults of a checkpoint as one error.
 Status FaultsAsOne(std::span<const std::string> faults);
 

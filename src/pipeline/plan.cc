@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "kernels/activations.h"
+#include "models/find_tensor.h"
 #include "models/loader.h"
 
 namespace dunnock {

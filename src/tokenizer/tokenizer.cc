@@ -1,4 +1,6 @@
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/files/component_options.h"
+#include "tokenizer/step_limits.h"
 
 #include <algorithm>
 
@@ -315,14 +317,6 @@ bool Tokenizer::IsSpecial(int32_t id) const {
 std::vector<std::string> Tokenizer::AddedTokenTexts() const {
   std::vector<std::string> out;
   for (const AddedToken& token : parts_->added.tokens()) out.push_back(token.content);
-  return out;
-}
-
-std::vector<std::string> Tokenizer::SpecialTokenTexts() const {
-  std::vector<std::string> out;
-  for (const AddedToken& token : parts_->added.tokens()) {
-    if (token.special) out.push_back(token.content);
-  }
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/verbs/verbs.h"
+#include "hub/cached_models.h"
 #include "hub/hub.h"
 
 namespace dunnock::cli {

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/verbs/verbs.h"
+#include "hub/cached_models.h"
 #include "hub/hub.h"
 #include "io/file.h"
 

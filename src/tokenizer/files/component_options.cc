@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 #include "base/utf8.h"
-#include "tokenizer/steps.h"
+#include "tokenizer/files/component_options.h"
 
 namespace dunnock {
 namespace {
