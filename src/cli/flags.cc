@@ -41,12 +41,12 @@ HubOptions Common::hub() const {
 
 void AddCommonFlags(CLI::App& verb, Common& common) {
   verb.add_option("-t,--threads", common.threads,
-                  "Threads to compute with (default: $DUNNOCK_THREADS, or physical cores)")
+                  "Number of threads (default: $DUNNOCK_THREADS, or the physical cores)")
       ->check(CLI::Range(1, 256));
-  verb.add_flag("-q,--quiet", common.quiet, "No progress and no messages but errors");
-  verb.add_flag("--offline", common.offline, "Open no network connection");
+  verb.add_flag("-q,--quiet", common.quiet, "Print errors only: no progress, no notes");
+  verb.add_flag("--offline", common.offline, "Never use the network");
   verb.add_option("--cache-dir", common.cache_dir,
-                  "Where models are kept (default: $DUNNOCK_CACHE, or the Hugging Face cache)")
+                  "Model cache folder (default: $DUNNOCK_CACHE, or the Hugging Face cache)")
       ->type_name("DIR");
   verb.add_flag("--json", common.json, "Print one JSON object");
 }
@@ -54,23 +54,25 @@ void AddCommonFlags(CLI::App& verb, Common& common) {
 void AddComputeFlags(CLI::App& verb, Common& common) {
   AddTokenizerFlag(verb, common);
   verb.add_option("--compute", common.compute,
-                  "auto: integer matrix products; f32: everything in float32")
+                  "auto: int8 matrix products; f32: everything in float32")
       ->check(CLI::IsMember({"auto", "f32"}))
       ->capture_default_str();
-  verb.add_option("--cpu", common.cpu, "Force a kernel target: scalar, sse4, avx2, avx512")
+  verb.add_option(
+          "--cpu", common.cpu,
+          "Use this instruction set: scalar, sse4, avx2, avx512 (default: the best available)")
       ->type_name("TARGET");
   verb.add_option("--memory-mb", common.memory_mb,
-                  "Most megabytes that weights, cache and activations may take (default: no limit)")
+                  "Memory limit in megabytes for weights, KV cache and activations (default: none)")
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
   verb.add_option("--kv-cache", common.kv_cache,
-                  "Keys and values in f32, f16 or int8 (default: int8, f32 with --compute f32)")
+                  "KV cache type: f32, f16 or int8 (default: int8; f32 with --compute f32)")
       ->check(CLI::IsMember({"f32", "f16", "int8"}));
 }
 
 void AddTokenizerFlag(CLI::App& verb, Common& common) {
   verb.add_option("--tokenizer", common.tokenizer,
-                  "Take the tokenizer of this model or folder (default: the model's own)")
+                  "Use the tokenizer of this model or folder (default: the model's own)")
       ->type_name("MODEL");
 }
 
@@ -83,9 +85,10 @@ void AddChatTemplateFlag(CLI::App& verb, Common& common) {
 }
 
 void AddPromptLookupFlag(CLI::App& verb, size_t* most) {
-  verb.add_option("--prompt-lookup", *most,
-                  "Guess up to N tokens ahead from the text so far: the same answer, sooner where "
-                  "it quotes")
+  verb.add_option(
+          "--prompt-lookup", *most,
+          "Prompt-lookup decoding: guess up to N tokens from earlier text; the same answer, "
+          "faster where it repeats the prompt")
       ->type_name("N")
       ->check(CLI::Range(0, 64));
 }

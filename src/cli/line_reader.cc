@@ -17,7 +17,7 @@ LineReader::LineReader() {
   HistEvent event;
   history(history_, &event, H_SETSIZE, 500);
   const char* home = std::getenv("HOME");
-  if (home != nullptr) path_ = Str(home, "/.dunnock_history");
+  if (home != nullptr) path_ = Str(home, "/", kHistoryFile);
   if (!path_.empty()) history(history_, &event, H_LOAD, path_.c_str());
   el_set(edit_, EL_PROMPT, +[](EditLine*) -> char* { return prompt_; });
   el_set(edit_, EL_EDITOR, "emacs");

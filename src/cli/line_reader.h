@@ -5,8 +5,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace dunnock::cli {
+
+// In the home folder.
+inline constexpr std::string_view kHistoryFile = ".dunnock_history";
 
 // One at a time: libedit has one prompt for all.
 class LineReader {

@@ -57,26 +57,10 @@ int main(int argc, char** argv) {
   // Wherever nothing better is to be done (CancelScope), an interrupt ends the program at once:
   // downloads go on where they stopped.
   signal(SIGINT, +[](int) { _exit(130); });
-  CLI::App program(
-      "Small language models: chat, complete, embed and search, natively.\n"
-      "A MODEL is an id that `dunnock list` shows, a hub repository (org/name[@revision]),\n"
-      "a folder, or a file (x.gguf). Behind a colon stands which of several GGUF files:\n"
-      "org/name:Q4_K_M.",
-      "dunnock");
-  program.require_subcommand(1);
-  program.fallthrough(false);
-  program.set_version_flag("--version", VersionText());
-  program.footer(
-      "Start with:  dunnock chat smollm2-135m-instruct\n"
-      "One verb:    dunnock VERB --help");
   Common common;
   Action action;
-  for (const auto add :
-       {AddRun,  AddChat,     AddEmbed,   AddSearch,   AddRerank,     AddPull,     AddList,
-        AddShow, AddRm,       AddCache,   AddTokenize, AddDetokenize, AddTemplate, AddLogits,
-        AddEval, AddQuantize, AddInspect, AddBench,    AddDoctor,     AddVersion,  AddCompletion}) {
-    add(program, common, &action);
-  }
+  const std::unique_ptr<CLI::App> made = MakeProgram(common, &action);
+  CLI::App& program = *made;
   try {
     std::vector<std::string> arguments = GuardTexts(program, argc, argv);
     if (const char* text = TextTakenForFlags(program, argc, argv)) {

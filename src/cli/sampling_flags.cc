@@ -10,24 +10,30 @@ namespace dunnock::cli {
 void SamplingFlags::Add(CLI::App& verb) {
   const std::string group =
       "Sampling (default: what the model's generation config says, or else its card)";
-  verb.add_option("--temp,--temperature", temperature, "Temperature; 0 is greedy")->group(group);
-  verb.add_option("--top-k", top_k, "Only the K likeliest tokens; 0: all")->group(group);
-  verb.add_option("--top-p", top_p, "Only the likeliest tokens that reach P together")
+  verb.add_option("--temp,--temperature", temperature,
+                  "Sampling temperature; 0: always the most likely token (greedy)")
       ->group(group);
-  verb.add_option("--min-p", min_p, "Only tokens at least P times as likely as the likeliest")
+  verb.add_option("--top-k", top_k, "Sample from the K most likely tokens only; 0: from all")
       ->group(group);
-  verb.add_option("--typical,--typical-p", typical_p, "Only typical tokens that reach P together")
+  verb.add_option("--top-p", top_p,
+                  "Nucleus sampling: smallest set of tokens with total probability P")
+      ->group(group);
+  verb.add_option("--min-p", min_p, "Only tokens at least P times as likely as the most likely one")
+      ->group(group);
+  verb.add_option("--typical,--typical-p", typical_p,
+                  "Locally typical sampling: most typical tokens with total probability P")
       ->group(group);
   verb.add_option("--repeat-penalty,--repetition-penalty", repeat_penalty,
-                  "Divides the logits of tokens seen")
+                  "Penalty factor for tokens that occurred before; 1: none")
       ->group(group);
   verb.add_option("--frequency-penalty", frequency_penalty,
-                  "Subtracted per earlier use in the reply")
+                  "Subtracted from a logit per earlier occurrence in the reply")
       ->group(group);
   verb.add_option("--presence-penalty", presence_penalty,
-                  "Subtracted from tokens used in the reply")
+                  "Subtracted from the logits of tokens that occurred in the reply")
       ->group(group);
-  verb.add_option("-s,--seed", seed, "Seed; the same seed gives the same reply everywhere")
+  verb.add_option("-s,--seed", seed,
+                  "Random seed; the same seed gives the same reply on every machine")
       ->group(group);
 }
 
@@ -68,7 +74,7 @@ void NoteSampling(const Common& common, const Engine& engine, const SamplingOpti
   }
   if (used.repetition_penalty != 1) how += Str(", repeat penalty ", used.repetition_penalty);
   Note(common, Str("sampling as the model's card recommends: ", how,
-                   "; --temp 0 always takes the likeliest token"));
+                   "; --temp 0 always takes the most likely token"));
 }
 
 }  // namespace dunnock::cli

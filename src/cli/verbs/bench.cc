@@ -124,17 +124,17 @@ Result<int> Run(const Common& common, const Flags& flags) {
 
 void AddBench(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb =
-      program.add_subcommand("bench", "Measure speed, beside what this machine could do");
+      program.add_subcommand("bench", "Measure speed, as a fraction of what this machine could do");
   auto flags = std::make_shared<Flags>();
   BenchOptions& o = flags->options;
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   const auto count = [&](const std::string& name, size_t* value, const std::string& what) {
     verb->add_option(name, *value, what)->check(CLI::Range(1, 1'000'000))->capture_default_str();
   };
-  count("--prompt-tokens", &o.prompt_tokens, "Tokens of the prompt");
-  count("--decode-tokens", &o.decode_tokens, "Tokens to generate");
-  count("--batch", &o.batch, "Sequences that generate side by side");
-  count("--repeat", &o.repeat, "Samples of each quantity; the median is shown");
+  count("--prompt-tokens", &o.prompt_tokens, "Number of tokens in the prompt");
+  count("--decode-tokens", &o.decode_tokens, "Number of tokens to generate");
+  count("--batch", &o.batch, "Number of sequences generated in one batch");
+  count("--repeat", &o.repeat, "Number of measurements of each quantity; the median is shown");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -84,8 +84,8 @@ Result<int> ListCache(const Common& common) {
               c.reset, c.dim, Printable(m.path), c.reset, "\n"));
     if (!m.missing.empty()) {
       Print(Str("  not complete: ", m.missing.size(), m.missing.size() == 1 ? " file" : " files",
-                " missing, ", HumanBytes(m.unfinished_bytes), " of downloads begun: `dunnock pull ",
-                Printable(m.name), "` goes on\n"));
+                " missing, ", HumanBytes(m.unfinished_bytes), " downloaded so far: `dunnock pull ",
+                Printable(m.name), "` resumes\n"));
     }
   }
   if (common.json) {
@@ -102,7 +102,7 @@ Result<int> Remove(const Common& common, const std::string& model) {
   if (common.json) {
     PrintJson({{"model", model}, {"freed_bytes", freed}});
   } else {
-    Print(Str(model, ": deleted, ", HumanBytes(freed), " free again\n"));
+    Print(Str(model, ": deleted, ", HumanBytes(freed), " freed\n"));
   }
   return 0;
 }
@@ -122,7 +122,7 @@ void AddRm(CLI::App& program, Common& common, Action* action) {
 }
 
 void AddCache(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("cache", "Look after the cache");
+  CLI::App* verb = program.add_subcommand("cache", "List, verify or delete cached models");
   verb->require_subcommand(1);
   CLI::App* list = verb->add_subcommand("list", "Show what is cached, where, and how large");
   AddCommonFlags(*list, common);

@@ -29,7 +29,7 @@ struct Flags {
   SamplingFlags sampling;
 };
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kCommands =
     "/help            this list\n"
     "/system TEXT     set the system message and begin anew; without TEXT, show it\n"
     "/clear           forget the conversation\n"
@@ -138,7 +138,7 @@ class Chat {
             : line.substr(std::min(line.find_first_not_of(' ', space), line.size()));
     if (name == "/exit" || name == "/bye" || name == "/quit") return false;
     if (name == "/help" || name == "/?") {
-      Print(kHelp);
+      Print(kCommands);
     } else if (name == "/clear") {
       SetSystem(!messages_.empty() && messages_[0].role == "system" ? messages_[0].content : "");
     } else if (name == "/system") {
@@ -275,14 +275,17 @@ Result<int> Run(const Common& common, const Flags& flags) {
 
 }  // namespace
 
+std::string_view ChatCommands() { return kCommands; }
+
 void AddChat(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("chat", "Talk with a model");
+  CLI::App* verb = program.add_subcommand("chat", "Chat with a model");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--system,--sys", flags->system, "System message");
-  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of an answer; 0 or -1: until the context is full (default: that, "
-                   "unless the model asks for fewer)")
+  verb->add_option(
+          "-n,--n-predict,--max-tokens", flags->max_tokens,
+          "Maximum number of tokens per answer; 0 or -1: until the context is full (default: "
+          "what the model's generation config says, else until the context is full)")
       ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);

@@ -36,7 +36,7 @@ void AddDetokenize(CLI::App& program, Common& common, Action* action) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--ids", flags->ids, "Token ids: 1,2,3")->required();
-  verb->add_flag("--keep-special", flags->keep_special, "Show special tokens as well");
+  verb->add_flag("--keep-special", flags->keep_special, "Include special tokens in the text");
   AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Detokenize(common, *flags); }; });

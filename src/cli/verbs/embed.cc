@@ -77,18 +77,20 @@ Result<int> Run(const Common& common, Flags& flags) {
 }  // namespace
 
 void AddEmbed(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("embed", "Turn texts into vectors");
+  CLI::App* verb = program.add_subcommand("embed", "Turn texts into embedding vectors");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  AddTexts(*verb, "TEXT", &flags->texts, "Texts (default: standard input is one)");
-  verb->add_option("--ids", flags->ids, "One text as token ids, special tokens included: 1,2,3");
-  verb->add_option("--prompt-name", flags->options.prompt_name,
-                   "Put the model's prompt of this name in front: query, passage");
-  verb->add_flag("--no-normalize", flags->no_normalize, "Do not bring the vectors to unit length");
+  AddTexts(*verb, "TEXT", &flags->texts, "Texts to embed (default: standard input, as one text)");
+  verb->add_option("--ids", flags->ids, "One text as token ids, including special tokens: 1,2,3");
+  verb->add_option(
+      "--prompt-name", flags->options.prompt_name,
+      "Prefix each text with the model's prompt of this name, such as query or passage");
+  verb->add_flag("--no-normalize", flags->no_normalize, "Do not scale the vectors to unit length");
   verb->add_flag("--truncate", flags->options.truncate,
-                 "Cut texts that are too long (default: an error)");
-  verb->add_flag("--jsonl", common.jsonl,
-                 "Read {\"text\": ...} a line, print {\"embedding\", \"tokens\"} a line");
+                 "Truncate texts that are too long for the model (default: an error)");
+  verb->add_flag(
+      "--jsonl", common.jsonl,
+      "Read one {\"text\": ...} per line, print one {\"embedding\", \"tokens\"} per line");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

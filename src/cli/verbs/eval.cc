@@ -98,13 +98,14 @@ void AddEval(CLI::App& program, Common& common, Action* action) {
       "eval", "Measure quality: perplexity on a text, or rank correlation on sentence pairs");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  CLI::Option* text = verb->add_option("--text", flags->text, "Text file to predict");
-  CLI::Option* pairs =
-      verb->add_option("--pairs", flags->pairs, "CSV of sentence1,sentence2,score, for encoders");
+  CLI::Option* text =
+      verb->add_option("--text", flags->text, "Text file on which to measure perplexity");
+  CLI::Option* pairs = verb->add_option(
+      "--pairs", flags->pairs, "CSV file of sentence1,sentence2,score, for embedding models");
   text->excludes(pairs);
-  verb->add_option("--window", flags->window, "Tokens a window; windows do not overlap")
+  verb->add_option("--window", flags->window, "Tokens per window; windows do not overlap")
       ->capture_default_str();
-  verb->add_option("--windows", flags->windows, "How many windows (default: the whole text)");
+  verb->add_option("--windows", flags->windows, "Number of windows (default: the whole text)");
   verb->add_option("--against", flags->against,
                    "Compare with this model in float32: KL divergence and agreement, or cosines");
   AddComputeFlags(*verb, common);

@@ -93,7 +93,7 @@ Result<int> List(const Common& common, bool only_cached) {
   Print(Str("  ", c.dim, Padded("model", kIdWidth), Padded("task", 8), PaddedLeft("params", 6),
             PaddedLeft("ctx", 6), Padded("licence", 12), "on disk", c.reset, "\n", table));
   if (restricted) Print(Str(c.dim, "\n* not open source: for research\n", c.reset));
-  Print(Str(c.dim, "\n`dunnock show MODEL` says everything, `dunnock pull MODEL` fetches it\n",
+  Print(Str(c.dim, "\n`dunnock show MODEL` shows the details, `dunnock pull MODEL` downloads it\n",
             c.reset));
   return 0;
 }
@@ -102,10 +102,10 @@ Result<int> List(const Common& common, bool only_cached) {
 
 void AddList(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb =
-      program.add_subcommand("list", "Show the models that are known, and which are on this disk");
+      program.add_subcommand("list", "List the known models, and which of them are on this disk");
   verb->alias("ls");
   auto cached = std::make_shared<bool>(false);
-  verb->add_flag("--cached", *cached, "Only those on this disk");
+  verb->add_flag("--cached", *cached, "Only models on this disk");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return List(common, *cached); }; });
 }

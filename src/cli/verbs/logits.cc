@@ -62,15 +62,18 @@ Result<int> Run(const Common& common, const Flags& flags) {
 }  // namespace
 
 void AddLogits(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("logits", "Show what a model predicts after a text");
+  CLI::App* verb =
+      program.add_subcommand("logits", "Show the logits of the token that follows a text");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   verb->add_option("--ids", flags->ids, "The text as token ids: 1,2,3");
   verb->add_option("-p,--prompt", flags->prompt, "The text");
-  verb->add_option("--top", flags->top, "How many of the likeliest tokens")->capture_default_str();
-  verb->add_flag(
-      "--all", flags->all,
-      "After every token, an object a line, or with --json a list (default: after the last)");
+  verb->add_option("--top", flags->top, "Number of most likely tokens to show")
+      ->capture_default_str();
+  verb->add_flag("--all", flags->all,
+                 "Show them after every token: one object per line, or with --json one list "
+                 "(default: after the "
+                 "last token only)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {

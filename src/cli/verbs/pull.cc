@@ -47,7 +47,7 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
 }  // namespace
 
 void AddPull(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("pull", "Fetch a model into the cache");
+  CLI::App* verb = program.add_subcommand("pull", "Download a model into the cache");
   auto model = std::make_shared<std::string>(), revision = std::make_shared<std::string>();
   verb->add_option("MODEL,-m,--model", *model, "The model")->required();
   verb->add_option("--revision", *revision, "Branch, tag or commit");

@@ -69,7 +69,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const Colours& c = StdoutColours();
   Print(Str(c.bold, flags.folder, c.reset, "  ", flags.format, ", ", Fixed(seconds), " s\n",
             "weights  ", HumanBytes(report->source_bytes), " -> ", HumanBytes(report->bundle_bytes),
-            ", ", Fixed(report->bits_per_weight()), " bits a parameter of ", report->parameters,
+            ", ", Fixed(report->bits_per_weight()), " bits per parameter of ", report->parameters,
             "\n"));
   for (const auto& [encoding, count] : report->parameters_by_encoding) {
     Print(Str("  ", encoding, std::string(14 - std::min<size_t>(14, encoding.size()), ' '), count,
@@ -82,19 +82,19 @@ Result<int> Run(const Common& common, const Flags& flags) {
 }  // namespace
 
 void AddQuantize(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb =
-      program.add_subcommand("quantize", "Make a bundle: smaller weights that load at once");
+  CLI::App* verb = program.add_subcommand(
+      "quantize", "Make a bundle: quantized weights that load without conversion");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
-  verb->add_option("-o,--output", flags->folder, "The folder to make")
+  verb->add_option("-o,--output", flags->folder, "Folder to create for the bundle")
       ->required()
       ->type_name("DIR");
-  verb->add_option("--format", flags->format,
-                   "int8: nothing measurable is lost; int4: half of that; int4-grouped: a scale "
-                   "for 32 weights")
+  verb->add_option(
+          "--format", flags->format,
+          "int8: no measurable loss; int4: half the size; int4-grouped: one scale per 32 weights")
       ->check(CLI::IsMember({"int8", "int4", "int4-grouped"}))
       ->capture_default_str();
-  verb->add_flag("--force", flags->force, "Replace a bundle that is there already");
+  verb->add_flag("--force", flags->force, "Replace an existing bundle");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });
 }

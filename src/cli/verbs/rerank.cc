@@ -132,15 +132,16 @@ void AddRerank(CLI::App& program, Common& common, Action* action) {
       program.add_subcommand("rerank", "Order passages by how well they answer a query");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The reranker (a cross-encoder)")->required();
-  verb->add_option("--query", flags->query, "What the passages should answer");
-  AddTexts(*verb, "PASSAGE", &flags->passages, "Passages (default: a line each on standard input)");
-  verb->add_option("--top", flags->top, "Only the best of them (default: all)");
-  verb->add_flag("--jsonl", common.jsonl,
-                 "Read {\"query\", \"passage\"} a line, print {\"score\", \"logit\"} a line");
+  verb->add_option("--query", flags->query, "The query that the passages should answer");
+  AddTexts(*verb, "PASSAGE", &flags->passages, "Passages (default: standard input, one per line)");
+  verb->add_option("--top", flags->top, "Number of best passages to print (default: all)");
+  verb->add_flag(
+      "--jsonl", common.jsonl,
+      "Read one {\"query\", \"passage\"} per line, print one {\"score\", \"logit\"} per line");
   verb->add_option("--ids", flags->ids, "One pair as token ids: 101,2054,102,...,102");
   verb->add_option("--type-ids", flags->type_ids, "Its type ids: 0,0,0,...,1")->needs("--ids");
   verb->add_flag("--no-truncate", flags->no_truncate,
-                 "A pair that is too long for the model is an error (default: it is cut)");
+                 "Fail on a pair that is too long for the model (default: truncate it)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

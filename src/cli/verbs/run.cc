@@ -139,26 +139,31 @@ Result<int> Run(const Common& common, const Flags& flags) {
 }  // namespace
 
 void AddRun(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("run", "Answer a prompt, text as it comes");
+  CLI::App* verb =
+      program.add_subcommand("run", "Answer a prompt, printing text as it is generated");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   CLI::Option* prompt =
       verb->add_option("PROMPT,-p,--prompt", flags->prompt, "The prompt (default: standard input)");
   CLI::Option* file = verb->add_option("-f,--file", flags->file, "Read the prompt from a file");
-  verb->add_option("-n,--n-predict,--max-tokens", flags->max_tokens,
-                   "Most tokens of the answer; 0 or -1: until the context is full (default: what "
-                   "the model asks for, else 256, or what fits)")
+  verb->add_option(
+          "-n,--n-predict,--max-tokens", flags->max_tokens,
+          "Maximum number of tokens to generate; 0 or -1: until the context is full (default: "
+          "what the model's generation config says, else 256, or what fits)")
       ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");
-  verb->add_flag("--raw", flags->raw, "Complete the text as it is, without the chat template");
-  AddTexts(*verb, "--stop", &flags->stop, "End the answer at this text; may be given again")
+  verb->add_flag("--raw", flags->raw,
+                 "Complete the prompt as plain text, without the chat template");
+  AddTexts(*verb, "--stop", &flags->stop,
+           "Stop generating at this text; may be given several times")
       ->allow_extra_args(false);
   verb->add_option("--ids", flags->ids, "The prompt as token ids: 1,2,3")
       ->excludes(prompt)
       ->excludes(file);
   file->excludes(prompt);
-  verb->add_flag("--ignore-eos", flags->ignore_eos, "Do not end at the model's stop tokens");
+  verb->add_flag("--ignore-eos", flags->ignore_eos,
+                 "Do not stop at the model's end-of-sequence tokens");
   verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);

@@ -130,19 +130,20 @@ Result<int> Run(const Common& common, const Flags& flags) {
 
 void AddSearch(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand(
-      "search", "Find the passages of files that are nearest to a question in meaning");
+      "search", "Find the passages in files that are closest in meaning to a query");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The embedding model")->required();
-  verb->add_option("--query", flags->query, "What to look for")->required();
+  verb->add_option("--query", flags->query, "The question or text to search for")->required();
   AddTexts(*verb, "FILE", &flags->files,
-           "Text files: a passage a paragraph, or a line where there are none; - is standard input")
+           "Text files, - for standard input; each paragraph is a passage, or each line if there "
+           "are none")
       ->required()
       ->type_name("FILE");
-  verb->add_option("--top", flags->top, "How many passages")
+  verb->add_option("--top", flags->top, "Number of passages to print")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   verb->add_flag("--no-truncate", flags->no_truncate,
-                 "A passage that is too long for the model is an error (default: it is cut)");
+                 "Fail on a passage that is too long for the model (default: truncate it)");
   AddComputeFlags(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

@@ -175,17 +175,17 @@ Result<int> Show(const Common& common, const std::string& name) {
     return 0;
   }
   PrintFields(out, 0);
-  if (!model) Print(Str("\n`dunnock pull ", name, "` fetches it\n"));
+  if (!model) Print(Str("\n`dunnock pull ", name, "` downloads it\n"));
   return 0;
 }
 
 }  // namespace
 
 void AddShow(CLI::App& program, Common& common, Action* action) {
-  CLI::App* verb = program.add_subcommand("show", "Show everything about a model");
+  CLI::App* verb = program.add_subcommand("show", "Show the details of a model");
   auto model = std::make_shared<std::string>(), file = std::make_shared<std::string>();
   verb->add_option("MODEL,-m,--model", *model, "The model")->required();
-  verb->add_option("--file", *file, "Print this file of the model, such as tokenizer.json");
+  verb->add_option("--file", *file, "Print one file of the model, such as tokenizer.json");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {
     *action = [=, &common] {

@@ -105,14 +105,15 @@ void AddTemplate(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb = program.add_subcommand("template", "Render a chat template, byte for byte");
   auto flags = std::make_shared<Flags>();
   verb->add_option("MODEL,-m,--model", flags->model, "The model whose template to use");
-  verb->add_option("--template", flags->file,
-                   "A template file instead, or a name: zephyr, chatml, ...");
+  verb->add_option(
+      "--template", flags->file,
+      "Use a template file, or a template by name (zephyr, chatml, ...), instead of the model's");
   verb->add_option("--messages", flags->messages,
-                   "JSON list of messages (default: standard input)");
-  verb->add_option("--tools", flags->tools, "JSON list of tools");
-  verb->add_option("--vars", flags->vars, "JSON object of further variables");
+                   "File with a JSON list of messages (default: standard input)");
+  verb->add_option("--tools", flags->tools, "File with a JSON list of tools");
+  verb->add_option("--vars", flags->vars, "JSON object with more template variables");
   verb->add_flag("--no-generation-prompt", flags->no_generation_prompt,
-                 "Do not begin the assistant's answer");
+                 "Leave out the generation prompt that opens the assistant's turn");
   AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {

@@ -46,12 +46,11 @@ void AddTokenize(CLI::App& program, Common& common, Action* action) {
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   CLI::Option* text =
       verb->add_option("TEXT,-p,--prompt", flags->text, "The text (default: standard input)");
-  verb->add_flag("--no-special", flags->no_special,
-                 "Without the tokens that the tokenizer adds around a text");
+  verb->add_flag("--no-special", flags->no_special, "Do not add special tokens around the text");
   verb->add_flag("--parse-special", flags->parse_special,
-                 "The text of a special token becomes the token");
+                 "Turn the text of a special token, such as <s>, into that token");
   verb->add_flag("--jsonl", common.jsonl,
-                 "Read {\"text\": ...} a line, print {\"ids\", \"tokens\"} a line");
+                 "Read one {\"text\": ...} per line, print one {\"ids\", \"tokens\"} per line");
   AddTokenizerFlag(*verb, common);
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] {

@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "cli/flags.h"
@@ -34,6 +37,10 @@ void AddDoctor(CLI::App& program, Common& common, Action* action);
 void AddVersion(CLI::App& program, Common& common, Action* action);
 void AddCompletion(CLI::App& program, Common& common, Action* action);
 
+// The program with every verb, in the order of its help. `common` and `action` have to outlive it.
+std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action);
+
 std::string VersionText();
+std::string_view ChatCommands();  // what /help shows
 
 }  // namespace dunnock::cli
