@@ -106,7 +106,7 @@ class Bert final : public Model {
     }
     if (c.labels > 0) {
       visit.Linear("pooler.dense", &pooler_, c.hidden, c.hidden, Bias::kYes);
-      visit.Linear("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
+      visit.Head("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
     }
   }
 

@@ -157,7 +157,7 @@ class OpenElm final : public Model {
       visit.Linear(at + "ffn.proj_2", &l.down, hidden, ffn);
     }
     visit.Vector("transformer.norm.weight", &norm_, hidden);
-    visit.Linear("transformer.token_embeddings", &head_, c_.vocab, hidden);
+    visit.Head("transformer.token_embeddings", &head_, c_.vocab, hidden);
   }
 
   void Embed(const Pass& pass) const override {

@@ -29,6 +29,12 @@ class WeightVisitor {
   // NAME.weight (rows, cols) and, with Bias::kYes, NAME.bias (rows); or a slice of its rows.
   virtual void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols,
                       Bias bias = Bias::kNone, RowSlice slice = {}) = 0;
+  // The same for the matrix that makes logits or labels of the last hidden state. NAME is that of
+  // an embedding table where the model ties the two.
+  virtual void Head(const std::string& name, Weight* weight, size_t rows, size_t cols,
+                    Bias bias = Bias::kNone) {
+    Linear(name, weight, rows, cols, bias);
+  }
   // NAME (size), always float32.
   virtual void Vector(const std::string& name, std::vector<float>* vector, size_t size) = 0;
   // NAME.weight (rows, cols).
