@@ -40,9 +40,9 @@ LIBRARIES = {
     "hwy/": ["src/kernels/"],
     "immintrin.h": ["src/kernels/"],
     "nlohmann/": ["src/base/json.h"],
-    "curl/": ["src/hub/http.cc"],
+    "curl/": ["src/hub/transfer/http.cc"],
     "CLI/": ["src/cli/"],
-    "thread": ["src/base/thread_pool"],
+    "thread": ["src/base/system/thread_pool"],
 }
 LONGEST = {"src/models/llama.cc": 170, "src/models/bert.cc": 170}
 

@@ -9,7 +9,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLANTED = [
     ("src/models/llama.cc", '#include "tokenizer/tokenizer.h"\n', "includes tokenizer/tokenizer.h"),
-    ("src/base/utf8.cc", '#include "tensor/rows.h"\n', "includes tensor/rows.h"),
+    ("src/base/text/utf8.cc", '#include "tensor/rows.h"\n', "includes tensor/rows.h"),
     ("src/runtime/session.cc", '#include "io/file.h"\n', "includes io/file.h"),
     ("src/models/bert.cc", "#include <immintrin.h>\n", "includes <immintrin.h>"),
     ("src/runtime/engine.cc", "#include <nlohmann/json.hpp>\n", "includes <nlohmann/json.hpp>"),

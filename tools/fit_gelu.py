@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomial of kernels/math-inl.h's gelu and prints it as C++ with the error reached.
+"""Fits the polynomial of kernels/simd/math-inl.h's gelu and prints it as C++ with the error reached.
 
 gelu(x) = h + h * a * P(a^2 - END^2 / 2), h = x / 2, a = x held to -END..END: a * P is erf(x / sqrt 2).
 The polynomial is in a variable around 0, where float32 keeps its precision. Least squares on the

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/closest.h"
 #include "base/str.h"
+#include "base/text/closest.h"
 
 namespace dunnock {
 namespace {

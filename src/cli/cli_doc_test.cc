@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/str.h"
-#include "cli/line_reader.h"
+#include "cli/terminal/line_reader.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
 

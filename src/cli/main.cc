@@ -6,13 +6,13 @@
 #include <exception>
 #include <new>
 
-#include "base/closest.h"
-#include "base/memory.h"
 #include "base/str.h"
-#include "cli/arguments.h"
-#include "cli/output.h"
+#include "base/system/memory.h"
+#include "base/text/closest.h"
+#include "cli/flags/arguments.h"
 #include "cli/remedies.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 
 using namespace dunnock;

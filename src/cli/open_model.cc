@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "base/memory.h"
 #include "base/str.h"
+#include "base/system/memory.h"
 #include "catalogue/catalogue.h"
 #include "cli/input.h"
-#include "cli/output.h"
 #include "cli/remedies.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "io/file.h"
 #include "kernels/target.h"
 #include "runtime/recommended.h"

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/flags.h"
+#include "cli/flags/flags.h"
 #include "runtime/engine.h"
 
 namespace dunnock::cli {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 
 namespace dunnock {
 

@@ -4,8 +4,8 @@
 #include <set>
 #include <span>
 
-#include "base/split_name.h"
 #include "base/str.h"
+#include "base/text/split_name.h"
 
 namespace dunnock {
 namespace {

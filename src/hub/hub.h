@@ -13,7 +13,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "catalogue/catalogue.h"
-#include "hub/digest.h"
+#include "hub/cache/digest.h"
 
 namespace dunnock {
 

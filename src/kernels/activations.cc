@@ -6,10 +6,10 @@
 #include <hwy/highway.h>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/norm-inl.h"
-#include "kernels/quantize-inl.h"
-#include "kernels/rotate-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/norm-inl.h"
+#include "kernels/simd/quantize-inl.h"
+#include "kernels/simd/rotate-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {

@@ -10,10 +10,10 @@
 #include <type_traits>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "kernels/activations.h"
-#include "kernels/attention_float-inl.h"
-#include "kernels/attention_int8-inl.h"
+#include "kernels/simd/attention_float-inl.h"
+#include "kernels/simd/attention_int8-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {

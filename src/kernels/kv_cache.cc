@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "kernels/activations.h"
-#include "kernels/quantize-inl.h"
-#include "kernels/rotate-inl.h"
+#include "kernels/simd/quantize-inl.h"
+#include "kernels/simd/rotate-inl.h"
 #include "tensor/float16.h"
 
 #ifndef DUNNOCK_KV_CACHE_ONCE

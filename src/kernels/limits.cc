@@ -8,8 +8,8 @@
 #include <atomic>
 #include <chrono>
 
-#include "base/thread_pool.h"
-#include "kernels/dot-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/dot-inl.h"
 #include "tensor/rows.h"
 
 HWY_BEFORE_NAMESPACE();

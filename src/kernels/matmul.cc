@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "kernels/activations.h"
-#include "kernels/gemm-inl.h"
-#include "kernels/math-inl.h"
 #include "kernels/norm.h"
 #include "kernels/observer.h"
-#include "kernels/tiles-inl.h"
+#include "kernels/simd/gemm-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/tiles-inl.h"
 
 #ifndef DUNNOCK_MATMUL_ONCE
 #define DUNNOCK_MATMUL_ONCE

@@ -10,10 +10,10 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
-#include "kernels/math-inl.h"
-#include "kernels/norm-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/norm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {

@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {

@@ -11,7 +11,7 @@
 #include <map>
 #include <mutex>
 
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "io/file.h"
 #include "models/forward.h"
 

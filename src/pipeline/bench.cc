@@ -7,7 +7,7 @@
 #include "kernels/limits.h"
 #include "kernels/norm.h"
 #include "models/forward.h"
-#include "runtime/ragged_encoder.h"
+#include "runtime/encoders/ragged_encoder.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -6,8 +6,8 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "kernels/activations.h"
-#include "models/find_tensor.h"
-#include "models/loader.h"
+#include "models/loading/find_tensor.h"
+#include "models/loading/loader.h"
 
 namespace dunnock {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "base/memory.h"
 #include "base/str.h"
+#include "base/system/memory.h"
 #include "bundle/bundle.h"
 #include "tokenizer/files/tokenizer_config.h"
 

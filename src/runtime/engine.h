@@ -11,10 +11,10 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "chat/chat_template.h"
 #include "models/model.h"
-#include "runtime/generation_config.h"
+#include "runtime/sampling/generation_config.h"
 #include "tokenizer/tokenizer.h"
 
 namespace dunnock {

@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "io/file.h"
 #include "kernels/norm.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/steps.h"
 
 namespace dunnock {

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/freed_if_large.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/system/freed_if_large.h"
+#include "base/text/utf8.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/files/older_files.h"
 #include "tokenizer/files/tokenizer_config.h"

@@ -10,7 +10,7 @@
 #include "kernels/target.h"
 #include "runtime/bits.h"
 #include "runtime/checksum.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -3,11 +3,11 @@
 #include <cstdio>
 
 #include "base/str.h"
-#include "cli/columns.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
 #include "cli/peak_memory.h"
-#include "cli/terminal.h"
+#include "cli/terminal/columns.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "kernels/target.h"
 #include "pipeline/bench.h"

@@ -1,6 +1,6 @@
 #include "base/str.h"
 #include "catalogue/catalogue.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 
 namespace dunnock::cli {

@@ -1,11 +1,11 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/columns.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/columns.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "hub/cached_models.h"
+#include "hub/cache/cached_models.h"
 #include "hub/hub.h"
 #include "io/file.h"
 #include "kernels/target.h"

@@ -1,11 +1,11 @@
 #include "base/str.h"
-#include "cli/arguments.h"
+#include "cli/flags/arguments.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 
 namespace dunnock::cli {
 namespace {

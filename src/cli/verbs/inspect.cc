@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/printable.h"
 #include "base/str.h"
+#include "base/text/printable.h"
 #include "bundle/bundle.h"
 #include "checkpoint/checkpoint.h"
-#include "cli/columns.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
+#include "cli/terminal/columns.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 
 namespace dunnock::cli {

@@ -1,11 +1,11 @@
-#include "base/printable.h"
 #include "base/str.h"
+#include "base/text/printable.h"
 #include "catalogue/catalogue.h"
-#include "cli/columns.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/columns.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "hub/cached_models.h"
+#include "hub/cache/cached_models.h"
 #include "hub/hub.h"
 
 namespace dunnock::cli {

@@ -2,11 +2,11 @@
 
 #include "base/str.h"
 #include "catalogue/catalogue.h"
-#include "cli/columns.h"
-#include "cli/interrupt.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/columns.h"
+#include "cli/terminal/interrupt.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "pipeline/quantize.h"
 

@@ -3,14 +3,14 @@
 #include <numeric>
 
 #include "base/str.h"
-#include "cli/arguments.h"
+#include "cli/flags/arguments.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
-#include "runtime/reranker.h"
+#include "runtime/encoders/reranker.h"
 
 namespace dunnock::cli {
 namespace {

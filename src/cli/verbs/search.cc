@@ -1,16 +1,16 @@
 #include <cstdio>
 
-#include "base/printable.h"
 #include "base/str.h"
-#include "cli/arguments.h"
+#include "base/text/printable.h"
+#include "cli/flags/arguments.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
-#include "runtime/embedder.h"
-#include "runtime/search.h"
+#include "runtime/encoders/embedder.h"
+#include "runtime/encoders/search.h"
 
 namespace dunnock::cli {
 namespace {

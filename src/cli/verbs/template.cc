@@ -5,7 +5,7 @@
 #include "catalogue/catalogue.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
 #include "tokenizer/files/tokenizer_config.h"

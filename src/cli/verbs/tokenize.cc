@@ -1,7 +1,7 @@
 #include "base/str.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 #include "io/file.h"
 

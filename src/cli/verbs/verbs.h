@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "cli/flags.h"
+#include "cli/flags/flags.h"
 
 namespace dunnock::cli {
 

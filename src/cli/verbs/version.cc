@@ -1,5 +1,5 @@
 #include "base/str.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/verbs/verbs.h"
 #include "kernels/target.h"
 

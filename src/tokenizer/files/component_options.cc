@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/files/component_options.h"
 
 namespace dunnock {
