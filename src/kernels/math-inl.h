@@ -1,5 +1,5 @@
 // exp, gelu and what models make of them, on 16 lanes: the same bits on every target, which no
-// system's libm gives. Errors against float64 are tested in activations_test.cc.
+// system's libm gives. Errors against float64 are tested in kernels_test.cc.
 
 #if defined(DUNNOCK_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_MATH_INL_H_
