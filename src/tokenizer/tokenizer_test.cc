@@ -1,6 +1,6 @@
 // Against Hugging Face's tokenizers: the cases of tests/golden/tokenizers (tiny, made by
-// tools/make_tiny_tokenizers.py), and, where $DUNNOCK_TEST_MODELS names a folder with smollm2,
-// llama2, bert and xlmr, those of tests/cases and published ids.
+// tools/golden/make_tiny_tokenizers.py), and, where $DUNNOCK_TEST_MODELS names a folder with
+// smollm2, llama2, bert and xlmr, those of tests/cases and published ids.
 
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
@@ -97,7 +97,7 @@ std::filesystem::path RealFolder(std::string_view name) {
   return models == nullptr ? "" : std::filesystem::path(models) / name;
 }
 
-// Why it is not there, as tools/fetch_test_models.py left it.
+// Why it is not there, as tools/fetch/fetch_test_models.py left it.
 std::string WhyMissing(std::string_view name) {
   std::ifstream file(RealFolder(Str(name, ".missing")));
   std::string reason;

@@ -15,7 +15,6 @@ import argparse, json, math, os, shutil, struct, sys, time, zipfile, zlib
 
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import model_configs
 
 BLOCK = 1 << 21                          # elements made and written at once

@@ -9,7 +9,8 @@ vocabulary. Greedy: prompts of tests/cases/smollm2_greedy.jsonl, 64 ids each. Ex
 """
 import argparse, json, os, subprocess, sys
 
-from make_golden import CASES, greedy, llama_from_gguf, versions
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from golden.make_golden import CASES, greedy, llama_from_gguf, versions
 import numpy as np
 import torch
 from safetensors.torch import load_file

@@ -11,13 +11,14 @@ The weights and vocabularies are those of tests/golden/settings. One case per li
    "note": [pieces], "from": where the answer is from}
 Embeddings have unit length.
 """
-import json, os, urllib.request
+import json, os, sys, urllib.request
 
 import gguf
 import numpy as np
 from safetensors.numpy import load_file
 
-from settings_reference import ROOT, base_folder, answer
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from reference.settings_reference import ROOT, base_folder, answer
 
 OUT = os.path.join(ROOT, "tests", "golden", "checkpoint", "gguf-settings")
 CASES = os.path.join(ROOT, "tests", "cases", "gguf_settings.jsonl")

@@ -4,7 +4,7 @@
   make_golden.py tiny [--full] [--out DIR]   random checkpoints with their hidden states and logits
   make_golden.py catalogue [--out DIR]       a tiny one of every model in catalog/models.json
   make_golden.py hessians                    what the products of a model of each kind multiply
-  make_golden.py openelm                     compares tools/openelm_reference.py with Qwen3's layers
+  make_golden.py openelm                     compares tools/reference/openelm_reference.py with Qwen3's layers
   make_golden.py smollm2 --gguf FILE --text wiki.test.raw
   make_golden.py minilm  --model DIR --text wiki.test.raw --pairs stsb-en-test.csv
   make_golden.py e5      --model DIR --pairs stsb-XX-test.csv...
@@ -23,10 +23,11 @@ from safetensors.torch import load_file, save_file
 from transformers import (BertConfig, BertForSequenceClassification, BertModel, LlamaConfig,
                           LlamaForCausalLM)
 
-import model_configs
-import openelm_reference
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from checkpoints import model_configs
+from reference import openelm_reference
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 MODELS = os.path.join(ROOT, "tests", "golden", "models")
 CASES = os.path.join(ROOT, "tests", "cases")
 torch.set_num_threads(1)

@@ -18,7 +18,7 @@ import warnings
 
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5)  # what strftime_now tells
 
 WORDS = [

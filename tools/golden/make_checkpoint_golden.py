@@ -15,7 +15,7 @@ from gguf import GGMLQuantizationType as Q
 from safetensors.torch import save_file
 from safetensors.numpy import save_file as save_numpy
 
-OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+OUT = os.path.join(os.path.abspath(f"{__file__}/../../.."),
                    "tests", "golden", "checkpoint")
 rng = np.random.default_rng(20)
 

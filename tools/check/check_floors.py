@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that every include goes down or stays on its floor.
 
-usage: check_floors.py [ROOT]     (ROOT: the checkout, default: the folder above this script)
+usage: check_floors.py [ROOT]     (ROOT: the checkout, default: the one that this script lies in)
 
 The table below is the architecture (docs/architecture.md). A floor may include itself, what its row
 names, and libraries in angle brackets. Also held here: only kernels/ uses SIMD, only base/json.h knows
@@ -56,7 +56,7 @@ def breaches(root):
         name = path.relative_to(root).as_posix()
         floor = path.relative_to(root / "src").parts[0]
         if floor not in FLOORS:
-            yield f"{name}: the folder {floor}/ is on no floor: add it to the table in tools/check_floors.py"
+            yield f"{name}: the folder {floor}/ is on no floor: add it to the table in tools/check/check_floors.py"
             continue
         allowed = FLOORS[floor] | {floor}
         if path.stem.endswith("_test"):
@@ -84,7 +84,7 @@ def breaches(root):
 
 
 def main():
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent)
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2])
     found = list(breaches(root))
     for breach in found:
         print(breach, file=sys.stderr)

@@ -9,13 +9,14 @@ recent versions. Mathematics: Mehta et al. 2024, arXiv 2404.14619, and Apple's C
 `make_golden.py openelm` compares this file with Qwen3's layers, which are the same mathematics for
 one size of layer.
 """
-import argparse, json, os, struct
+import argparse, json, os, struct, sys
 
 import numpy as np
 
-import model_configs
-from model_configs import openelm_layer_sizes as layer_sizes
-from model_configs import openelm_tensors as tensor_shapes
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from checkpoints import model_configs
+from checkpoints.model_configs import openelm_layer_sizes as layer_sizes
+from checkpoints.model_configs import openelm_tensors as tensor_shapes
 
 RMS_EPSILON = 1e-6                       # not in config.json: the reference's default
 

@@ -14,12 +14,14 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
-from tokenizer_texts import CODE, CONTRACTIONS, SENTENCES, lines
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from reference.tokenizer_texts import CODE, CONTRACTIONS, SENTENCES, lines
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "tests" / "golden" / "tokenizers"
 TEXT = [s for s in SENTENCES for _ in range(3)] + CODE + CONTRACTIONS * 3
 LATIN = SENTENCES[:14]

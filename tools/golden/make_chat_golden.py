@@ -16,7 +16,7 @@ import os
 from tokenizers import AddedToken, Tokenizer
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 TEMPLATES = {"smollm2": ["smollm2", "chatml", "raw"],
              "llama2": ["zephyr", "chatml", "human-assistant", "llama2", "raw"],
              "llama2+chatml": ["chatml"]}

@@ -7,7 +7,7 @@ One line a case: {"name", "files": {file name: [[base64, times], ...]}, "expect"
 """
 import base64, io, json, os, re, struct, zipfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 CASES = []
 
 

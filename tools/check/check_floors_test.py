@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLANTED = [
     ("src/models/llama.cc", '#include "tokenizer/tokenizer.h"\n', "includes tokenizer/tokenizer.h"),
     ("src/base/text/utf8.cc", '#include "tensor/rows.h"\n', "includes tensor/rows.h"),
@@ -20,7 +20,7 @@ PLANTED = [
 
 
 def check(root):
-    script = ROOT / "tools" / "check_floors.py"
+    script = ROOT / "tools" / "check" / "check_floors.py"
     run = subprocess.run([sys.executable, script, root], capture_output=True, text=True)
     return run.returncode, run.stderr
 

@@ -10,9 +10,10 @@ sentence-transformers runs in float32 with max_seq_length 512, so that nothing i
 not cut these texts either (no --truncate is given). Runs `--compute f32` and `--compute auto`.
 Exits 1 if a cosine is below the limit or a count of tokens differs.
 """
-import argparse, json, subprocess, sys
+import argparse, json, os, subprocess, sys
 
-from make_golden import CASES, encode, load_st, minilm_texts, versions
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from golden.make_golden import CASES, encode, load_st, minilm_texts, versions
 import numpy as np
 
 

@@ -4,7 +4,7 @@ make_golden.py makes tiny ones of it, make_checkpoint.py full ones, check_catalo
 """
 import json, math, os
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 CATALOGUE = os.path.join(ROOT, "catalog", "models.json")
 TORCH_DTYPE = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 

@@ -18,7 +18,7 @@ transformers.logging.set_verbosity(50)
 transformers.logging.disable_progress_bar()
 logging.getLogger("sentence_transformers").setLevel(50)
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(f"{__file__}/../../..")
 MODELS = os.path.join(ROOT, "tests", "golden", "models")
 SETTINGS = os.path.join(ROOT, "tests", "golden", "settings")
 

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from reference.tokenizer_texts import lines
 import tokenizers
-from tokenizer_texts import lines
 
 SHOWN = 12
 

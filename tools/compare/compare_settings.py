@@ -17,7 +17,8 @@ answers, so that another run only asks dunnock. --list prints other classes as w
 """
 import argparse, collections, copy, inspect, json, math, os, signal, subprocess, sys, tempfile
 
-from settings_reference import base_folder, overlay
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from reference.settings_reference import base_folder, overlay
 import sentence_transformers
 import torch
 import transformers

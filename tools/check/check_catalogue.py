@@ -7,9 +7,9 @@ Needs only the standard library. Where python3-jsonschema is installed it is ask
 """
 import json, os, re, sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import model_configs
-from model_configs import CATALOGUE, ROOT
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from checkpoints import model_configs
+from checkpoints.model_configs import CATALOGUE, ROOT
 
 # What a user may call the models: every name must lead somewhere.
 NAMES = """SmolLM-135M SmolLM-135M-Instruct SmolLM-360M SmolLM-360M-Instruct SmolLM-1.7B

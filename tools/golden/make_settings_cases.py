@@ -17,7 +17,8 @@ A case without "note" gives none.
 """
 import argparse, json, os, shutil, sys, tempfile
 
-from settings_reference import ROOT, SETTINGS, answer, base_folder, load_tokenizer, overlay
+sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
+from reference.settings_reference import ROOT, SETTINGS, answer, base_folder, load_tokenizer, overlay
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (BertConfig, BertForSequenceClassification, BertModel, BertTokenizer,
