@@ -41,7 +41,7 @@ HWY_INLINE FloatLanes Exp(const FloatLanes& x) { return Exp2(Mul(x, Set(1.442695
 
 // x (1 + erf(x / sqrt 2)) / 2; absolute error below 5e-6 + 1e-6 |x|. No division: a polynomial in a
 <<<<<<< HEAD:src/kernels/simd/math-inl.h
-// variable around 0, where float32 keeps its precision. Coefficients: tools/fit_gelu.py.
+// variable around 0, where float32 keeps its precision. Coefficients: tools/tables/fit_gelu.py.
 HWY_INLINE FloatLanes Gelu(const FloatLanes& x) {
 =======
 // variable around 0, where float32 keeps its precision. Coefficients: tools/tables/fit_gelu.py.
