@@ -46,6 +46,10 @@ LIBRARIES = {
 }
 LONGEST = {"src/models/llama.cc": 170, "src/models/bert.cc": 170}
 
+# A literal that names a flag or a verb of the command line; pip's flags are of another program.
+FLAG_NAMED = re.compile(r'"(?:[^"\\\n]|\\.)*(?:(?<![\w-])--[a-z]|`dunnock )')
+MAY_NAME_FLAGS = ("src/cli/", "src/hub/package_index.cc", "src/pipeline/side_files.cc")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
 
 
@@ -78,6 +82,10 @@ def breaches(root):
             for match in re.finditer(r"^\s*#\s*if(?:def|ndef)?\b.*", text, re.M):
                 line = text.count("\n", 0, match.start()) + 1
                 yield f"{name}:{line}: {match[0].strip()}: no platform is known above kernels/ and io/"
+        if not name.startswith(MAY_NAME_FLAGS) and not path.stem.endswith("_test"):
+            for match in FLAG_NAMED.finditer(re.sub(r"//.*", "", text)):
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{name}:{line}: an error below cli/ names no flag and no verb: it carries a Remedy (base/result.h)"
         most = LONGEST.get(name)
         if most and text.count("\n") > most:
             yield f"{name}: {text.count(chr(10))} lines, at most {most}: a model is a page of mathematics"

@@ -15,6 +15,7 @@ PLANTED = [
     ("src/runtime/engine.cc", "#include <nlohmann/json.hpp>\n", "includes <nlohmann/json.hpp>"),
     ("src/models/bert.cc", "#ifdef __AVX2__\n#endif\n", "no platform is known"),
     ("src/models/llama.cc", "\n" * 171, "a page of mathematics"),
+    ("src/runtime/session.cc", 'const char* kText = "too long: use --ctx-size";\n', "names no flag"),
     ("src/helper/helper.h", "#pragma once\n", "is on no floor"),
 ]
 
