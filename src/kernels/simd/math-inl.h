@@ -40,13 +40,8 @@ HWY_INLINE FloatLanes Exp2(const FloatLanes& x) {
 HWY_INLINE FloatLanes Exp(const FloatLanes& x) { return Exp2(Mul(x, Set(1.44269504f))); }
 
 // x (1 + erf(x / sqrt 2)) / 2; absolute error below 5e-6 + 1e-6 |x|. No division: a polynomial in a
-<<<<<<< HEAD:src/kernels/simd/math-inl.h
 // variable around 0, where float32 keeps its precision. Coefficients: tools/tables/fit_gelu.py.
 HWY_INLINE FloatLanes Gelu(const FloatLanes& x) {
-=======
-// variable around 0, where float32 keeps its precision. Coefficients: tools/tables/fit_gelu.py.
-HWY_INLINE F16 Gelu(const F16& x) {
->>>>>>> models:src/kernels/math-inl.h
   constexpr float kFit[] = {0.294425577f,    -0.0126700969f,   0.000797286397f, -5.306815e-05f,
                             3.48861272e-06f, -2.18714149e-07f, 1.18633627e-08f, -5.5288113e-10f,
                             3.47683965e-11f, -2.34774483e-12f, 7.01453327e-14f};
