@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/system/thread_pool.h"
 #include "cli/terminal/columns.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
