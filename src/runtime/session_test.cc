@@ -21,7 +21,7 @@ std::vector<int32_t> Ids(size_t count, size_t vocab) {
   return out;
 }
 
-// The first value of a tensor in model.safetensors is no number.
+// Overwrites the first value of a tensor in model.safetensors with NaN.
 FileSet WithNan(FileSet files, const std::string& tensor) {
   const Blob& file = files.at("model.safetensors");
   std::vector<uint8_t> bytes(file.bytes().begin(), file.bytes().end());

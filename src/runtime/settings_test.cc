@@ -58,7 +58,7 @@ struct Outcome {
   std::vector<std::string> notes;
 };
 
-// A vocabulary without weights makes no engine, but a tokenizer.
+// A GGUF file without weights gives a tokenizer but no engine.
 Result<Outcome> Tokenized(const OrderedJson& row) {
   DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(FilesOf(row)));
   Outcome out{Json::object(), checkpoint.notes};
