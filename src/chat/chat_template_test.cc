@@ -9,8 +9,8 @@
 namespace dunnock {
 namespace {
 
-// tools/make_jinja_cases.py: what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names another
-// file of such cases, like thousands of random ones.
+// tools/make_jinja_cases.py writes what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names
+// another file of such cases, for example of thousands of random ones.
 TEST(ChatTemplate, EqualsJinja2) {
   const char* other = std::getenv("DUNNOCK_JINJA_CASES");
   const std::string text =
@@ -91,8 +91,8 @@ TEST(ChatTemplate, Limits) {
             std::string::npos);
 }
 
-// Brackets, filters, tests, operators and attributes have a limit each; in one another they would
-// multiply.
+// Brackets, filters, tests, operators and attributes each have a limit of their own; nested in one
+// another the limits would multiply.
 TEST(ChatTemplate, LevelsCountInTotal) {
   const auto repeated = [](const std::string& text, int n) {
     std::string out;

@@ -60,7 +60,7 @@ class Bpe final : public TokenModel {
     return {};
   }
 
-  // Where whole pieces are looked up, none is cut.
+  // With "ignore_merges" whole pieces are looked up, so none may be cut.
   size_t WordSize(std::string_view piece) const override {
     return ignore_merges_ ? piece.size() : joins_.WordSize(piece);
   }
@@ -112,7 +112,7 @@ class Bpe final : public TokenModel {
         give_unknown();
         add(*id);
       } else if (byte_fallback_ && HasBytes(c)) {
-        // As the reference has it, an unknown token waiting to be given comes behind these.
+        // As in the reference, an unknown token that is still pending comes after these.
         for (const char b : c) add(byte_ids_[static_cast<uint8_t>(b)]);
       } else if (unknown_ >= 0) {  // else the character vanishes
         if (!fuse_unknown_) give_unknown();

@@ -38,7 +38,7 @@ class Unigram final : public TokenModel {
         byte_ids_.push_back(vocabulary_.Find(name).value_or(-1));
       }
     }
-    // What SentencePiece takes off.
+    // SentencePiece's penalty for an unknown token.
     unknown_score_ = *std::min_element(scores_.begin(), scores_.end()) - 10.0;
     trie_ = Trie(std::move(texts));
     return {};
@@ -69,7 +69,7 @@ class Unigram final : public TokenModel {
       if (!has_single) offer(size, unknown_score_, unknown_);
       at += size;
     }
-    // Backwards; what is unknown in a row is one token.
+    // Backwards; unknown characters in a row become one unknown token.
     const size_t before = ids->size();
     for (size_t end = piece.size(); end > 0;) {
       size_t begin = best[end].from;
@@ -86,7 +86,7 @@ class Unigram final : public TokenModel {
   }
 
  private:
-  // Last byte first, as the caller goes.
+  // Last byte first, because the caller collects ids backwards.
   void AddUnknown(std::string_view text, std::vector<int32_t>* ids) const {
     if (const auto id = vocabulary_.Find(text)) return ids->push_back(*id);
     if (!byte_ids_.empty()) {
