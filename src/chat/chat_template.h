@@ -36,14 +36,14 @@ struct RenderOptions {
 // A parsed template. Immutable: any number of threads may render it. Copies share the tree.
 class ChatTemplate {
  public:
-  // Bytes that are not UTF-8 are read as U+FFFD. Errors: kInvalid for a syntax error,
-  // kUnsupported for a part of Jinja that is not implemented; the message says line and column,
-  // what was expected and what was found.
+  // Bytes that are not UTF-8 are read as U+FFFD. kInvalid for a syntax error or a block that is not
+  // implemented; the message says line and column, what was expected and what was found.
   static Result<ChatTemplate> Parse(const std::string& source);
 
   // `variables` is an object with messages, tools, add_generation_prompt, bos_token and whatever
   // else the template uses. Errors: kInvalid if the template fails on them (raise_exception, a
-  // wrong type), kLimit beyond the limits in `options`.
+  // wrong type), kUnsupported for a filter or test that is not implemented, kLimit beyond the
+  // limits in `options`.
   Result<RenderedPrompt> Render(const OrderedJson& variables,
                                 const RenderOptions& options = {}) const;
 

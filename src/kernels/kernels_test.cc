@@ -1,5 +1,5 @@
-// Every kernel against a plain reference written here, and every target of this CPU against the
-// scalar one, bit for bit, at awkward sizes.
+// Compares every kernel with a plain reference written here, and every target of this CPU with the
+// scalar one bit for bit, at awkward sizes.
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ Floats Random(size_t n, uint32_t seed, float scale = 1.0f) {
 Rows View(Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
 ConstRows View(const Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
 
-// Runs body once a target (and with 1 and 3 threads) and expects the same bits every time.
+// Runs body on every target, with 1 and 3 threads, and expects the same bits every time.
 template <typename Body>
 Floats SameBitsEverywhere(const Body& body) {
   Floats first;
@@ -64,7 +64,7 @@ double WorstDifference(const Floats& a, const Floats& b) {
   return worst;
 }
 
-// x (n, cols) times the weight's own values, in float64.
+// x (n, cols) times the weight's decoded values, in float64.
 Floats Reference(const Floats& x, const Weight& weight) {
   const size_t n = x.size() / weight.cols;
   Floats out(n * weight.rows), row(weight.cols);
@@ -107,10 +107,10 @@ Weight RandomWeight(WeightEncoding encoding, size_t rows, size_t cols, size_t gr
 struct Case {
   WeightEncoding encoding;
   size_t rows, cols, group;
-  double tolerance;  // of the largest output: what rounding x to int8 may cost
+  double tolerance;  // error from rounding x to int8, relative to the largest output
 };
 
-// Many tokens, few and one give what float64 gives of the same weight, up to the rounding of x, and
+// For many tokens, few and one, the result equals that of float64 up to the rounding of x, and has
 // the same bits on every target.
 void ExpectReference(const Weight& weight, double tolerance, bool fine = false) {
   const auto multiply = [&](Rows out, const ConstRows& x) {
@@ -127,7 +127,7 @@ void ExpectReference(const Weight& weight, double tolerance, bool fine = false) 
     double largest = 0;
     for (const float v : expected) largest = std::max(largest, std::fabs(double{v}));
     EXPECT_LT(WorstDifference(out, expected), tolerance * largest) << n << " tokens";
-    // A row alone has the bits it has among others.
+    // A row multiplied alone gives the same bits as among others.
     Floats alone(weight.rows);
     multiply(View(alone, weight.rows), {x.data() + (n - 1) * weight.cols, 1, weight.cols});
     EXPECT_EQ(
@@ -385,7 +385,8 @@ TEST(Activations, CodesAndSums) {
   EXPECT_EQ(zero.codes(0)[5], 0);
 }
 
-// Whichever lane holds it: every target gives the same codes, and a scale that is not finite.
+// Whichever lane holds the NaN or infinity, every target gives the same codes and a scale that is
+// not finite.
 TEST(Activations, WhatIsNotFiniteShowsInTheScale) {
   for (const size_t cols : {16, 40, 64}) {
     for (const float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
@@ -587,7 +588,7 @@ Floats AttendInPieces(const AttentionData& d, Mask mask, std::span<const size_t>
 
 struct KvForm {
   KvEncoding encoding;
-  double tolerance;  // of values below 1: what rounding them costs
+  double tolerance;  // error from rounding values below 1
 };
 constexpr KvForm kKvForms[] = {
     {KvEncoding::kF32, 3e-6}, {KvEncoding::kF16, 2e-3}, {KvEncoding::kInt8, 4e-2}};
@@ -603,7 +604,7 @@ AttentionData RandomAttention(size_t heads, size_t kv_heads, size_t head_dim, si
 }
 
 TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
-  // 41 tokens: with three heads a kv head passes of 12 and 3 queries, with one of 12, 4 and 1.
+  // 41 tokens: three heads per kv head make passes of 12 and 3 queries, one makes 12, 4 and 1.
   const size_t n = 41, whole[] = {n}, pieces[] = {1, 15, 1, 17, 7};
   for (const size_t head_dim : {12, 16, 33, 64}) {
     for (const size_t heads : {6, 2}) {
@@ -622,7 +623,7 @@ TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
 }
 
 TEST(Attention, LongSequencesAndManyHeadsAKvHead) {
-  const size_t n = 1100, head_dim = 32;  // more than two blocks of values
+  const size_t n = 1100, head_dim = 32;  // more than two kValueBlocks
   const AttentionData d = RandomAttention(16, 1, head_dim, n);
   const Floats expected = AttentionReference(d, Mask::kCausal);
   const size_t whole[] = {n}, pieces[] = {511, 2, 513, 74};
