@@ -1,6 +1,6 @@
 #pragma once
-// Text from files, models and the network as it may be shown: nothing in it can move a cursor,
-// change a colour or hide what stands beside it.
+// Makes text from files, models and the network safe to show on a terminal: nothing in it can move
+// the cursor, change colours or hide other text.
 
 #include <string>
 #include <string_view>
