@@ -30,7 +30,7 @@ TEST_F(FileTest, WriteThenMap) {
   ASSERT_TRUE(WriteFileAtomically(path, AsBytes("again")).has_value());
   EXPECT_EQ(*ReadTextFile(path), "again");
   EXPECT_EQ(FileSize(path), 5u);
-  // Nothing but the file itself is left behind.
+  // No temporary file is left.
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ + "/new/folder"), {}), 1);
 }
 
