@@ -1,5 +1,6 @@
 #pragma once
-// The shape of the generated tables (tools/make_unicode_tables.py). Use unicode/characters.h instead.
+// The shape of the generated tables (tools/make_unicode_tables.py). Use unicode/characters.h
+// instead.
 
 #include <cstdint>
 #include <span>
@@ -8,7 +9,7 @@ namespace dunnock {
 
 struct CodePointMapping {
   char32_t from;
-  uint32_t at;  // in the pool
+  uint32_t at;  // index in the pool
   uint8_t size;
   bool compatible;  // a compatibility decomposition
 };
@@ -17,7 +18,7 @@ struct CodePointPair {
 };
 
 struct UnicodeTables {
-  // Two stages: blocks[index[c / 128] * 128 + c % 128].
+  // Two-stage tables: the entry of c is blocks[index[c / 128] * 128 + c % 128].
   const uint16_t* property_index;
   const uint16_t* property_blocks;
   const uint16_t* combining_index;
