@@ -16,7 +16,7 @@
 namespace dunnock {
 namespace {
 
-// The CPUs that the scheduler may give to this process.
+// The CPUs in the affinity mask of this process.
 std::vector<size_t> AllowedCpus() {
   std::vector<size_t> cpus;
 #ifdef __linux__

@@ -57,6 +57,9 @@ ThreadPool::~ThreadPool() {
 // Claims a third of the rest of a share and runs it. Returns the number of granules it ran, 0 if
 // nothing was left.
 uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
+  // The claim fails if the share is already that of another loop: then `word` has another
+  // generation, and loop_ must not be read. A successful claim keeps the loop alive until done_
+  // counts it.
   uint64_t word = share.word.load(std::memory_order_acquire);
   uint64_t first, piece;
   do {
@@ -96,6 +99,7 @@ void ThreadPool::RunShares(size_t index, uint32_t generation) {
 
 void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) {
   if (count == 0) return;
+  // try_lock, not lock: if the workers help another thread's loop, this one runs right here.
   std::unique_lock<std::mutex> lock(loop_mutex_, std::defer_lock);
   if (workers_.empty() || inside_loop || count <= granule || !lock.try_lock()) {
     call(body, 0, count);
@@ -112,6 +116,7 @@ void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) 
         Pack(generation, granules * i / threads(), granules * (i + 1) / threads()),
         std::memory_order_release);
   }
+  // Publishes loop_ and the shares to the workers.
   generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
   RunShares(0, generation);

@@ -36,7 +36,7 @@ struct CatalogueEntry {
   std::map<std::string, std::string> prompts;  // of an embedder: "query", "passage"
   Json sampling;  // what its card recommends, as keys of generation_config.json; null: nothing
 
-  Json data;  // the entry as it stands in the file, for those who print it
+  Json data;  // the entry as in the file, for printing it
 };
 
 const std::vector<CatalogueEntry>& Catalogue();

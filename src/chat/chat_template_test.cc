@@ -133,7 +133,7 @@ TEST(ChatTemplate, StepsOnLongTextsCountTheirSize) {
             std::string::npos);
 }
 
-// Values that are small in memory and large when gone through.
+// Values that take little memory but many steps to walk.
 TEST(ChatTemplate, SharedPartsAreWeighed) {
   const std::string doubled =
       "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}"

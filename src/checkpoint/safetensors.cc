@@ -106,7 +106,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   bool number_float(double, const std::string& text) override {
     return Unexpected(Str("the number ", text.substr(0, 40)));
   }
-  // "__metadata__": null is none.
+  // "__metadata__": null is the same as no metadata.
   bool null() override { return (level_ == 1 && InMetadata()) || Unexpected("null"); }
   bool boolean(bool) override { return Unexpected("a boolean"); }
   bool binary(Json::binary_t&) override { return Unexpected("binary data"); }

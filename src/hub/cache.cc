@@ -151,6 +151,8 @@ Snapshot FindSnapshot(const std::string& repo, const std::string& revision,
   for (const std::string& file : *chosen) {
     if (file.ends_with(".gguf")) out.gguf.push_back(file);
   }
+  // What has to be there: the model's files in the repository; or, if that list is not known, the
+  // files that were asked for; or what the content of the snapshot shows to be missing.
   if (known || (part == ModelPart::kAll && gguf_part.empty() && !list.wanted.empty())) {
     for (const std::string& file : known ? *chosen : list.wanted) {
       if (!FileExists(Str(out.path, "/", file))) out.missing.push_back(file);

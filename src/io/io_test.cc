@@ -36,7 +36,7 @@ TEST_F(FileTest, WriteThenMap) {
 
 TEST_F(FileTest, AFailedWriteLeavesTheOldFile) {
   const std::string path = folder_ + "/x";
-  fs::create_directories(path);  // a folder stands where the file should go
+  fs::create_directories(path);  // there is a folder where the file should go
   const Status status = WriteFileAtomically(path, AsBytes("hello"));
   ASSERT_FALSE(status.has_value());
   EXPECT_NE(status.error().message.find(path), std::string::npos);

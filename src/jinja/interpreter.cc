@@ -13,8 +13,8 @@ namespace {
 using EKind = Expression::Kind;
 using SKind = Statement::Kind;
 
-constexpr int kMostDepth = 100;       // of calls and nested blocks
-constexpr int kMostValueDepth = 200;  // of lists in lists
+constexpr int kMostDepth = 100;       // of calls and nested statements
+constexpr int kMostValueDepth = 200;  // of lists in lists, which are printed by recursion
 
 enum class Flow { kOn, kBreak, kContinue };
 
@@ -199,6 +199,7 @@ class Interpreter {
     DUNNOCK_TRY_STATUS(CheckDepth(s.at));
     DUNNOCK_TRY(List all, Elements(over));
     DUNNOCK_TRY_STATUS(limits_.Charge(all.size()));
+    // As in jinja2, items are filtered first: loop.length and loop.last count those that remain.
     auto items = std::make_shared<List>();
     for (Value& item : all) {
       if (s.condition != nullptr) {
@@ -225,6 +226,7 @@ class Interpreter {
             return Value(text);
           });
     for (size_t i = 0; i < items->size(); ++i) {
+      // A scope per pass: what the body sets is gone after it.
       const FramePtr inner = Inner(frame);
       state->set_position(static_cast<int64_t>(i));
       inner->Set("loop", Value::OfObject(state));

@@ -41,6 +41,9 @@ size_t TrailingSpace(const std::string& text) {
   return end;
 }
 
+// White space around tags is trimmed here: "-" inside a tag trims all of it on that side,
+// lstrip_blocks removes spaces in front of a tag that begins its line, trim_blocks removes the
+// newline after a tag, and "+" keeps both.
 class Lexer {
  public:
   explicit Lexer(std::string source) : source_(std::move(source)) {}

@@ -144,7 +144,7 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
     ExpectReference(RandomWeight(c.encoding, c.rows, c.cols, c.group, seed), c.tolerance);
 }
 
-// Activations of a head: the same tests, with an error some hundred times smaller.
+// The same tests for activations rounded twice: the error is about a hundred times smaller.
 TEST(MatMul, FineIsNearlyExact) {
   for (const Weight& weight :
        {RandomWeight(WeightEncoding::kInt8, 37, 70, 0, 1),
@@ -157,7 +157,7 @@ TEST(MatMul, FineIsNearlyExact) {
   }
 }
 
-// The forms of GGUF's blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
+// The affine forms of GGUF's quantization blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
 TEST(MatMul, FactorsOfABlocksScale) {
   for (const AffineForm& form : {AffineForm{4, 32, 256, true}, AffineForm{6, 32, 256, true},
                                  AffineForm{4, 16, 256, true}, AffineForm{6, 16, 256, false},
@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
                                          Case{WeightEncoding::kInt8Grouped, 37, 96, 32, 0.02},
                                          Case{WeightEncoding::kInt8Grouped, 16, 64, 16, 0.02}));
 
-// The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
+// Integer sums are exact: if int8 holds the activations exactly, only float32 rounds.
 TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
   for (const size_t bits : {4, 6, 8}) {
     const size_t cols = 128, rows = 16;
@@ -230,7 +230,7 @@ TEST(MatMul, BiasAddGeluAndSwiGlu) {
   }
 }
 
-// A GGUF file may have them in two types.
+// In a GGUF file the two may have different types.
 TEST(MatMul, GateAndUpOfTwoEncodings) {
   const size_t rows = 40, cols = 96;
   const Weight weights[] = {RandomWeight(WeightEncoding::kInt8, rows, cols, 0, 3),
@@ -302,9 +302,9 @@ TEST(MatMul, OfANormEqualsTheNormThenTheProduct) {
   }
 }
 
-// The float functions, through the kernels that use them.
+// Tests the float functions through the kernels that use them.
 TEST(Math, GeluAndSiluOverTheirRange) {
-  // A weight of one input that copies it.
+  // Weights that copy their one input, or one of two.
   const Weight one =
       PackRows(WeightEncoding::kF32, 1, 1, [](size_t, std::span<float> out) { out[0] = 1.0f; });
   const Weight ones = PackRows(WeightEncoding::kF32, 1, 2,
@@ -538,7 +538,7 @@ struct AttentionData {
   Floats q, k, v;
 };
 
-// The plain definition for one sequence of n tokens.
+// Attention by its definition, for one sequence of n tokens.
 Floats AttentionReference(const AttentionData& d, Mask mask) {
   Floats out(d.q.size());
   for (size_t t = 0; t < d.n; ++t) {

@@ -58,8 +58,8 @@ class Engine {
   Model& model() { return *model_; }  // for visitors of its weights
   ThreadPool& pool() const { return *pool_; }
   KvEncoding kv_cache() const { return kv_cache_; }
-  // Pointers into the engine. If there is none, the error says why: the file is missing (kNotFound)
-  // or could not be read.
+  // Pointers into the engine. Without a tokenizer kNotFound, without a chat template kNotFound or
+  // the error from reading it; the message says why there is none.
   Result<const Tokenizer*> tokenizer() const;
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   Result<const ChatTemplate*> chat_template() const;

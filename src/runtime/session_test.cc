@@ -117,7 +117,7 @@ TEST(NotFinite, AWeightIsRefusedByName) {
   }
 }
 
-// Rows of a table that is only looked up are not read before they are asked for.
+// Rows of a table that is only used for look-ups are checked when they are used, not at loading.
 TEST(NotFinite, AHiddenStateIsAnErrorWhereverItsTokenStands) {
   const std::string folder = kModels + "llama-mha-untied/safetensors";
   const auto engine =

@@ -29,7 +29,7 @@ struct Trust {
   Verdict Judge(const AddedToken& token, size_t begin, size_t end) const {
     if (!token.special) return Verdict::kTake;
     if (!parse_special) return Verdict::kLeave;
-    // A special token counts only where no byte of it came from outside.
+    // A special token counts only if no byte of it is untrusted.
     const auto it =
         std::upper_bound(untrusted.begin(), untrusted.end(), begin,
                          [](size_t at, const auto& range) { return at < range.second; });

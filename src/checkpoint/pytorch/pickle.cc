@@ -406,7 +406,7 @@ class Machine {
   std::vector<uint32_t> stack_;
   std::vector<size_t> marks_;
   std::vector<uint32_t> memo_;
-  size_t memo_size_ = 0;  // entries put, what MEMOIZE counts
+  size_t memo_size_ = 0;  // number of entries; MEMOIZE uses it as the next index
 };
 
 }  // namespace

@@ -98,7 +98,7 @@ Result<View> ReadView(const Pickle& pickle, const PickleNode& node, const Storag
     return Invalid(Str(out.shape.size(), " dimensions, but ", out.strides.size(), " strides"));
   }
   const auto count = CheckedProduct(out.shape);
-  if (!count || *count > storage.count) {  // more elements than there are: strides that overlap
+  if (!count || *count > storage.count) {  // more elements than stored: the strides overlap
     return Invalid(Str("its shape has more elements than its storage, which has ", storage.count));
   }
   out.count = *count;
@@ -128,7 +128,7 @@ std::vector<uint8_t> CopyStrided(const View& view, ByteSpan storage, size_t item
   uint64_t from = view.offset;
   for (uint64_t i = 0; i < view.count; ++i) {
     std::memcpy(out.data() + i * item_bytes, storage.data() + from * item_bytes, item_bytes);
-    for (size_t d = index.size(); d-- > 0;) {  // an odometer, last dimension first
+    for (size_t d = index.size(); d-- > 0;) {  // counts up like an odometer, last dimension first
       from += view.strides[d];
       if (++index[d] < view.shape[d]) break;
       from -= view.strides[d] * view.shape[d];

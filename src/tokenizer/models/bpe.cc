@@ -130,10 +130,12 @@ class Bpe final : public TokenModel {
     return true;
   }
 
+  // Words of up to this many symbols are merged in place: a linear search for the best pair after
+  // each merge is faster than a queue.
   static constexpr size_t kShort = 48;
   void MergeShort(const std::vector<Symbol>& symbols, std::vector<int32_t>* ids) const {
     std::array<int32_t, kShort> id;
-    std::array<PairTable::Value, kShort> pair;  // of i and i + 1
+    std::array<PairTable::Value, kShort> pair;  // the merge of symbols i and i + 1
     constexpr PairTable::Value kNone{UINT32_MAX, -1};
     size_t n = symbols.size();
     for (size_t i = 0; i < n; ++i) id[i] = symbols[i].id;
@@ -158,6 +160,8 @@ class Bpe final : public TokenModel {
     ids->insert(ids->end(), id.begin(), id.begin() + static_cast<std::ptrdiff_t>(n));
   }
 
+  // Merges with a priority queue of candidates over the linked list of symbols. Candidates whose
+  // symbols have been merged otherwise stay in the queue and are skipped when they come up.
   void Merge(std::vector<Symbol>* list) const {
     std::vector<Symbol>& symbols = *list;
     std::priority_queue<Candidate> queue;

@@ -45,6 +45,8 @@ class Unigram final : public TokenModel {
   }
 
   void EncodeWord(std::string_view piece, std::vector<int32_t>* ids) const override {
+    // best[i] is the best split of the first i bytes: its score, and its last token, which begins
+    // at `from`.
     struct Best {
       double score = 0;
       size_t from = std::string::npos;
@@ -66,6 +68,7 @@ class Unigram final : public TokenModel {
         offer(length, scores_[static_cast<size_t>(id)], id);
         has_single = has_single || length == size;
       });
+      // A character that is not a token by itself may still be an unknown token.
       if (!has_single) offer(size, unknown_score_, unknown_);
       at += size;
     }
