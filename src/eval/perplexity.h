@@ -36,9 +36,10 @@ struct TextQuality {
 };
 
 // Measures the model of `session`, compared with that of `reference` unless that is nullptr; the
-// models must have vocabularies of the same size. Both sessions' caches hold the last window
-// afterwards. Errors: kInvalid for a window without room for two tokens after the prefix, for fewer
-// tokens than one window, or for ids outside a vocabulary; and those of Session::EachLogits.
+// caller makes sure that their vocabularies have the same size. Both sessions' caches hold the last
+// window afterwards. Errors: kInvalid for a window without room for two tokens after the prefix,
+// for fewer tokens than one window, or for ids outside a vocabulary; and those of
+// Session::EachLogits.
 Result<TextQuality> MeasureText(Session& session, Session* reference, const TextWindows& text,
                                 const ProgressFn& progress = {});
 

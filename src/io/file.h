@@ -1,6 +1,7 @@
 #pragma once
 // Files of the operating system, native only. Writing is atomic and durable: a temporary file,
-// fsync, rename, fsync of the folder. Unless noted, errors are kIo; they name the path.
+// fsync, rename, fsync of the folder. Unless noted, errors are kNotFound for a path that does not
+// exist and kIo for all else; they name the path.
 
 #include <cstdint>
 #include <optional>

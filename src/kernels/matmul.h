@@ -1,9 +1,9 @@
 #pragma once
 // Matrix products of rows of activations with a Weight:
 //   out (n, weight.rows) = x (n, weight.cols) * weight^T + bias
-// The caller cannot tell the weight's encoding, the number of threads (of the current pool) or the
-// instruction set. The result of a row has the same bits whatever the last two are and whatever
-// other rows are multiplied with it.
+// The weight's encoding, the threads of the current pool and the instruction set are handled
+// inside. The bits of a row of the result do not depend on the number of threads, the instruction
+// set or the other rows.
 //
 // Float encodings accumulate four partial sums over the column index mod 4. Integer encodings round
 // x to int8 (rotated and with one scale per row for kInt8, kInt6 and kInt4, with a scale per group

@@ -38,6 +38,9 @@ struct BenchReport {
   double int8_ops_s = 0, read_bytes_s = 0;  // the machine's limits, measured in this run
 };
 
+// Measures prompts and generation of a decoder, or texts of several lengths with an encoder. The
+// engine must not be in use meanwhile. kInvalid for an option that is 0, kLimit for more tokens
+// than the model's context, and the errors of Session::Generate.
 Result<BenchReport> Bench(Engine& engine, const BenchOptions& options);
 
 // Measures the limits and fills them and fraction_of_limit in. Separate from Bench because it takes

@@ -49,7 +49,7 @@ Result<Normalizer> MakeNormalizer(const Json* component, int depth = 0);
 Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth = 0);
 
 // A normalizer from SentencePiece's precompiled map of characters to their normal forms, in binary.
-// kInvalid if the map is broken.
+// kInvalid or kLimit if the map is broken.
 Result<Normalizer> MakePrecompiled(std::string_view charsmap);
 
 void LowerCase(std::string* text);
