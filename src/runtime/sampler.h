@@ -43,7 +43,8 @@ struct SamplingOptions {
   TokenRules rules = {};  // for TokenFilter; Sampler does not look at them
 };
 
-// kInvalid, with the name and the range of the option that is out of its range.
+// kInvalid, with the name and the range of an option that is out of its range. Does not look at the
+// epsilon and eta cutoffs, which ReadGenerationConfig checks.
 Status CheckSampling(const SamplingOptions& options);
 
 class Sampler {
