@@ -1,6 +1,6 @@
 #pragma once
-// Bytes and who keeps them alive. The core reads bytes, never paths: a file that was mapped,
-// fetched or handed over by a browser arrives as a Blob, a model as a FileSet.
+// Bytes with an owner. The core reads bytes, never paths: a file that was mapped, fetched or handed
+// over by a browser arrives as a Blob, a model as a FileSet.
 
 #include <cstdint>
 #include <cstring>
@@ -24,7 +24,8 @@ inline ByteSpan AsBytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// Immutable bytes with a shared owner (a mapping, a vector, a string). Copies are cheap.
+// Immutable bytes and a shared owner that keeps them alive (a mapping, a vector, a string). Copies
+// are cheap, share the bytes and may be used in different threads.
 class Blob {
  public:
   Blob() = default;
@@ -51,7 +52,9 @@ class Blob {
 // "1_Pooling/config.json"). A lone GGUF file is a FileSet of one.
 using FileSet = std::map<std::string, Blob>;
 
-// Reads little-endian values off the front of a span; nullopt when it ends too early.
+// Reads values one after another from a span, which must outlive the reader. Values are in the
+// byte order of the machine, little-endian on every platform here. nullopt, without moving on, if
+// fewer bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(ByteSpan bytes) : bytes_(bytes) {}

@@ -1,5 +1,7 @@
 #pragma once
-// DUNNOCK_CHECK: for mistakes of ours, on in every build. Never for data from outside.
+// DUNNOCK_CHECK(condition): stops the process with file, line and condition if the condition is
+// false, in every build. For mistakes in this program only, never for data from outside, which gets
+// a Result.
 
 namespace dunnock {
 

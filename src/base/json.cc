@@ -8,7 +8,7 @@
 namespace dunnock {
 namespace {
 
-// The parser itself does not recurse, but what walks the tree afterwards does.
+// Depth is limited for the sake of code that walks the tree; the parser itself does not recurse.
 Status CheckDepth(std::string_view text) {
   int depth = 0;
   bool in_string = false;

@@ -1,8 +1,7 @@
 #pragma once
-// JSON, all of it behind this header. ParseJson never throws; it limits depth (a hostile file may
-// nest a million brackets) and its error says line and column.
+// JSON: the one header through which nlohmann-json is used. The functions here do not throw.
 //
-// Json keeps keys sorted and looks them up in log n (configs, vocabularies); OrderedJson keeps the
+// Json keeps keys sorted and finds them in O(log n) (configs, vocabularies); OrderedJson keeps the
 // order of the text, which chat templates show to the model (messages, tools) and replies keep.
 
 #include <cstdint>
@@ -20,8 +19,10 @@ using OrderedJson = nlohmann::ordered_json;
 
 inline constexpr int kMaxJsonDepth = 128;
 
+// kInvalid, with line and column, if the text is not JSON or nests deeper than kMaxJsonDepth (a
+// hostile file may nest a million brackets).
 Result<Json> ParseJson(std::string_view text);
-// The same, showing each value to nlohmann's callback, which may leave it out.
+// The same with nlohmann's callback, which sees each value and may leave it out.
 Result<Json> ParseJson(std::string_view text, const Json::parser_callback_t& callback);
 Result<OrderedJson> ParseOrderedJson(std::string_view text);
 
@@ -30,8 +31,9 @@ std::string DumpJson(const Json& json);
 std::string DumpJson(const OrderedJson& json);
 std::string DumpJsonPretty(const OrderedJson& json);
 
-// Typed look-ups. The optional ones give nullopt when the key is absent or null, or of another
-// type; the Required ones say which key, what was expected and what was found.
+// Typed look-ups in an object; anything but an object has no members. The Find functions give
+// nullopt if the key is absent, null or of another type. The Required functions give kInvalid then,
+// or if the number is out of range, with the key, what was expected and what was found.
 const Json* FindMember(const Json& object, std::string_view key);  // nullptr: absent or null
 std::optional<int64_t> FindInt(const Json& object, std::string_view key);
 std::optional<double> FindNumber(const Json& object, std::string_view key);

@@ -1,6 +1,6 @@
 #pragma once
-// Progress of anything that takes longer than a second, as a callback; whoever owns a terminal
-// draws it.
+// Progress of anything that may take longer than a second, as a callback. The library draws nothing
+// itself.
 
 #include <cstdint>
 #include <functional>
@@ -10,11 +10,12 @@ namespace dunnock {
 
 struct Progress {
   std::string stage;   // "model.safetensors", "loading layers"
-  uint64_t done = 0;   // bytes or steps
-  uint64_t total = 0;  // 0: not known
+  uint64_t done = 0;   // in bytes, tokens or steps, as the stage has them
+  uint64_t total = 0;  // in the same unit; 0: not known
 };
 
-// Called from the working thread, at most some tens of times a second. May be empty.
+// Called on a working thread, which may be another one than the caller's. An empty function is
+// never called.
 using ProgressFn = std::function<void(const Progress&)>;
 
 }  // namespace dunnock

@@ -1,6 +1,6 @@
 #pragma once
-// Result<T>: a value, or an Error that says where, what was expected and what was found. For a
-// world that is wrong (files, network, users). For our own mistakes there is DUNNOCK_CHECK.
+// Result<T>: a value, or an Error that says where, what was expected and what was found. For faults
+// from outside: files, the network, users. DUNNOCK_CHECK (check.h) is for mistakes in this program.
 
 #include <expected>
 #include <string>
@@ -19,8 +19,8 @@ enum class ErrorCode {
   kCancelled,    // the caller asked to stop
 };
 
-// What its user can do about an error where that is no matter of the input alone. Whoever shows the
-// error words it in his own terms: flags on a command line (cli/remedies.h), options in a program.
+// What the user can do about an error, beyond correcting the input. The code that shows the error
+// puts it into words of its own: flags on a command line (cli/remedies.h), options in a program.
 enum class Remedy {
   kNone,
   kPlainPrompt,   // no chat template: complete a prompt as it is
@@ -58,7 +58,7 @@ inline std::unexpected<Error> Unsupported(std::string message, Remedy remedy = R
   return Fail(ErrorCode::kUnsupported, std::move(message), remedy);
 }
 
-// Puts "where: " in front of an error's message on its way up.
+// The error with "where: " in front of its message, for a caller that passes it on.
 inline std::unexpected<Error> In(const std::string& where, Error error) {
   error.message = where + ": " + error.message;
   return std::unexpected(std::move(error));

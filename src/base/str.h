@@ -1,6 +1,6 @@
 #pragma once
-// Str("row ", i, " of ", n): text from pieces, for error messages and output. Floats print as
-// printf's %g does with 6 digits.
+// Str("row ", i, " of ", n) concatenates text and numbers, for error messages and output. Floats
+// print as with printf's %g, in 6 digits.
 
 #include <concepts>
 #include <cstdio>

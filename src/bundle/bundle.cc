@@ -16,7 +16,7 @@ Status CheckFiles(const FileSet& files, const Manifest& manifest) {
       return Fail(ErrorCode::kNotFound, Str("manifest.json names ", f.name,
                                             ", which is not here: the bundle is incomplete"));
     }
-    // The other files may be edited; a shard that was cut short must not be mapped.
+    // Users may edit the other files, but weights of the wrong size must not be used.
     if (f.name.ends_with(".safetensors") && it->second.size() != f.size_bytes) {
       return Invalid(Str(f.name, ": manifest.json says ", f.size_bytes, " bytes, found ",
                          it->second.size(), ": it is cut short or not of this bundle"));
@@ -25,7 +25,7 @@ Status CheckFiles(const FileSet& files, const Manifest& manifest) {
   return {};
 }
 
-// Takes weights out of the tensors of a checkpoint.
+// Moves weights out of the tensors of a checkpoint.
 class Taker {
  public:
   explicit Taker(Checkpoint& checkpoint)
@@ -67,8 +67,8 @@ class Taker {
     return out + ")";
   }
 
-  // The bytes where they lie, or a copy where they are short of `size` (zeros follow) or the file
-  // was not handed over on a boundary of 64 bytes.
+  // A view of the bytes, or a copy if they do not begin on a 64-byte boundary or are fewer than
+  // `size`, in which case zeros follow.
   Blob Aligned(ByteSpan bytes, size_t size) const {
     if (bytes.size() == size && reinterpret_cast<uintptr_t>(bytes.data()) % kBundleAlignment == 0) {
       return Blob(bytes, storage_);

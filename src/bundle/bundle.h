@@ -1,7 +1,7 @@
 #pragma once
-// A bundle: a folder in Hugging Face's layout whose matrices are stored in the form in which they
-// are multiplied (docs/formats/bundle.md). Opening one converts nothing: weights point into the
-// file.
+// Bundle: a folder in Hugging Face's layout whose matrices are stored in the form in which they are
+// multiplied (docs/formats/bundle.md). Opening one converts nothing: weights point into the bytes
+// of the file.
 
 #include <map>
 #include <string>
@@ -17,12 +17,17 @@ namespace dunnock {
 struct Bundle {
   Manifest manifest;
   Checkpoint checkpoint;                  // config, vectors, tables and side files
-  std::map<std::string, Weight> weights;  // by name without ".weight"; they keep the file alive
+  std::map<std::string, Weight> weights;  // by name without ".weight"; they own a share of the file
 };
 
-// Whether manifest.json claims to be a bundle's; if so OpenBundle says what is wrong with it.
+// Whether there is a manifest.json that claims to be a bundle's. Whether it is valid is up to
+// OpenBundle.
 bool IsBundle(const FileSet& files);
 
+// Checks the manifest against the files and the tensors before it uses any number in it. Hashes are
+// not verified. Weights are copied only if the file's bytes do not begin on a 64-byte boundary.
+// Errors: kNotFound for a missing file or tensor, kInvalid for a file that does not fit the
+// manifest, kUnsupported for another version, and those of OpenCheckpoint. Throws OutOfMemory.
 Result<Bundle> OpenBundle(const FileSet& files);
 
 }  // namespace dunnock

@@ -1,4 +1,4 @@
-// A small bundle made by hand, and all that a hostile one may claim.
+// A small bundle made by hand, and false claims that a hostile one may make.
 
 #include "bundle/bundle.h"
 
@@ -31,8 +31,8 @@ Weight Form(WeightEncoding encoding, size_t rows, size_t cols, size_t group = 0)
   return w;
 }
 
-// Weights "a" (int8, with a bias) and "b" (int4-grouped), a table "t" and a vector "v". The bytes
-// of each tensor are its number.
+// Weights "a" (int8, with a bias) and "b" (int4-grouped), a table "t" and a vector "v". Every byte
+// of a tensor is the tensor's number.
 class BundleTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -98,7 +98,7 @@ TEST_F(BundleTest, OpensWhatWasWritten) {
   EXPECT_EQ(b.bias.size(), 0u);
   for (const Weight* w : {&a, &b})
     EXPECT_EQ(reinterpret_cast<uintptr_t>(w->panels.bytes().data()) % 64, 0u);
-  // What is left are the tensors that are not of a weight, without padding.
+  // Tensors that belong to no weight are left, without padding.
   EXPECT_EQ(bundle->checkpoint.tensors.size(), 2u);
   EXPECT_TRUE(bundle->checkpoint.tensors.contains("t.weight"));
   EXPECT_EQ(bundle->checkpoint.tensors.at("v").bytes[0], 6);
@@ -118,7 +118,7 @@ TEST_F(BundleTest, EveryTensorBeginsAtAMultipleOf64OfTheFile) {
       EXPECT_EQ(entry["data_offsets"][0].get<uint64_t>() % 64, 0u) << name;
     }
   }
-  EXPECT_EQ(paddings, 2u);  // behind a.bias and t.weight
+  EXPECT_EQ(paddings, 2u);  // after a.bias and after t.weight
 }
 
 TEST_F(BundleTest, UnalignedFilesAreCopied) {

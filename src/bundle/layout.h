@@ -1,7 +1,7 @@
 #pragma once
-// Where the tensors of a bundle's safetensors file lie: one after another, each at a multiple of 64
-// bytes of the file, so that a mapped file can be multiplied as it is. The format allows no holes:
-// tensors named "padding.N" fill them.
+// BundleLayout: places the tensors of a bundle's safetensors file one after another, each at a
+// multiple of 64 bytes of the file, so that the bytes can be multiplied as they are. The format
+// allows no holes: tensors named "padding.N" fill them.
 
 #include <cstdint>
 #include <string>
@@ -16,11 +16,12 @@ inline constexpr size_t kBundleAlignment = 64;
 
 class BundleLayout {
  public:
-  // Places a tensor; the result is where it begins in the data.
+  // Places a tensor; returns its offset from the beginning of the data.
   uint64_t Add(std::string name, DType dtype, std::vector<uint64_t> shape, uint64_t size_bytes);
 
   uint64_t data_bytes() const { return end_; }
-  // Length and JSON of the header, spaces up to a multiple of 64: the data begins where it ends.
+  // The file's header: its length, its JSON, and spaces up to a multiple of 64 bytes. The data
+  // follows it.
   std::string Header() const;
 
  private:

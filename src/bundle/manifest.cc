@@ -9,7 +9,7 @@ namespace dunnock {
 namespace {
 
 constexpr int64_t kVersion = 1;
-constexpr int64_t kMostRowsOrCols = 1 << 24;  // no product of two and a few bytes overflows
+constexpr int64_t kMostRowsOrCols = 1 << 24;  // rows * cols * a few bytes fits 64 bits
 constexpr int64_t kMostRotation = 512;
 constexpr int64_t kMostBlock = 256;
 

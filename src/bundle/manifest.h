@@ -1,7 +1,6 @@
 #pragma once
 // manifest.json of a bundle (docs/formats/bundle.md): how each matrix is encoded, and the files
-// with their hashes. Whoever reads it must expect anything: all that is said here about a weight is
-// checked before it is believed.
+// with their hashes. The file is not trusted: what it says about a weight is checked.
 
 #include <cstdint>
 #include <map>
@@ -27,8 +26,8 @@ struct Manifest {
   std::vector<BundleFile> files;          // all but manifest.json itself
 };
 
-// Every weight is consistent in itself: panel_bytes is what its encoding, columns and group make,
-// the rotation a power of two that divides its columns.
+// kInvalid or kUnsupported unless every weight is consistent: panel_bytes follows from its
+// encoding, columns and groups, and the rotation is a power of two that divides its columns.
 Result<Manifest> ParseManifest(std::string_view text);
 std::string DumpManifest(const Manifest& manifest);
 

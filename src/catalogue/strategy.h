@@ -1,6 +1,6 @@
 #pragma once
-// What suits a model by its size alone: whether it fits a browser, and which format to quantize it
-// to. Recommendations; every one can be overridden.
+// Recommendations by a model's size alone: whether it suits a browser, and the format to quantize
+// it to.
 
 #include <cstdint>
 #include <string_view>

@@ -10,7 +10,7 @@ struct Row {
   uint64_t parameters;
   std::string_view feasibility, wasm, native;
 };
-// The plan's table, by the exact sizes of its models.
+// The recommendations for the exact sizes of known models.
 constexpr Row kRows[] = {
     {"all-MiniLM-L6", 22'713'216, "optimal", "int4", "fp16"},
     {"MiniLM-L12", 33'360'000, "optimal", "int4", "fp16"},

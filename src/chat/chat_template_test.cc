@@ -9,8 +9,8 @@
 namespace dunnock {
 namespace {
 
-// tools/golden/make_jinja_cases.py: what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names
-// another file of such cases, like thousands of random ones.
+// tools/golden/make_jinja_cases.py writes what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES
+// names another file of such cases, for example of thousands of random ones.
 TEST(ChatTemplate, EqualsJinja2) {
   const char* other = std::getenv("DUNNOCK_JINJA_CASES");
   const std::string text =
@@ -91,8 +91,8 @@ TEST(ChatTemplate, Limits) {
             std::string::npos);
 }
 
-// Brackets, filters, tests, operators and attributes have a limit each; in one another they would
-// multiply.
+// Brackets, filters, tests, operators and attributes each have a limit of their own; nested in one
+// another the limits would multiply.
 TEST(ChatTemplate, LevelsCountInTotal) {
   const auto repeated = [](const std::string& text, int n) {
     std::string out;
@@ -133,7 +133,7 @@ TEST(ChatTemplate, StepsOnLongTextsCountTheirSize) {
             std::string::npos);
 }
 
-// Values that are small in memory and large when gone through.
+// Values that take little memory but many steps to walk.
 TEST(ChatTemplate, SharedPartsAreWeighed) {
   const std::string doubled =
       "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}"

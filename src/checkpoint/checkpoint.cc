@@ -34,7 +34,7 @@ Result<TensorMap> ReadSafetensorsTensors(const std::string& name, const Blob& fi
   return std::move(read.tensors);
 }
 
-// The names that TensorFlow's LayerNorm had live on in old BERT checkpoints.
+// Renames TensorFlow's names of LayerNorm's parameters, which old BERT checkpoints still have.
 Status RenameGammaAndBeta(TensorMap& tensors) {
   constexpr std::pair<std::string_view, std::string_view> kRenamed[] = {
       {"LayerNorm.gamma", "weight"}, {"LayerNorm.beta", "bias"}};
@@ -57,8 +57,8 @@ Status RenameGammaAndBeta(TensorMap& tensors) {
   return {};
 }
 
-// config.json says that the head is the embedding, but the file has a head of its own: as in
-// transformers 5, that is used.
+// If config.json says that the head is tied to the embedding but the file has a different head,
+// that head is used, as in transformers 5.
 void UseHead(Checkpoint& out) {
   if (!FindBool(out.config, "tie_word_embeddings").value_or(false)) return;
   const auto find = [&](const char* name) {
@@ -79,8 +79,8 @@ void UseHead(Checkpoint& out) {
       "embedding: it is used");
 }
 
-// A classifier on the pooler makes a BERT a cross-encoder, whatever class saved it: as in
-// transformers, the class is whoever loads it.
+// A classifier on the pooler makes a BERT a cross-encoder, whatever class config.json names: in
+// transformers, too, the class that loads a checkpoint decides, not the class that saved it.
 void UseClassifier(Checkpoint& out) {
   const auto has = [&](const std::string& name) {
     return out.tensors.contains(name) || out.tensors.contains("bert." + name);
@@ -169,7 +169,7 @@ Result<Checkpoint> OpenCheckpoint(const FileSet& files) {
     DUNNOCK_TRY_STATUS(ReadTensorsAndConfig(files, f.file, f.read, out));
     return out;
   }
-  // A split file counts once, by the name of its first part.
+  // A split file counts as one model, by the name of its first part.
   std::vector<std::string> ggufs;
   for (const auto& [name, blob] : files) {
     if (!name.ends_with(".gguf") || name.find('/') != std::string::npos) continue;

@@ -1,4 +1,4 @@
-// Block types against values that the reference package computed.
+// GGUF's quantized types against values that the reference package computed.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
-// Truncated, lying and hostile files: each must get an error that names the file and says what is
-// wrong with it, in little memory. tools/golden/make_hostile_files.py writes them.
+// Truncated and hostile files, and files with false sizes: each must get an error that names the
+// file and what is wrong with it, without using much memory. tools/golden/make_hostile_files.py
+// writes them.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -28,7 +28,8 @@ struct Entry {
   std::vector<uint64_t> offsets;  // begin and end, counted from the end of the header
 };
 
-// The header as events: a tree would swallow duplicate keys, and cost many times the header's size.
+// Reads the header as parser events. A JSON tree would hide duplicate keys and take many times the
+// memory of the header.
 class HeaderHandler final : public nlohmann::json_sax<Json> {
  public:
   std::vector<Entry> entries;
@@ -105,7 +106,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   bool number_float(double, const std::string& text) override {
     return Unexpected(Str("the number ", text.substr(0, 40)));
   }
-  // "__metadata__": null is none.
+  // "__metadata__": null is the same as no metadata.
   bool null() override { return (level_ == 1 && InMetadata()) || Unexpected("null"); }
   bool boolean(bool) override { return Unexpected("a boolean"); }
   bool binary(Json::binary_t&) override { return Unexpected("binary data"); }
@@ -131,7 +132,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     return Wrong(Str(Where(), "unexpected value of \"", field_, "\": ", what));
   }
 
-  int level_ = 0;  // 1: names, 2: the fields of one, 3: inside a list of numbers
+  int level_ = 0;  // 1: tensor names, 2: fields of a tensor, 3: inside a list of numbers
   bool has_metadata_ = false;
   std::string name_, field_;
   std::array<bool, 3> seen_{};
@@ -162,7 +163,7 @@ Result<Tensor> MakeTensor(const Entry& entry, ByteSpan data) {
   return Tensor{*dtype, entry.shape, data.subspan(entry.offsets[0], *bytes)};
 }
 
-// The format's rule: the tensors, in order of their offsets, fill the data without hole or overlap.
+// Checks the format's rule that the tensors fill the data without holes or overlaps.
 Status CheckCoverage(std::vector<Entry>& entries, uint64_t data_size) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.offsets < b.offsets; });

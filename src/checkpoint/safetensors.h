@@ -1,6 +1,6 @@
 #pragma once
-// Reads one safetensors file (docs/formats/safetensors.md). The tensors' bytes point into the
-// file's Blob, at any alignment: whoever reads them uses memcpy.
+// Reads one safetensors file (docs/formats/safetensors.md). Tensors are views of the file's bytes,
+// which must outlive them, and may begin at any address: read them with memcpy.
 
 #include <map>
 #include <string>
@@ -17,7 +17,8 @@ struct SafetensorsFile {
   std::map<std::string, std::string> metadata;  // the header's "__metadata__"
 };
 
-// `name` is for error messages.
+// kInvalid, kUnsupported or kLimit for a file that breaks the format; `name` is its name in the
+// message.
 Result<SafetensorsFile> ReadSafetensors(std::string_view name, const Blob& file);
 
 }  // namespace dunnock

@@ -1,6 +1,6 @@
 #pragma once
-// A checkpoint in several files: *.index.json says in its weight_map which shard holds which
-// tensor. Shard names come from that file and are hostile: they never leave the folder.
+// Checkpoints in several files: the weight_map of *.index.json says which shard holds which tensor.
+// Shard names come from that file and are not trusted: they cannot name a file outside the folder.
 
 #include <functional>
 #include <string>
@@ -11,12 +11,15 @@
 
 namespace dunnock {
 
-// Reads one file's tensors; copies it has to make go to `storage`.
+// Reads the tensors of one file. Tensors that have to be copied get their bytes from Blobs that it
+// appends to `storage`.
 using TensorReader = std::function<Result<TensorMap>(const std::string& name, const Blob& file,
                                                      std::vector<Blob>& storage)>;
 
-// Reads every shard that the index names, into out.tensors and out.storage. Every tensor of the
-// weight_map must be in the shard it names; tensors it does not list are left out with a note.
+// Reads every shard that the index names into out.tensors and out.storage. Tensors that the
+// weight_map does not list are left out with a note. Errors: kInvalid for a broken index or a
+// tensor that is not in the shard the index names, kNotFound for a missing shard, kLimit, and those
+// of `read`.
 Status ReadShards(const FileSet& files, const std::string& index_name, const TensorReader& read,
                   Checkpoint& out);
 

@@ -1,5 +1,5 @@
 #pragma once
-// For the tests of this floor, which may not include io/: files of the repository as Blobs.
+// For tests of this folder, which may not include io/: files as Blobs.
 
 #include <cstdlib>
 #include <filesystem>
@@ -28,7 +28,7 @@ inline FileSet LoadFolder(const std::string& path) {
   return out;
 }
 
-// A file of $DUNNOCK_TEST_MODELS; nullopt when that is not set or has no such file.
+// The path of a file in $DUNNOCK_TEST_MODELS; nullopt if that is not set or has no such file.
 inline std::optional<std::string> RealModel(const std::string& name) {
   const char* folder = std::getenv("DUNNOCK_TEST_MODELS");
   if (folder == nullptr) return std::nullopt;

@@ -10,7 +10,7 @@
 namespace dunnock {
 namespace {
 
-// Natural logarithms of a softmax, in float64.
+// The natural logarithms of softmax(logits), in float64.
 void LogSoftmax(std::span<const float> logits, std::vector<double>* out) {
   const double total = LogSumExp(logits);
   out->resize(logits.size());
@@ -23,7 +23,7 @@ struct Sums {
   std::vector<double> kls;
 };
 
-// One window: every token but the first is predicted from those before it.
+// Adds the predictions of one window: of every token but the first from those before it.
 Status EvalWindow(Session& session, Session* reference, std::span<const int32_t> ids, Sums* sums) {
   const auto predicted = ids.first(ids.size() - 1);
   if (reference == nullptr) {
@@ -32,7 +32,7 @@ Status EvalWindow(Session& session, Session* reference, std::span<const int32_t>
       ++sums->tokens;
     });
   }
-  // Keeps a window of the reference's logits: vocab * window floats.
+  // The reference's logits of the whole window (window, vocab_size).
   std::vector<float> kept;
   DUNNOCK_TRY_STATUS(
       reference->EachLogits(predicted, 0, [&](size_t, std::span<const float> logits) {
@@ -77,7 +77,7 @@ Result<TextQuality> MeasureText(Session& session, Session* reference, const Text
     std::vector<int32_t> row(text.prefix.begin(), text.prefix.end());
     const auto part = text.ids.subspan(w * step, step);
     row.insert(row.end(), part.begin(), part.end());
-    // Each id is looked up among the logits, the last one of a window too.
+    // Every id is an index into the logits, also the last of a window, which no model runs.
     DUNNOCK_TRY_STATUS(session.CheckIds(row));
     if (reference != nullptr) DUNNOCK_TRY_STATUS(reference->CheckIds(row));
     DUNNOCK_TRY_STATUS(EvalWindow(session, reference, row, &sums));

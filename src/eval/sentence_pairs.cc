@@ -10,7 +10,7 @@
 namespace dunnock {
 namespace {
 
-// The rows and fields of CSV with "quoted ""fields""".
+// Splits CSV with "quoted ""fields""" into rows and fields.
 std::vector<std::vector<std::string>> ParseCsv(std::string_view text) {
   std::vector<std::vector<std::string>> rows(1, std::vector<std::string>(1));
   bool quoted = false;
@@ -38,7 +38,7 @@ std::vector<std::vector<std::string>> ParseCsv(std::string_view text) {
   return rows;
 }
 
-// Ranks from 0, ties sharing their mean.
+// Ranks from 0; equal values share the mean of their ranks.
 std::vector<double> Ranks(std::span<const double> values) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t{0});

@@ -42,12 +42,12 @@ bool IsConfig(const std::string& file, bool modules) {
   // sentence_bert_config.json, sentence_xlm-roberta_config.json, ...
   const bool sentence = file.starts_with("sentence_") && file.ends_with("_config.json") &&
                         file.find('/') == std::string::npos;
-  // The folders that modules.json names; those it does not name cost a few bytes.
+  // modules.json names some of these folders; the configs of others are only a few bytes.
   return IsOneOf(file, kConfigFiles) || sentence || (modules && file.ends_with("/config.json"));
 }
 
-// Whether `part` (lower case) stands between separators in a file's name. "q4_k" is no part of
-// "q4_k_m": an underscore may stand before it, not behind.
+// Whether `part` (in lower case) is a word between separators in a file's name. "q4_k" does not
+// name "q4_k_m": an underscore may come before the word but not after it.
 bool NamesIt(const std::string& file, const std::string& part) {
   const std::string lower = Lower(file);
   constexpr std::string_view kBefore = "-._/", kAfter = "-./";
@@ -138,7 +138,7 @@ Result<GgufModel> ChooseGguf(const std::vector<std::string>& files, std::string_
                     [&](const std::string& file) { return IsExactly(file, wanted); }))
       best = &m;
   }
-  // Of several the shortest: the one whose name has least beside it.
+  // If several match, the shortest name has the least besides the word.
   for (const GgufModel& m : models) {
     const bool shorter = best == nullptr || m.name.size() < best->name.size();
     if (!(best != nullptr && IsExactly(best->name, wanted)) && NamesIt(m.name, wanted) && shorter)
@@ -166,7 +166,7 @@ Result<std::vector<std::string>> ChooseFiles(const std::vector<std::string>& all
   const bool named = !gguf_part.empty();
   const bool safetensors = !named && any(is_safetensors);
   const bool pytorch = !named && !safetensors && any(is_pytorch);
-  // A GGUF file holds its tokenizer: where nothing else does, it is a side file.
+  // A GGUF file contains its tokenizer, so without any other vocabulary it counts as a side file.
   const bool weights = part == ModelPart::kAll;
   GgufModel gguf;
   if (named) {

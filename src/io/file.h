@@ -1,6 +1,7 @@
 #pragma once
-// Files of the operating system, native only. Reading maps; writing is atomic: a temporary file
-// beside the target, fsync, rename, fsync of the folder. Errors name the path and what to do.
+// Files of the operating system, native only. Writing is atomic and durable: a temporary file,
+// fsync, rename, fsync of the folder. Unless noted, errors are kNotFound for a path that does not
+// exist and kIo for all else; they name the path.
 
 #include <cstdint>
 #include <optional>
@@ -13,27 +14,30 @@
 
 namespace dunnock {
 
-// Maps a file read-only. An empty file gives an empty Blob.
+// Maps a regular file read-only; the mapping lives as long as the Blob and its copies. An empty
+// file gives an empty Blob. The file must not be cut short meanwhile: reading beyond its new end
+// would stop the process. kMemory if the address space has no room.
 Result<Blob> MapFile(const std::string& path);
 
-// Reads a file into memory of our own, on huge pages: for weights that are used as they lie. Where
-// a file is only read once, mapping is cheaper.
+// Reads a regular file into memory on huge pages, with all cores. For weights that are used without
+// conversion; for a file that is read only once, mapping is cheaper. kMemory if there is no room.
 Result<Blob> ReadFileToMemory(const std::string& path);
 
-// Maps every regular file below a folder (symbolic links are followed), named relative to it with
-// forward slashes. Skips names that begin with a dot. At most 10,000 files.
+// Maps every regular file below a folder, by its name relative to the folder with forward slashes.
+// Follows symbolic links and skips names that begin with a dot. kLimit for more than 10,000 files.
 Result<FileSet> MapFolder(const std::string& path);
 
-// Writes the whole file atomically; creates the folders above it. The temporary file lies beside
-// it, where one stays behind if the process is killed, or in `temporaries` on the same file system.
+// Writes a whole file atomically and creates the folders above it. The temporary file, which
+// remains if the process is killed, is in the same folder, or in `temporaries`, which must be on
+// the same file system.
 Status WriteFileAtomically(const std::string& path, ByteSpan bytes,
                            const std::string& temporaries = "");
 
-// Renames a file that is already synced, over what is there, and syncs the folder.
+// Renames a file whose content is already synced, replacing what is there, and syncs the folder.
 Status RenameDurably(const std::string& from, const std::string& to);
 
-// All of it, whatever kind of file it is: a pipe, a terminal, one of /proc that does not know its
-// size. At most 2 GiB.
+// Reads everything from a file of any kind: a pipe, a terminal, a file in /proc without a size.
+// kLimit for more than 2 GiB.
 Result<std::string> ReadTextFile(const std::string& path);
 Result<std::string> ReadStdin();
 
@@ -43,8 +47,8 @@ std::optional<uint64_t> FileSize(const std::string& path);
 Status CreateFolders(const std::string& path);
 Result<uint64_t> FreeDiskBytes(const std::string& folder);
 
-// An exclusive advisory lock (flock) on a file, created if need be, held until destruction.
-// Acquire waits; it calls on_wait once if it has to.
+// An exclusive advisory lock (flock) on a file, which is created if it does not exist. Held until
+// destruction. Acquire waits for the lock and calls on_wait once if it has to.
 class FileLock {
  public:
   static Result<FileLock> Acquire(const std::string& path, void (*on_wait)() = nullptr);

@@ -83,7 +83,7 @@ Result<Blob> ReadFileToMemory(const std::string& path) {
   DUNNOCK_TRY(void* const room,
               CatchOutOfMemory([&] { return Result<void*>(owner->Reserve(size)); }));
   auto* const memory = static_cast<uint8_t*>(room);
-  // Most of the time goes into the system's clearing of new pages: all cores share it.
+  // Most of the time the system clears new pages, so all cores share the work.
   ThreadPool pool(size > 8 * kHugePage ? ThreadPool::DefaultThreads() : 1);
   std::atomic<int> failed = 0;
   std::atomic<size_t> cut = size;

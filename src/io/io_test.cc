@@ -30,13 +30,13 @@ TEST_F(FileTest, WriteThenMap) {
   ASSERT_TRUE(WriteFileAtomically(path, AsBytes("again")).has_value());
   EXPECT_EQ(*ReadTextFile(path), "again");
   EXPECT_EQ(FileSize(path), 5u);
-  // Nothing but the file itself is left behind.
+  // No temporary file is left.
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ + "/new/folder"), {}), 1);
 }
 
 TEST_F(FileTest, AFailedWriteLeavesTheOldFile) {
   const std::string path = folder_ + "/x";
-  fs::create_directories(path);  // a folder stands where the file should go
+  fs::create_directories(path);  // there is a folder where the file should go
   const Status status = WriteFileAtomically(path, AsBytes("hello"));
   ASSERT_FALSE(status.has_value());
   EXPECT_NE(status.error().message.find(path), std::string::npos);

@@ -1,6 +1,7 @@
 #pragma once
-// A folder that appears whole or not at all: its files are written to a temporary folder beside the
-// target, which Commit() makes durable and renames. Whatever was not committed is deleted.
+// StagedFolder: a folder that appears complete or not at all. Its files are written to a temporary
+// folder beside the target; Commit() syncs it to the disk and renames it. Without Commit() the
+// temporary folder is deleted on destruction. All errors are kIo.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +11,7 @@
 
 namespace dunnock {
 
-// A file written front to back.
+// Writes a new file from front to back.
 class FileWriter {
  public:
   static Result<FileWriter> Create(const std::string& path);
@@ -19,8 +20,8 @@ class FileWriter {
   ~FileWriter();
 
   Status Append(ByteSpan bytes);
-  uint64_t size() const { return size_; }  // what was appended
-  Status Close();                          // to the disk (fsync)
+  uint64_t size() const { return size_; }  // bytes appended so far
+  Status Close();                          // syncs the file to the disk; nothing may follow
 
  private:
   FileWriter(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
@@ -31,17 +32,19 @@ class FileWriter {
 
 class StagedFolder {
  public:
-  // Creates the folders above the target, but not the target.
+  // Creates the folders above the target, but not the target itself.
   static Result<StagedFolder> Create(const std::string& target);
   StagedFolder(StagedFolder&& other) noexcept;
   StagedFolder& operator=(StagedFolder&&) = delete;
   ~StagedFolder();
 
-  // Where a file of the folder, "1_Pooling/config.json", is to be written; makes its folder.
+  // The path at which a file of the folder ("1_Pooling/config.json") is to be written. Creates the
+  // folders above it.
   Result<std::string> PathFor(const std::string& name) const;
   Status Write(const std::string& name, ByteSpan bytes) const;
-  // With `replace`, a folder that is already there is exchanged and then deleted; else it is an
-  // error.
+  // Makes the folder appear at the target. If something is there already, it is exchanged and then
+  // deleted with `replace`, and otherwise an error. The exchange is atomic if the file system can
+  // exchange two names.
   Status Commit(bool replace);
 
  private:

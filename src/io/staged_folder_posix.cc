@@ -26,7 +26,7 @@ std::unexpected<Error> OsError(const char* what, const std::string& path, int er
 Status Sync(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return OsError("open", path, errno);
-  // Some network file systems refuse to sync a folder; what was written is not lost by that.
+  // Some network file systems refuse to sync a folder; the files are written nevertheless.
   (void)fsync(fd);
   close(fd);
   return {};
@@ -81,7 +81,7 @@ Result<StagedFolder> StagedFolder::Create(const std::string& target) {
   DUNNOCK_TRY_STATUS(CreateFolders(parent.string()));
   std::string path = (parent / Str(".", fs::path(clean).filename().string(), ".XXXXXX")).string();
   if (mkdtemp(path.data()) == nullptr) return OsError("create a folder beside", clean, errno);
-  std::error_code ignored;  // mkdtemp lets only the owner in
+  std::error_code ignored;  // mkdtemp gives permissions to the owner only
   const mode_t mask = umask(0);
   umask(mask);
   fs::permissions(path, static_cast<fs::perms>(0777 & ~mask), ignored);
@@ -126,7 +126,7 @@ Status StagedFolder::Commit(bool replace) {
     }
     path_.clear();
   } else if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
-    // A file system that cannot exchange: for a moment there is neither.
+    // The file system cannot exchange two names: for a moment there is no folder.
     const std::string old = path_ + ".old";
     if (rename(target_.c_str(), old.c_str()) != 0) return OsError("rename", target_, errno);
     if (rename(path_.c_str(), target_.c_str()) != 0) {
@@ -136,7 +136,7 @@ Status StagedFolder::Commit(bool replace) {
     }
     path_ = old;
   }
-  // path_ is now what was replaced, if anything: the destructor deletes it.
+  // path_ now holds the replaced folder, if there was one; the destructor deletes it.
   return Sync(ParentOf(target_).string());
 }
 

@@ -12,8 +12,8 @@ namespace {
 using EKind = Expression::Kind;
 
 // Deep enough for any real template, shallow enough for the stack.
-constexpr int kMostDepth = 150;   // of brackets, and of links in a chain
-constexpr int kMostHeight = 300;  // of all levels together: a tree is gone through by recursion
+constexpr int kMostDepth = 150;   // of brackets, and links in a chain
+constexpr int kMostHeight = 300;  // of the whole tree, which is walked by recursion
 
 }  // namespace
 
@@ -45,7 +45,8 @@ Result<std::string> ExpressionParser::Name() {
   return Take().text;
 }
 
-// Chains in brackets in chains multiply: what counts is the tree that they make.
+// Chains inside brackets inside chains multiply, so the height of the resulting tree is limited
+// too.
 Status ExpressionParser::CheckHeight(const Expression& e) const {
   if (e.height <= kMostHeight) return {};
   return FailAt(Peek().at, Str("an expression of more than ", kMostHeight, " levels"));
@@ -113,7 +114,7 @@ Result<ExpressionPtr> ExpressionParser::LeftChain(
       return IsOperator(o) || IsWord(o);
     });
     if (found == operators.end()) return left;
-    // The tree of a + b + c ... leans to the left and is gone through by recursion.
+    // The tree of a + b + c ... grows to the left, and it is walked by recursion.
     if (links > kMostDepth)
       return FailAt(Peek().at, Str("more than ", kMostDepth, " operators in a row"));
     ExpressionPtr e = Make(EKind::kBinary, Take().at, std::string(*found));

@@ -1,6 +1,7 @@
 #pragma once
-// The grammar's expressions, by recursive descent, loosest binding first. The parser of blocks
-// (parser.cc) builds on it.
+// Parses the expressions of the template language by recursive descent, loosest operators first.
+// The parser of statements (parser.cc) is derived from it. All errors are kInvalid and say line and
+// column.
 
 #include <initializer_list>
 #include <string>
@@ -16,11 +17,11 @@ class ExpressionParser {
  public:
   explicit ExpressionParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
-  // An expression; "a if b else c" only where conditional.
+  // Parses an expression; "a if b else c" only if `conditional`.
   Result<ExpressionPtr> Any(bool conditional = true);
-  // The same, or several with commas between: a tuple.
+  // Parses an expression, or several with commas between, which make a tuple.
   Result<ExpressionPtr> TupleOrOne(bool conditional = true, std::string_view end_word = {});
-  // value | filter | filter. first: the first stands without its "|".
+  // Parses filters after a value: "| filter | filter". With `first` the first one has no "|".
   Result<ExpressionPtr> Filters(ExpressionPtr value, bool first);
   ExpressionPtr Make(Expression::Kind kind, Position at, std::string text = "") const;
 
@@ -46,7 +47,8 @@ class ExpressionParser {
   Status CheckDepth() const;
   Status CheckHeight(const Expression& e) const;
   int depth_ = 0;
-  // How often names have been read that make a macro take more than its parameters.
+  // How often the names caller, varargs and kwargs have been read; a macro that uses them accepts
+  // more than its parameters.
   size_t callers_ = 0, varargs_ = 0, kwargs_ = 0;
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
-// What names stand for while a template runs, and the two objects that only running makes: loop and
-// macros. A macro keeps a weak hold of the frame it was made in: frames must not hold themselves.
+// The values of names while a template runs, and the two kinds of objects that only running
+// creates: loop and macros. A macro has a weak reference to the frame in which it was made, because
+// a frame must not keep itself alive.
 
 #include <memory>
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace dunnock::jinja {
 
-// Names and their values, innermost first. Shared, because a macro keeps the frame it was made in.
+// One scope: names with their values, and the scope around it.
 struct Frame {
   std::vector<std::pair<std::string, Value>> names;
   std::shared_ptr<Frame> outer;

@@ -13,8 +13,8 @@ namespace {
 using EKind = Expression::Kind;
 using SKind = Statement::Kind;
 
-constexpr int kMostDepth = 100;       // of calls and nested blocks
-constexpr int kMostValueDepth = 200;  // of lists in lists
+constexpr int kMostDepth = 100;       // of calls and nested statements
+constexpr int kMostValueDepth = 200;  // of lists in lists, which are printed by recursion
 
 enum class Flow { kOn, kBreak, kContinue };
 
@@ -23,7 +23,8 @@ class Interpreter {
   explicit Interpreter(Limits& limits) : limits_(limits), root_(std::make_shared<Frame>()) {}
 
   Result<Text> Run(const Block& block, const OrderedJson& variables) {
-    // bos_token and its like, also those that a model names itself (image_token), are tokens.
+    // Variables such as bos_token, also with names of a model's own (image_token), hold special
+    // tokens, so their text is trusted.
     for (const auto& [name, value] : variables.items())
       root_->Set(name, Value::FromJson(value, name.ends_with("_token")));
     Text out;
@@ -43,7 +44,7 @@ class Interpreter {
       return FailAt(at, Str("calls and blocks nest more than ", kMostDepth, " deep"));
     return {};
   }
-  // Puts the position in front of an error that has none.
+  // Adds the position to an error that has none.
   static std::unexpected<Error> At(Position at, Error error) {
     if (error.message.starts_with("chat template, line")) return std::unexpected(std::move(error));
     return std::unexpected(Error{error.code, FailAt(at, error.message).error().message});
@@ -198,6 +199,7 @@ class Interpreter {
     DUNNOCK_TRY_STATUS(CheckDepth(s.at));
     DUNNOCK_TRY(List all, Elements(over));
     DUNNOCK_TRY_STATUS(limits_.Charge(all.size()));
+    // As in jinja2, items are filtered first: loop.length and loop.last count those that remain.
     auto items = std::make_shared<List>();
     for (Value& item : all) {
       if (s.condition != nullptr) {
@@ -224,6 +226,7 @@ class Interpreter {
             return Value(text);
           });
     for (size_t i = 0; i < items->size(); ++i) {
+      // A scope per pass: what the body sets is gone after it.
       const FramePtr inner = Inner(frame);
       state->set_position(static_cast<int64_t>(i));
       inner->Set("loop", Value::OfObject(state));
@@ -430,7 +433,7 @@ class Interpreter {
     return Value();
   }
 
-  // object.name: what Python's attributes are first, then the items.
+  // object.name: Python's attributes come before the items.
   Result<Value> Attribute(const Value& object, const std::string& name) {
     if (object.Is(Kind::kUndefined))
       return Invalid(
@@ -443,7 +446,7 @@ class Interpreter {
       const Value* found = object.Find(name);
       return found == nullptr ? Value::Missing(name) : *found;
     }
-    // What groupby makes has names.
+    // The pairs that groupby makes have names for their parts.
     if (object.Is(Kind::kTuple) && object.AsList().size() == 2) {
       if (name == "grouper") return object.AsList()[0];
       if (name == "list") return object.AsList()[1];
@@ -451,7 +454,7 @@ class Interpreter {
     return Value::Missing(name);
   }
 
-  // object[key]: the items first.
+  // object[key]: the items come before the attributes.
   Result<Value> Item(const Expression& e, const FramePtr& frame) {
     DUNNOCK_TRY(const Value object, Evaluate(*e.items[0], frame));
     DUNNOCK_TRY(const Value key, Evaluate(*e.items[1], frame));

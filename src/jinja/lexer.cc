@@ -15,7 +15,7 @@ bool IsNameStart(char c) {
 }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// How many bytes of white space stand at text[at] (jinja2's \s is Unicode's).
+// The number of bytes of white space at text[at], as Unicode defines it (jinja2's \s).
 size_t SpaceAt(std::string_view text, size_t at) {
   if (at >= text.size()) return 0;
   const DecodedChar c = DecodeUtf8(text, at);
@@ -41,6 +41,9 @@ size_t TrailingSpace(const std::string& text) {
   return end;
 }
 
+// White space around tags is trimmed here: "-" inside a tag trims all of it on that side,
+// lstrip_blocks removes spaces in front of a tag that begins its line, trim_blocks removes the
+// newline after a tag, and "+" keeps both.
 class Lexer {
  public:
   explicit Lexer(std::string source) : source_(std::move(source)) {}
@@ -96,7 +99,7 @@ class Lexer {
 
  private:
   Position PositionOf(size_t at) {
-    // Positions are asked for in ascending order, or nearly so.
+    // Positions are computed in nearly ascending order, so counting goes on from the last one.
     if (at < counted_) {
       counted_ = 0;
       counted_position_ = {};
@@ -148,7 +151,7 @@ class Lexer {
     const Position begin = PositionOf(at_);
     const size_t open = source_.find("%}", at_);
     bool trim = source_[open - 1] == '-';
-    at_ = open + 2;  // trim_blocks does not count here
+    at_ = open + 2;  // trim_blocks does not apply here
     for (size_t i = at_; (i = source_.find("{%", i)) != std::string::npos; i += 2) {
       size_t word = i + 2;
       const char sign = word < source_.size() ? source_[word] : 0;
@@ -176,7 +179,7 @@ class Lexer {
     return FailAt(begin, "a raw block that begins here is not closed: expected \"{% endraw %}\"");
   }
 
-  // The words of a tag up to its end; the result: whether "-" trims what follows.
+  // Reads the words of a tag up to its end. Returns whether its "-" trims the text that follows.
   Result<bool> Inside(std::string_view end, Position tag) {
     std::vector<char> open;  // brackets
     for (;;) {

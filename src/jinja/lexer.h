@@ -1,5 +1,6 @@
 #pragma once
-// Source to tokens: text between tags with white space already trimmed, and the tags' words.
+// Splits a template's source into tokens: the text between tags, with white space already trimmed
+// as trim_blocks, lstrip_blocks and "-" ask for, and the words of the tags.
 
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ struct Token {
     kOperator,
     kEnd
   } kind;
-  std::string text;  // of a string: its value
+  std::string text;  // for kString the value, without quotes and escapes
   Position at;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a rendering may take: a template from outside could run or grow without end.
+// Limits of a rendering: a template from an untrusted source could run or grow without end.
 
 #include <cstdint>
 #include <optional>
@@ -8,15 +8,16 @@
 
 namespace dunnock::jinja {
 
-// Work and memory that a rendering may take. Whatever goes through many elements charges them.
+// How much work and memory a rendering may take and has taken. Code that walks many elements
+// charges one step per element.
 struct Limits {
   size_t max_steps, max_bytes;
   std::optional<int64_t> now_unix;
   size_t steps = 0;
 
   Status Charge(size_t amount);
-  Status CheckSize(const Text& text);      // of a text just made
-  Result<Text> Print(const Value& value);  // value.Printed(), charged
+  Status CheckSize(const Text& text);      // kLimit if the text is larger than max_bytes
+  Result<Text> Print(const Value& value);  // value.Printed(), with its work charged
 };
 
 }  // namespace dunnock::jinja

@@ -1,5 +1,5 @@
 #pragma once
-// + - * / // % ** ~, comparisons and slices, as Python has them.
+// The operators + - * / // % ** ~, comparisons and slices, with Python's semantics.
 
 #include <string>
 
@@ -10,7 +10,7 @@ namespace dunnock::jinja {
 Result<Value> Binary(Limits& limits, const std::string& op, const Value& a, const Value& b);
 Result<Value> Unary(const std::string& op, const Value& v);
 Result<bool> Holds(Limits& limits, const Value& a, const std::string& op, const Value& b);
-// parts: begin, end, step; nullptr where there is none.
+// object[begin:end:step]; `parts` are these three, nullptr for one that is left out.
 Result<Value> Slice(Limits& limits, const Value& object, const Value* const (&parts)[3]);
 
 }  // namespace dunnock::jinja

@@ -28,7 +28,8 @@ class Parser : public ExpressionParser {
     return {};
   }
 
-  // Until a block tag whose word is one of `ends`, which is left to the caller (its "{%" is taken).
+  // Parses statements up to a tag whose word is one of `ends`. Takes its "{%" and leaves the word
+  // to the caller.
   Result<Block> Statements(const std::vector<std::string_view>& ends) {
     const Deeper deeper(depth_);
     DUNNOCK_TRY_STATUS(CheckDepth());
@@ -57,7 +58,7 @@ class Parser : public ExpressionParser {
     }
   }
 
-  // A body up to "{% end %}".
+  // Parses a body up to "{% end %}".
   Result<Block> Body(std::string_view end) {
     DUNNOCK_TRY(Block body, Statements({end}));
     Take();
@@ -65,7 +66,8 @@ class Parser : public ExpressionParser {
     return body;
   }
 
-  // The body of what runs by itself: a loop around it cannot be left from inside.
+  // Parses a body that runs separately, such as a macro's: "break" in it cannot leave a loop around
+  // it.
   Result<Block> OwnBody(std::string_view end) {
     const int loops = std::exchange(loops_, 0);
     auto body = Body(end);
@@ -267,7 +269,7 @@ class Parser : public ExpressionParser {
     return s;
   }
 
-  // Stands for a block's own text in its filters.
+  // The name that stands for the text of the body in its filters.
   ExpressionPtr Placeholder() const { return Make(EKind::kName, Peek().at, "\x01"); }
 
   int loops_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// The template language's grammar: source to a tree. Blocks, expressions and white space are as
-// jinja2 has them with trim_blocks and lstrip_blocks on (docs/formats/chat-template.md).
+// The parser of the template language. Statements, expressions and white space follow jinja2 with
+// trim_blocks and lstrip_blocks on (docs/formats/chat-template.md).
 
 #include <string>
 
@@ -9,6 +9,7 @@
 
 namespace dunnock::jinja {
 
+// `source` is valid UTF-8. kInvalid, with line and column, for a syntax error.
 Result<Block> ParseTemplate(const std::string& source);
 
 }  // namespace dunnock::jinja

@@ -128,7 +128,7 @@ void AppendRepr(std::string& out, const Value& v, bool nested) {
     case Kind::kDict:
       AppendDict(out, v.AsDict());
       return;
-    case Kind::kNamespace:  // it may have grown since its holder was weighed
+    case Kind::kNamespace:  // may have grown since the weight of its holder was computed
       out += "<Namespace ";
       if (!nested) AppendDict(out, v.AsDict());
       out += '>';

@@ -1,5 +1,5 @@
 #pragma once
-// Values as text: Python's repr() and json.dumps().
+// Values as text, as Python's repr() and json.dumps() give them.
 
 #include <string>
 
@@ -16,6 +16,7 @@ struct JsonStyle {
   std::string item = ", ", key = ": ";
   bool sort_keys = false, ascii = false;
 };
+// kInvalid for a value that JSON cannot hold; kLimit for more than `most_bytes` bytes.
 Result<std::string> ToJson(const Value& value, const JsonStyle& style, size_t most_bytes);
 
 }  // namespace dunnock::jinja

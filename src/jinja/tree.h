@@ -1,5 +1,5 @@
 #pragma once
-// What the parser makes of a template, and the interpreter goes through.
+// The syntax tree of a template, which the parser makes and the interpreter walks.
 
 #include <algorithm>
 #include <memory>
@@ -44,7 +44,7 @@ struct Expression {
   std::vector<Named> named;
   ExpressionPtr more, more_named;
   std::vector<std::string> operators;
-  int height = 1;  // levels of the tree from here down
+  int height = 1;  // levels of the tree below and including this node
 
   void Raise(const Expression& child) { height = std::max(height, child.height + 1); }
   void Add(ExpressionPtr child) {
@@ -53,7 +53,7 @@ struct Expression {
   }
 };
 
-// What is assigned to: a name, a namespace's attribute, or several of them.
+// The target of an assignment: a name, a namespace's attribute, or several of them.
 struct Target {
   std::string name, attribute;
   std::vector<Target> parts;  // if not empty: (a, (b, c))
@@ -86,11 +86,11 @@ struct Statement {
   Block body = {}, otherwise = {};
   std::vector<std::pair<ExpressionPtr, Block>> branches = {};
   bool recursive = false;
-  // Of a macro: whether the body asks for them.
+  // Macros: whether the body uses these names.
   bool wants_caller = false, wants_varargs = false, wants_kwargs = false;
 };
 
-// "chat template, line 3, column 7: ..."
+// kInvalid with the message "chat template, line 3, column 7: ...".
 std::unexpected<Error> FailAt(Position at, const std::string& message);
 
 }  // namespace dunnock::jinja

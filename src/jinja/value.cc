@@ -287,7 +287,7 @@ Result<int> Compare(const Value& a, const Value& b) {
   return Invalid(Str("cannot order ", a.TypeName(), " and ", b.TypeName()));
 }
 
-// A merge sort: it stays within its bounds whatever the comparison says (NaN has no place).
+// A merge sort, because it stays within its bounds even if the comparison is inconsistent (NaN).
 Result<std::vector<size_t>> SortedOrder(const List& keys, bool descending) {
   std::vector<size_t> order(keys.size()), merged(keys.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;

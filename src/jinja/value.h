@@ -1,7 +1,8 @@
 #pragma once
 // Values of the template language. A string knows which of its bytes the template itself wrote
-// (trusted) and which came from outside: special tokens are parsed only in the former. Lists and
-// dicts do not change once made, so they cannot hold themselves; namespaces change.
+// (trusted) and which came from messages: special tokens are parsed only in the former. Lists and
+// dicts do not change once made, so they cannot contain themselves; only namespaces change. Copies
+// are cheap and share their content. For one thread at a time.
 
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,7 @@ class Text {
   }
   const std::string& str() const { return text_; }
   size_t size() const { return text_.size(); }
-  bool trusted() const;  // all of it
+  bool trusted() const;  // whether all of it is trusted
   void Append(const Text& other);
   Text Slice(size_t begin, size_t end) const;  // bytes
   struct Run {
@@ -51,7 +52,7 @@ struct Arguments {
   List positional;
   std::vector<std::pair<std::string, Value>> named;
 
-  // By position or by name; nullptr: neither.
+  // The argument at a position (from 0) or with a name; nullptr if there is neither.
   const Value* Find(size_t position, std::string_view name) const;
 };
 using Function = std::function<Result<Value>(Arguments& arguments)>;
@@ -69,14 +70,14 @@ enum class Kind {
   kDictItems,
   kDictKeys,
   kDictValues,
-  kGenerator,  // can be gone through once
+  kGenerator,  // can be iterated once
   kDict,
   kNamespace,
   kFunction,
   kObject,
 };
 
-// What has attributes of its own: loop, a macro, cycler.
+// An object with attributes of its own: loop, a macro, cycler.
 class Object {
  public:
   virtual ~Object() = default;
@@ -96,7 +97,7 @@ class Value {
   Value(Text v) : data_(std::move(v)) {}  // NOLINT
   static Value Trusted(std::string text) { return Value(Text(std::move(text), true)); }
   static Value Missing(std::string name);
-  static Value Markup(Text text);  // what "safe" and "escape" make: adding to it escapes
+  static Value Markup(Text text);  // finished HTML from "safe" or "escape": text added is escaped
   static Value OfList(List items, Kind kind = Kind::kList);
   static Value OfTuple(List items) { return OfList(std::move(items), Kind::kTuple); }
   static Value OfDict(Dict items, Kind kind = Kind::kDict);
@@ -116,7 +117,7 @@ class Value {
   bool IsCallable() const;
   bool markup() const { return markup_; }
 
-  int64_t AsInt() const;  // bool, int; float is cut
+  int64_t AsInt() const;  // of a bool or int; a float is truncated
   double AsFloat() const;
   const Text& AsText() const { return std::get<Text>(data_); }
   const List& AsList() const { return std::get<BodyPtr>(data_)->list; }
@@ -124,18 +125,19 @@ class Value {
   const Function& AsFunction() const { return *std::get<std::shared_ptr<Function>>(data_); }
   Object& AsObject() const { return *std::get<std::shared_ptr<Object>>(data_); }
   const std::string& Name() const { return std::get<Undefined>(data_).name; }
-  List TakeList() const;  // of a generator: then it is empty
-  // Of a namespace. False: the value could lead back to the namespace.
+  List TakeList() const;  // the elements of a generator, which is empty afterwards
+  // Sets an attribute of a namespace. False if the value could lead back to the namespace.
   bool SetAttribute(const std::string& name, const Value& value) const;
 
   bool Truth() const;
-  Text Printed() const;  // as {{ }} and ~ show it: Python's str()
-  bool Trusted() const;  // nothing in it came from outside
-  // Elements in it and in what they hold, at least 1; how deep it nests. What goes through a whole
-  // value charges its weight: shared parts make it far larger than the memory it takes.
+  Text Printed() const;  // as {{ }} and ~ print it: Python's str()
+  bool Trusted() const;  // whether everything in it is trusted
+  // The number of elements in it and, recursively, in these, at least 1. Code that walks a whole
+  // value charges its weight, which can be far larger than the memory it takes, as parts are
+  // shared.
   size_t weight() const;
-  // Neither it nor what it holds changes or refers to other things: it cannot lead back to its
-  // holder.
+  // Whether nothing in it can change or refer to other objects, so that it cannot lead back to what
+  // holds it.
   bool constant() const;
   int depth() const;
   bool SameAs(const Value& other) const;          // identity
@@ -161,11 +163,11 @@ class Value {
 };
 
 bool Equal(const Value& a, const Value& b);
-// Negative, zero, positive; an error for what Python cannot order.
+// Negative, zero or positive; kInvalid for values that Python cannot order.
 Result<int> Compare(const Value& a, const Value& b);
-// The order in which a stable sort puts the keys.
+// The indices of the keys in the order of a stable sort.
 Result<std::vector<size_t>> SortedOrder(const List& keys, bool descending);
-// Sets or replaces.
+// Adds an item, or replaces the one with an equal key.
 void SetItem(Dict& dict, Value key, Value value);
 
 }  // namespace dunnock::jinja

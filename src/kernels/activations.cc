@@ -16,8 +16,8 @@ namespace dunnock::HWY_NAMESPACE {
 
 void RotateRow(float* x, size_t size, size_t block) { RotateBlocks(x, x, size, block); }
 
-// memory (cols) is for the row on its way. What comes out are form.passes rows, `stride` codes and
-// `groups` scales and sums from one to the next.
+// Rounds one row of the left operand, with `memory` (cols) as scratch. Writes form.passes rows;
+// from one to the next it is `stride` codes and `groups` scales and sums.
 void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form, float* memory,
                  int8_t* codes, float* scales, int32_t* sums, float* scaled_sums, size_t stride,
                  size_t groups) {
@@ -89,7 +89,7 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
     const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
     for (size_t i = begin; i < end; ++i) {
       const size_t first = i * form.passes;
-      // Half of a row was written by another core: the next one comes while this one is rounded.
+      // Other cores wrote part of the next row: fetch it while this one is rounded.
       if (i + 1 < end) {
         for (size_t k = 0; k < x.cols; k += 16) __builtin_prefetch(x[i + 1] + k);
       }

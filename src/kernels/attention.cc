@@ -31,7 +31,8 @@ HWY_INLINE void Pass(KvEncoding encoding, const KvHead& kv, const Query* queries
   }
 }
 
-// n queries of one kv head, over the positions that the one with the most sees.
+// Attends n queries of one kv head over its first `count` positions, the most that any of them
+// sees.
 void AttendQueries(KvEncoding encoding, const KvHead& kv, const Query* queries, size_t n,
                    size_t head_dim, size_t count, float scale, const AttentionScratch& scratch) {
   const auto pass = [&](auto queries_a_pass) HWY_ATTR {
@@ -64,7 +65,7 @@ namespace {
 struct Call {
   Rows out;
   ConstRows q;
-  size_t first_row;  // of the batch: row 0 of out and q
+  size_t first_row;  // the batch's row that is row 0 of out and q
   size_t layer;
   AttentionShape shape;
 };
@@ -75,7 +76,7 @@ struct Piece {
   size_t begin, end;
 };
 
-// Calls body(piece) for what the rows [first, first + count) of the batch are of each sequence.
+// Calls body(piece) for each sequence's part of the batch's rows [first, first + count).
 template <typename Body>
 void ForPieces(std::span<const Sequence> sequences, size_t first, size_t count, const Body& body) {
   for (const Sequence& s : sequences) {
@@ -85,7 +86,7 @@ void ForPieces(std::span<const Sequence> sequences, size_t first, size_t count, 
   }
 }
 
-// The tokens of a piece with the query heads [head, head + heads) of one kv head.
+// Attends the tokens of a piece with the query heads [head, head + heads), all of one kv head.
 void AttendTile(const Call& call, const Piece& piece, size_t head, size_t heads) {
   const AttentionShape& shape = call.shape;
   const Sequence& s = *piece.sequence;
@@ -137,8 +138,9 @@ void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> s
                   s.cache->head_dim() == shape.head_dim);
   }
   ThreadPool& pool = ThreadPool::Current();
-  // A tile is some tokens with query heads of one kv head: as many as share a pass, but one head
-  // where that would leave threads without work. A result does not depend on its tile.
+  // A tile is some tokens with some query heads of one kv head: as many as can share a pass over
+  // the keys and values, or a single token and head if there would be too few tiles for the
+  // threads. A result does not depend on its tile.
   const size_t group = shape.heads / shape.kv_heads;
   size_t heads = std::min(group, kMostQueries);
   while (group % heads != 0) --heads;
@@ -159,7 +161,7 @@ void Attend(Rows out, ConstRows q, size_t first_row, std::span<const Sequence> s
   const Call call{out, q, first_row, layer, shape};
   pool.ParallelFor(tiles, 1, [&](size_t begin, size_t end) {
     const size_t head_tiles = shape.heads / heads;
-    size_t before = 0;  // tiles of the pieces before
+    size_t before = 0;  // number of tiles in earlier pieces
     ForPieces(sequences, first_row, q.count, [&](const Piece& piece) {
       const size_t here = tiles_of(piece);
       for (size_t tile = std::max(begin, before); tile < std::min(end, before + here); ++tile) {

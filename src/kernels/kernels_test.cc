@@ -1,5 +1,5 @@
-// Every kernel against a plain reference written here, and every target of this CPU against the
-// scalar one, bit for bit, at awkward sizes.
+// Compares every kernel with a plain reference written here, and every target of this CPU with the
+// scalar one bit for bit, at awkward sizes.
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ Floats Random(size_t n, uint32_t seed, float scale = 1.0f) {
 Rows View(Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
 ConstRows View(const Floats& data, size_t cols) { return {data.data(), data.size() / cols, cols}; }
 
-// Runs body once a target (and with 1 and 3 threads) and expects the same bits every time.
+// Runs body on every target, with 1 and 3 threads, and expects the same bits every time.
 template <typename Body>
 Floats SameBitsEverywhere(const Body& body) {
   Floats first;
@@ -64,7 +64,7 @@ double WorstDifference(const Floats& a, const Floats& b) {
   return worst;
 }
 
-// x (n, cols) times the weight's own values, in float64.
+// x (n, cols) times the weight's decoded values, in float64.
 Floats Reference(const Floats& x, const Weight& weight) {
   const size_t n = x.size() / weight.cols;
   Floats out(n * weight.rows), row(weight.cols);
@@ -107,10 +107,10 @@ Weight RandomWeight(WeightEncoding encoding, size_t rows, size_t cols, size_t gr
 struct Case {
   WeightEncoding encoding;
   size_t rows, cols, group;
-  double tolerance;  // of the largest output: what rounding x to int8 may cost
+  double tolerance;  // error from rounding x to int8, relative to the largest output
 };
 
-// Many tokens, few and one give what float64 gives of the same weight, up to the rounding of x, and
+// For many tokens, few and one, the result equals that of float64 up to the rounding of x, and has
 // the same bits on every target.
 void ExpectReference(const Weight& weight, double tolerance, bool fine = false) {
   const auto multiply = [&](Rows out, const ConstRows& x) {
@@ -127,7 +127,7 @@ void ExpectReference(const Weight& weight, double tolerance, bool fine = false) 
     double largest = 0;
     for (const float v : expected) largest = std::max(largest, std::fabs(double{v}));
     EXPECT_LT(WorstDifference(out, expected), tolerance * largest) << n << " tokens";
-    // A row alone has the bits it has among others.
+    // A row multiplied alone gives the same bits as among others.
     Floats alone(weight.rows);
     multiply(View(alone, weight.rows), {x.data() + (n - 1) * weight.cols, 1, weight.cols});
     EXPECT_EQ(
@@ -144,7 +144,7 @@ TEST_P(MatMulTest, EqualsReferenceOnEveryTarget) {
     ExpectReference(RandomWeight(c.encoding, c.rows, c.cols, c.group, seed), c.tolerance);
 }
 
-// Activations of a head: the same tests, with an error some hundred times smaller.
+// The same tests for activations rounded twice: the error is about a hundred times smaller.
 TEST(MatMul, FineIsNearlyExact) {
   for (const Weight& weight :
        {RandomWeight(WeightEncoding::kInt8, 37, 70, 0, 1),
@@ -157,7 +157,7 @@ TEST(MatMul, FineIsNearlyExact) {
   }
 }
 
-// The forms of GGUF's blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
+// The affine forms of GGUF's quantization blocks of 256: Q4_K, Q5_K, Q2_K, Q6_K and Q3_K.
 TEST(MatMul, FactorsOfABlocksScale) {
   for (const AffineForm& form : {AffineForm{4, 32, 256, true}, AffineForm{6, 32, 256, true},
                                  AffineForm{4, 16, 256, true}, AffineForm{6, 16, 256, false},
@@ -186,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
                                          Case{WeightEncoding::kInt8Grouped, 37, 96, 32, 0.02},
                                          Case{WeightEncoding::kInt8Grouped, 16, 64, 16, 0.02}));
 
-// The integer part is exact: with activations that int8 holds exactly, nothing is lost but float32.
+// Integer sums are exact: if int8 holds the activations exactly, only float32 rounds.
 TEST(MatMul, IntegerSumsAreExactAtTheExtremes) {
   for (const size_t bits : {4, 6, 8}) {
     const size_t cols = 128, rows = 16;
@@ -230,7 +230,7 @@ TEST(MatMul, BiasAddGeluAndSwiGlu) {
   }
 }
 
-// A GGUF file may have them in two types.
+// In a GGUF file the two may have different types.
 TEST(MatMul, GateAndUpOfTwoEncodings) {
   const size_t rows = 40, cols = 96;
   const Weight weights[] = {RandomWeight(WeightEncoding::kInt8, rows, cols, 0, 3),
@@ -302,9 +302,9 @@ TEST(MatMul, OfANormEqualsTheNormThenTheProduct) {
   }
 }
 
-// The float functions, through the kernels that use them.
+// Tests the float functions through the kernels that use them.
 TEST(Math, GeluAndSiluOverTheirRange) {
-  // A weight of one input that copies it.
+  // Weights that copy their one input, or one of two.
   const Weight one =
       PackRows(WeightEncoding::kF32, 1, 1, [](size_t, std::span<float> out) { out[0] = 1.0f; });
   const Weight ones = PackRows(WeightEncoding::kF32, 1, 2,
@@ -385,7 +385,8 @@ TEST(Activations, CodesAndSums) {
   EXPECT_EQ(zero.codes(0)[5], 0);
 }
 
-// Whichever lane holds it: every target gives the same codes, and a scale that is not finite.
+// Whichever lane holds the NaN or infinity, every target gives the same codes and a scale that is
+// not finite.
 TEST(Activations, WhatIsNotFiniteShowsInTheScale) {
   for (const size_t cols : {16, 40, 64}) {
     for (const float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
@@ -537,7 +538,7 @@ struct AttentionData {
   Floats q, k, v;
 };
 
-// The plain definition for one sequence of n tokens.
+// Attention by its definition, for one sequence of n tokens.
 Floats AttentionReference(const AttentionData& d, Mask mask) {
   Floats out(d.q.size());
   for (size_t t = 0; t < d.n; ++t) {
@@ -587,7 +588,7 @@ Floats AttendInPieces(const AttentionData& d, Mask mask, std::span<const size_t>
 
 struct KvForm {
   KvEncoding encoding;
-  double tolerance;  // of values below 1: what rounding them costs
+  double tolerance;  // error from rounding values below 1
 };
 constexpr KvForm kKvForms[] = {
     {KvEncoding::kF32, 3e-6}, {KvEncoding::kF16, 2e-3}, {KvEncoding::kInt8, 4e-2}};
@@ -603,7 +604,7 @@ AttentionData RandomAttention(size_t heads, size_t kv_heads, size_t head_dim, si
 }
 
 TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
-  // 41 tokens: with three heads a kv head passes of 12 and 3 queries, with one of 12, 4 and 1.
+  // 41 tokens: three heads per kv head make passes of 12 and 3 queries, one makes 12, 4 and 1.
   const size_t n = 41, whole[] = {n}, pieces[] = {1, 15, 1, 17, 7};
   for (const size_t head_dim : {12, 16, 33, 64}) {
     for (const size_t heads : {6, 2}) {
@@ -622,7 +623,7 @@ TEST(Attention, EqualsReferenceAndDoesNotDependOnTheSplit) {
 }
 
 TEST(Attention, LongSequencesAndManyHeadsAKvHead) {
-  const size_t n = 1100, head_dim = 32;  // more than two blocks of values
+  const size_t n = 1100, head_dim = 32;  // more than two kValueBlocks
   const AttentionData d = RandomAttention(16, 1, head_dim, n);
   const Floats expected = AttentionReference(d, Mask::kCausal);
   const size_t whole[] = {n}, pieces[] = {511, 2, 513, 74};

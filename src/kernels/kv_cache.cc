@@ -20,7 +20,7 @@ namespace dunnock {
 
 constexpr size_t kMostHeadDim = 1024;
 
-// Bytes a position of a head, and positions from one head to the next.
+// Bytes per position of a head, and the number of positions from one head to the next.
 struct Int8Layout {
   size_t key, value, positions;
 };
@@ -31,7 +31,7 @@ struct Int8Layout {
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Four dimensions a lane of a panel, around 128.
+// Writes a key to its lane of a panel, four dimensions at a time, as codes around 128.
 HWY_INLINE void StoreKey(uint8_t* lane, const int8_t* codes, size_t size) {
   for (size_t d = 0; d < size; d += 4) {
     uint32_t four;
@@ -41,7 +41,7 @@ HWY_INLINE void StoreKey(uint8_t* lane, const int8_t* codes, size_t size) {
   }
 }
 
-// The values of two positions, dimension by dimension.
+// Writes the values of two positions, interleaved by dimension.
 HWY_INLINE void StorePair(uint8_t* pair, const int8_t* even, const int8_t* odd, size_t size) {
   for (size_t d = 0; d < size; d += 16, pair += 32) {
     for (size_t i = 0; i < 16; ++i) {
@@ -51,7 +51,8 @@ HWY_INLINE void StorePair(uint8_t* pair, const int8_t* even, const int8_t* odd, 
   }
 }
 
-// Keys and values of some tokens in int8, from a position of the head at `at` and those behind it.
+// Rounds keys and values of some tokens to int8 and stores them from `position` on, for the head at
+// `at` and the heads that follow it in memory.
 void StoreInt8(KvHead at, const Int8Layout& layout, size_t heads, size_t size, size_t position,
                const ConstRows& k, const ConstRows& v) {
   alignas(64) int8_t codes[2][kMostHeadDim + 16] = {};
@@ -74,7 +75,7 @@ void StoreInt8(KvHead at, const Int8Layout& layout, size_t heads, size_t size, s
       if (p % 2 == 0 && i + 1 < k.count) {
         quantize_value(++i, codes[1]);
         StorePair(pair, codes[0], codes[1], size);
-      } else {  // the other one is another call's
+      } else {  // the other half of the pair is stored by another call
         for (size_t d = 0; d < size; ++d) pair[2 * d + p % 2] = static_cast<uint8_t>(codes[0][d]);
       }
     }
@@ -97,8 +98,8 @@ namespace {
 
 size_t RoundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-// The nearest float16 that is finite: one infinity in the cache would spoil every later token. What
-// is not a number stays none.
+// The nearest finite float16: one infinity in the cache would spoil every later token. NaN stays
+// NaN.
 uint16_t SaturatedFloat16(float value) {
   constexpr float kMost = 65504.0f;
   return FloatToFloat16(value > kMost ? kMost : value < -kMost ? -kMost : value);
@@ -134,7 +135,8 @@ void KvCache::Reserve(size_t n) {
   DUNNOCK_CHECK(needed <= capacity_);
   for (Layer& layer : layers_) {
     if (needed <= layer.allocated) continue;
-    // By a quarter at least, but seldom: memory follows the length, a position is copied few times.
+    // Growing by at least a quarter keeps memory close to the length and copies each position only
+    // a few times.
     const size_t step =
         layer.allocated == 0 ? 0 : std::max<size_t>(128, RoundUp(layer.allocated / 4, 16));
     Grow(layer,
@@ -142,7 +144,7 @@ void KvCache::Reserve(size_t n) {
   }
 }
 
-// All of a layer's memory is there before any of it changes hands.
+// Takes all new memory of the layer before it gives up any of the old, in case it runs out.
 void KvCache::Grow(Layer& layer, size_t positions) {
   // A head's panels (and rows) keep their order; only the distance between heads changes.
   const auto grown = [&](AlignedBuffer& data, size_t heads, size_t position_bytes) {

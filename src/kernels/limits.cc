@@ -17,7 +17,8 @@ namespace dunnock::HWY_NAMESPACE {
 
 constexpr size_t kSums = kParts == 1 ? 12 : kParts == 2 ? 4 : 2;
 
-// `rounds` x kSums dots of 16 rows x 4 k. Returns something of all sums.
+// Computes rounds * kSums dot products of 16 rows x 4 columns. Returns a value that depends on all
+// sums, so that none is optimized away.
 uint32_t SpinDots(size_t rounds) {
   uint8_t bytes[64];
   for (size_t i = 0; i < 64; ++i) bytes[i] = static_cast<uint8_t>(i % 16);
@@ -67,7 +68,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Repeats body(thread) on every thread of the pool until `seconds` are over; work done a second.
+// Repeats body(thread) on every thread of the pool until `seconds` are over. Returns the work per
+// second of the fastest repetition.
 template <typename Body>
 double Rate(double work, double seconds, const Body& body) {
   ThreadPool& pool = ThreadPool::Current();

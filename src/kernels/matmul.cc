@@ -28,13 +28,14 @@ enum class Epilogue { kStore, kAdd, kGelu, kTanh };
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Of out, the rows [16 p, 16 p + 16) of n tokens: to = of(values[i], to, how many rows there are).
+// Writes the outputs [16 p, 16 p + 16) of n tokens: of(i, to, valid) gives those of token + i, of
+// which the first `valid` exist and `to` points to where they go.
 template <typename Of>
 HWY_INLINE void ForTile(const Rows& out, size_t p, size_t token, size_t n, const Of& of) {
   const size_t row = p * kPanelRows, valid = std::min(out.cols - row, kPanelRows);
   float* to = out[token] + row;
   for (size_t i = 0; i < n; ++i, to += out.cols) {
-    // A row lies a page from the next: the next tile's are asked for before it is multiplied.
+    // Rows of `out` may lie on different pages: prefetch those of the next tile.
     if (token + n + i < out.count) __builtin_prefetch(to + n * out.cols, 1);
     StoreFirst(of(i, to, valid), to, valid);
   }
@@ -65,8 +66,8 @@ HWY_NOINLINE void StoreSwiGlu(const Rows& out, size_t p, size_t token, size_t n,
           [&](size_t i, const float*, size_t) HWY_ATTR { return Mul(Silu(gate[i]), up[i]); });
 }
 
-// Panels [begin, end) of out, all tokens. Where a token is two rows of codes, the product with the
-// second is added to that with the first.
+// Computes the outputs of panels [begin, end) for all tokens. If a token is two rows of codes, the
+// product of the second is added to that of the first.
 void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epilogue epilogue,
                    size_t begin, size_t end) {
   const bool fine = x.quantized != nullptr && x.quantized->passes() == 2;
@@ -78,7 +79,7 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
   };
   if (UsesGemm(weight, rows)) {
     const auto pair_at = [&](size_t i) -> PanelPair {
-      const size_t p = begin + 2 * i;  // an odd one is multiplied with itself
+      const size_t p = begin + 2 * i;  // a last panel without a partner is paired with itself
       return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
     };
     Gemm((end - begin + 1) / 2, pair_at, *x.quantized, rows,
@@ -131,10 +132,10 @@ HWY_EXPORT(SwiGluPanels);
 
 namespace {
 
-constexpr size_t kMostForms = 3;  // q, k and v may each want their own in a mixed GGUF
+constexpr size_t kMostForms = 3;  // in a mixed GGUF file q, k and v may each need their own
 
-// The forms of one left operand: at most one quantization for each that its weights want, and its
-// floats. The memory stays with the thread that runs the model.
+// One left operand in all the forms that its weights need, each made once, on demand. The memory is
+// the calling thread's and is kept for the next product.
 class Operands {
  public:
   explicit Operands(const LeftOperand& x) : x_(x) {}
@@ -152,7 +153,7 @@ class Operands {
     return {x_.x, &*made_[used_++]};
   }
 
-  // The rows that are multiplied.
+  // The rows that are multiplied, after the norm and before any rounding.
   ConstRows Floats() {
     if (x_.norm.empty()) return x_.x;
     if (normed_.data != nullptr) return normed_;
@@ -187,8 +188,8 @@ void Project(std::initializer_list<Projection> projections, const LeftOperand& x
   }
   if (ProductObserver* observer = CurrentProductObserver())
     for (const Projection& p : projections) observer->See(p.weight, operands.Floats());
-  // One partition over the panels of all: a thread's share may span two weights. Many tokens take
-  // panels by twos.
+  // One loop over the panels of all weights, so a thread's share may span two of them. Gemm works
+  // on pairs of panels.
   const size_t granule = x.x.count < kFewestGemmTokens ? 1 : 2;
   ThreadPool::Current().ParallelFor(panels, granule, [&](size_t begin, size_t end) {
     const auto project = HWY_DYNAMIC_DISPATCH(ProjectPanels);

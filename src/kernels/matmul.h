@@ -1,11 +1,14 @@
 #pragma once
-// Matrix products of rows of tokens with a Weight: out (n, rows) = x (n, cols) * weight^T + bias.
-// The encoding of the weight, the number of threads and the instruction set are decided inside; the
-// result of a row depends on none of them, nor on its neighbours.
+// Matrix products of rows of activations with a Weight:
+//   out (n, weight.rows) = x (n, weight.cols) * weight^T + bias
+// The weight's encoding, the threads of the current pool and the instruction set are handled
+// inside. The bits of a row of the result do not depend on the number of threads, the instruction
+// set or the other rows.
 //
-// Float forms accumulate four partial sums over k mod 4. Integer forms quantize x to int8 (rotated
-// with one scale a row for kInt8, kInt6 and kInt4; a scale per group for the grouped forms) and sum
-// exactly in int32; floats enter in a fixed order per output (docs/architecture.md).
+// Float encodings accumulate four partial sums over the column index mod 4. Integer encodings round
+// x to int8 (rotated and with one scale per row for kInt8, kInt6 and kInt4, with a scale per group
+// for the grouped ones) and sum exactly in int32; floats enter in a fixed order per output
+// (docs/architecture.md). All functions throw OutOfMemory.
 
 #include <initializer_list>
 #include <span>
@@ -15,13 +18,13 @@
 
 namespace dunnock {
 
-// What is multiplied: rows of x, or of RmsNorm(x), which are made where they are rounded and never
-// written as a whole.
+// The left operand of a product: x, or RmsNorm(x), which integer encodings compute row by row where
+// they round it, without a normalized copy of all rows. A view: x and norm must outlive it.
 struct LeftOperand {
   ConstRows x;
-  std::span<const float> norm = {};  // weight of an RMSNorm; empty: x as it is
-  float epsilon = 0;
-  bool fine = false;  // integer forms: the sum of two int8 numbers, not one
+  std::span<const float> norm = {};  // (cols) weight of an RMSNorm; empty: x as it is
+  float epsilon = 0;                 // of the RMSNorm
+  bool fine = false;  // integer encodings: round x to the sum of two int8 numbers instead of one
 
   LeftOperand(const ConstRows& rows) : x(rows) {}  // NOLINT: rows are an operand
   LeftOperand(const Rows& rows) : x(rows) {}       // NOLINT
@@ -32,7 +35,8 @@ inline LeftOperand RmsNormed(const ConstRows& x, std::span<const float> weight, 
   return {x, weight, epsilon};
 }
 
-// For a head, whose products are compared and not rounded again (docs/architecture.md).
+// For the output head, whose products are compared with each other and would show the rounding
+// error of a single int8 (docs/architecture.md). The weight may have no bias.
 inline LeftOperand Fine(const ConstRows& x) {
   LeftOperand fine = x;
   fine.fine = true;
@@ -46,16 +50,16 @@ struct Projection {
 
 void MatMul(Rows out, const LeftOperand& x, const Weight& weight);
 
-// Several products of the same x in one parallel region (q, k and v).
+// Up to three products of the same x in one parallel loop (q, k and v).
 void MatMul(std::initializer_list<Projection> projections, const LeftOperand& x);
 
 // out += x * weight^T + bias: the residual addition.
 void MatMulAdd(Rows out, ConstRows x, const Weight& weight);
 
-// out = silu(x * gate^T) * (x * up^T); gate and up have the same shape.
+// out = silu(x * gate^T) * (x * up^T), silu(y) = y / (1 + e^-y); gate and up have the same shape.
 void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weight& up);
 
-// out = gelu(x * weight^T + bias), gelu(x) = x * (1 + erf(x / sqrt 2)) / 2.
+// out = gelu(x * weight^T + bias), gelu(y) = y * (1 + erf(y / sqrt 2)) / 2.
 void GeluMatMul(Rows out, ConstRows x, const Weight& weight);
 
 // out = tanh(x * weight^T + bias).

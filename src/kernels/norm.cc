@@ -31,7 +31,7 @@ void LayerNormRow(float* out, const float* x, const float* weight, const float* 
   FloatLanes squares = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) {
     FloatLanes v = Sub(LoadFirst(x + i, n - i), Set(mean));
-    if (n - i < 16) {  // the lanes behind the end hold 0 - mean: clear them
+    if (n - i < 16) {  // the lanes beyond the end hold 0 - mean: clear them
       float lanes[16];
       Store(v, lanes);
       v = LoadFirst(lanes, n - i);
@@ -54,7 +54,8 @@ void L2NormalizeRow(float* x, size_t n) {
     StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
 }
 
-// Blocks first: only the one with the largest value is searched.
+// Finds the largest value of each run of kBlock values, then searches only the run that has the
+// largest of all.
 size_t ArgMaxOf(const float* x, size_t n) {
   constexpr size_t kBlock = 1024;
   float most = -INFINITY;
@@ -100,7 +101,7 @@ HWY_EXPORT(SoftmaxRow);
 
 namespace {
 
-// Few rows are not worth waking another thread.
+// The fewest rows that are worth waking another thread for.
 constexpr size_t kRowsAShare = 4;
 
 }  // namespace
@@ -137,7 +138,7 @@ void Softmax(std::span<float> values) {
 }
 
 bool AllFinite(std::span<const float> values) {
-  constexpr uint32_t kExponent = 0x7F800000;  // all ones: an infinity or not a number
+  constexpr uint32_t kExponent = 0x7F800000;  // all ones: an infinity or NaN
   bool finite = true;
   for (const float v : values) finite &= (std::bit_cast<uint32_t>(v) & kExponent) != kExponent;
   return finite;

@@ -1,5 +1,7 @@
 #pragma once
-// Normalization of each row, and softmax. Sums run over 16 virtual lanes and one fixed tree.
+// Normalization of rows, softmax and logarithms. Sums run over 16 virtual lanes and one fixed tree,
+// so all results have the same bits on every machine. RmsNorm and LayerNorm run on the current
+// pool.
 
 #include <optional>
 #include <span>
@@ -18,22 +20,22 @@ void LayerNorm(Rows out, ConstRows x, std::span<const float> weight, std::span<c
 // Divides each row by its Euclidean length, at least 1e-12 (torch.nn.functional.normalize).
 void L2Normalize(Rows x);
 
-// Index of the largest value, the first of equal ones; 0 if none is a number.
+// The index of the largest value, the lowest among equals; 0 if all are NaN.
 size_t ArgMax(std::span<const float> values);
 
-// Whether none is infinite or not a number.
+// Whether no value is infinite or NaN.
 bool AllFinite(std::span<const float> values);
-// The first row that is not all finite.
+// The index of the first row with an infinity or NaN.
 std::optional<size_t> FirstNotFinite(ConstRows rows);
 
-// Replaces values by exp(value) / sum of exp, the largest first subtracted.
+// values_i = exp(values_i - largest) / sum_j exp(values_j - largest).
 void Softmax(std::span<float> values);
 
-// Natural logarithm of a positive, finite number, the same bits on every machine (the C library's
-// is not); within 2 units of the last place.
+// The natural logarithm of a positive, finite number, with the same bits on every machine, unlike
+// the C library's; within 2 units in the last place.
 double Log(double x);
 
-// Natural logarithm of the sum of exp over the values, in float64.
+// log(sum_i exp(values_i)) in float64.
 double LogSumExp(std::span<const float> values);
 
 }  // namespace dunnock

@@ -1,5 +1,6 @@
 #pragma once
-// Who looks at what a matrix product multiplies. Calibration gathers its statistics here.
+// Observers of matrix products: they see the activations that each weight is multiplied with.
+// Calibration gathers its statistics here.
 
 #include "tensor/rows.h"
 #include "tensor/weight.h"
@@ -9,16 +10,17 @@ namespace dunnock {
 class ProductObserver {
  public:
   virtual ~ProductObserver() = default;
-  // Called before each product with the weight, on the thread that asks for it. x (n, weight.cols)
-  // are the rows that are multiplied: behind the norm in front of the product, before any rounding;
-  // good during the call. Where an encoder's tokens are dealt out to threads the calls come from
-  // all of them, each with rows of its own. Products of one x with several weights are as many
-  // calls.
+  // Called before each product with `weight`, on the thread that asks for the product. x
+  // (n, weight.cols) are the rows that are multiplied, after any norm and before any rounding;
+  // valid during the call. If an encoder's tokens are divided among threads, the calls come from
+  // all of these at once, each with rows of its own. Products of one x with several weights are one
+  // call each.
   virtual void See(const Weight& weight, ConstRows x) = 0;
 };
 
-// Shows an observer the products of this thread, and of the threads that work for its loops, for
-// the length of a scope. nullptr: none.
+// While it lives, the observer sees the products of this thread and of the threads that work for
+// its loops. Scopes nest; the innermost counts, and nullptr hides an outer one. The observer must
+// outlive the scope.
 class ObserveProducts {
  public:
   explicit ObserveProducts(ProductObserver* observer);
@@ -30,7 +32,7 @@ class ObserveProducts {
   ProductObserver* outer_;
 };
 
-// The one of the innermost scope, or nullptr.
+// The observer of the calling thread's innermost scope, or nullptr.
 ProductObserver* CurrentProductObserver();
 
 }  // namespace dunnock

@@ -68,8 +68,8 @@ CosSin CosSinOf(double angle) {
   }
 }
 
-// base^exponent in float64 for base > 0 and results far from the limits, good to about 1e-14. Basic
-// operations only: no two systems' pow need agree to the last bit.
+// base^exponent in float64 for base > 0 and results far from overflow, good to about 1e-14. Basic
+// operations only, because the C library's pow differs between systems in the last bit.
 double PowerOf(double base, double exponent) {
   constexpr double kLn2High = 0x1.62e42fefp-1;  // 33 bits: products with small integers are exact
   constexpr double kLn2Low = 0x1.473de6af278edp-34;

@@ -26,7 +26,7 @@ constexpr std::string_view kWasm = "wasm-relaxed";
 constexpr std::string_view kWasm = "wasm";
 #endif
 
-// Best first, the order of Highway's own choice.
+// Best first, in the order in which Highway chooses.
 constexpr Named kTargets[] = {
     {"avx512", HWY_AVX3_DL}, {"avx2", HWY_AVX2}, {"sse4", HWY_SSE4},
     {kNeon, HWY_NEON},       {kWasm, HWY_WASM},  {"scalar", HWY_EMU128 | HWY_SCALAR},
@@ -52,7 +52,7 @@ std::vector<std::string> NamesOf(int64_t targets) {
   return out;
 }
 
-// What the CPU has, whatever was forced since.
+// The targets that the CPU has, read before any is forced.
 int64_t CpuTargets() {
   static const int64_t targets = ChosenTargets();
   return targets;

@@ -1,6 +1,6 @@
 #pragma once
-// The instruction set the kernels use. Chosen once, at the first kernel call, as the best the CPU
-// has; results do not depend on it (docs/architecture.md).
+// The instruction set that the kernels use: at the first kernel call, the best that the CPU has.
+// Results do not depend on it (docs/architecture.md).
 
 #include <string>
 #include <string_view>
@@ -10,14 +10,16 @@
 
 namespace dunnock {
 
-// "scalar", "sse4", "avx2", "avx512" (x86), "neon", "neon-dotprod", "neon-i8mm" (one a build),
-// "wasm", "wasm-relaxed" (one a build): those compiled in that this CPU has, best first.
+// The targets that are compiled in and that this CPU has, best first. On x86: "avx512", "avx2",
+// "sse4", "scalar"; on Arm "scalar" and one of "neon", "neon-dotprod", "neon-i8mm", as built; in
+// WebAssembly "wasm" or "wasm-relaxed", as built.
 std::vector<std::string> SupportedTargets();
 
-// The one in use.
+// The target in use.
 std::string CurrentTarget();
 
-// Forces a target for the whole process, for proof and bug reports. Not while kernels run.
+// Makes the whole process use a target, for tests and bug reports. Must not be called while kernels
+// run. kUnsupported, with the names there are, if this CPU or build does not have it.
 Status ForceTarget(std::string_view name);
 
 }  // namespace dunnock

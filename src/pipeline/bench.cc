@@ -18,7 +18,7 @@ double MsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// What one pass multiplies: the layers for every token, the head for the last one.
+// The work of one pass: it multiplies the layers for every token, the head for the last one.
 struct Work final : WeightVisitor {
   uint64_t layer_bytes = 0, layer_parameters = 0, head_bytes = 0, head_parameters = 0;
 
@@ -83,7 +83,7 @@ class Runner {
     prefill.bytes = static_cast<double>(report_.weight_bytes);
     DUNNOCK_TRY_STATUS(Repeat(prefill, [&]() -> Result<double> {
       DUNNOCK_TRY(const Reply reply, generate(prompt, 1));
-      // To the first token, as others count: the head's one row is in it.
+      // Up to the first token, as other benchmarks count, which includes one row of the head.
       return 1000.0 * static_cast<double>(prompt.size()) / reply.first_token_ms;
     }));
 
@@ -105,14 +105,14 @@ class Runner {
     decode.bytes = static_cast<double>(report_.weight_bytes);
     return Repeat(decode, [&]() -> Result<double> {
       if (options_.batch > 1) return DecodeBatch(vocab);
-      // From the first token to the last: as many passes through layers and head.
+      // From the first token to the last there are decode_tokens passes through layers and head.
       DUNNOCK_TRY(const Reply reply, generate(short_prompt, options_.decode_tokens + 1));
       const double ms = reply.decode_ms - (reply.first_token_ms - reply.prompt_ms);
       return 1000.0 * static_cast<double>(options_.decode_tokens) / ms;
     });
   }
 
-  // Tokens a second of all sequences, each one token further a pass.
+  // Tokens per second of all sequences together; each advances by one token per pass.
   Result<double> DecodeBatch(size_t vocab) {
     const ThreadPool::Use use(engine_.pool());
     const Model& model = engine_.model();
@@ -153,7 +153,7 @@ class Runner {
     BenchRow even =
         Row("texts_per_s", Str("texts of ", tokens, " tokens a second, 32 at once"), tokens);
     Encode(even, std::vector<size_t>(32, tokens));
-    // Sentences of an encyclopedia, in their order, and what padding makes of them.
+    // The lengths of consecutive sentences of an encyclopedia, without and with padding.
     const std::vector<size_t> sentences = {25, 32, 39, 29, 54, 16, 25, 29, 47, 42, 49,
                                            58, 35, 80, 47, 17, 64, 70, 11, 48, 34, 56,
                                            30, 43, 29, 29, 21, 42, 33, 23, 34, 29};
@@ -186,7 +186,7 @@ class Runner {
     });
   }
 
-  // Of a text of n tokens: scores and mixtures over the positions a token sees.
+  // For a text of n tokens: scores and weighted sums of values over the positions each token sees.
   double AttentionOperations(size_t n) const {
     const ModelInfo& info = engine_.model().info();
     const double length = static_cast<double>(n);
@@ -205,7 +205,7 @@ class Runner {
 
   template <typename Sample>
   Status Repeat(BenchRow& row, const Sample& sample) {
-    constexpr double kWarmUpMs = 300;  // at least: caches, clocks and who runs where settle
+    constexpr double kWarmUpMs = 300;  // lets caches, clock rates and thread placement settle
     const Clock::time_point start = Clock::now();
     do {
       if (options_.progress) options_.progress({row.what, 0, options_.repeat});
@@ -245,13 +245,13 @@ Result<BenchReport> Bench(Engine& engine, const BenchOptions& options) {
 void MeasureLimits(const Engine& engine, BenchReport* report) {
   const ThreadPool::Use use(engine.pool());
   report->int8_ops_s = MeasureInt8Rate();
-  // As much as the weights are: what fits in a cache is read from there.
+  // Reads as much as the weights have, because less might be read from a cache.
   report->read_bytes_s = MeasureReadRate(std::max<size_t>(report->weight_bytes, 1 << 20));
   for (BenchRow& row : report->rows) {
     const double compute = row.operations / report->int8_ops_s;
     const double read = row.bytes / report->read_bytes_s;
     row.limit = compute > read ? "int8" : "read";
-    // The time a pass would take at the limit over the time it took.
+    // The time that a pass would take at the limit / the time that it took.
     const bool texts = row.name.ends_with("texts_per_s");
     const double units = static_cast<double>(texts ? row.texts : row.tokens);
     const double seconds = row.is_rate ? units / row.median() : row.median() / 1000.0;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kInt4Group = 32;
 
-// 16 bits a value: as the source has them, or float16 where all of them fit.
+// 16 bits per value: the source's own, or float16 if all values fit; else float32.
 DType TableDType(const Tensor& source) {
   if (source.dtype == DType::kBF16 || source.dtype == DType::kF16) return source.dtype;
   constexpr float kMostFloat16 = 65504.0f;
@@ -84,8 +84,9 @@ class Planner final : public WeightVisitor {
     return nullptr;
   }
 
-  // A head decides between neighbours by small differences: more bits than the layers have. Six
-  // cost little beside what int4 costs, but more than int4-grouped costs (docs/benchmarks.md).
+  // A head decides between tokens by small differences, so it gets more bits than the layers. The
+  // error of six bits is small compared with that of int4, but not with that of int4-grouped
+  // (docs/benchmarks.md).
   Weight FormFor(bool head, size_t rows, size_t cols) const {
     Weight form;
     form.rows = rows;

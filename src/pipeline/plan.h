@@ -1,6 +1,7 @@
 #pragma once
-// What a bundle of a model will hold, in the order in which the model uses it: made before anything
-// is written, so that all faults of a checkpoint come first and in one error.
+// The plan of a bundle: its tensors, in the order in which a pass through the model uses them. It
+// is made before anything is written, so that all faults of a checkpoint are found first and
+// reported in one error.
 
 #include <string>
 #include <vector>
@@ -14,18 +15,20 @@ namespace dunnock {
 struct PlannedTensor {
   enum Kind { kMatrix, kTable, kVector };
   Kind kind;
-  std::string name;           // in the bundle; matrices and tables without ".weight"
-  const Tensor* source;       // the tensor it is made from
-  size_t first_row = 0;       // of the source
-  size_t rows = 1, cols = 0;  // of this part
-  const Tensor* bias = nullptr;
-  Weight form = {};           // of a matrix: all but the blobs
-  DType dtype = DType::kF32;  // of a table
+  std::string name;              // in the bundle; matrices and tables without ".weight"
+  const Tensor* source;          // the tensor it is made from
+  size_t first_row = 0;          // where this part begins in the source
+  size_t rows = 1, cols = 0;     // of this part
+  const Tensor* bias = nullptr;  // nullptr: none
+  Weight form = {};              // matrices: encoding and layout, without any bytes
+  DType dtype = DType::kF32;     // tables: how they are stored
 
   uint64_t parameters() const { return uint64_t{rows} * cols + (bias != nullptr ? rows : 0); }
 };
 
-// The tensors point into the checkpoint. A table that is also the head is only planned as that.
+// The plan points into the checkpoint, which must outlive it. A table that is also the head is
+// planned once, as the head's matrix. Errors: those of MakeModel, and one kInvalid for all missing
+// or misshapen tensors.
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
                                               std::vector<std::string>* notes);
 

@@ -29,7 +29,7 @@ uint64_t SourceBytes(const PlannedTensor& t) {
   return of_rows + (t.bias != nullptr ? t.bias->bytes.size() : 0);
 }
 
-// Only what a quantization made before, or nothing at all, may be replaced.
+// Only an earlier bundle or an empty folder may be replaced.
 Status CheckTarget(const std::string& folder, bool replace) {
   if (!FileExists(folder)) return {};
   if (!replace) return Fail(ErrorCode::kIo, Str(folder, ": exists already"), Remedy::kReplace);
@@ -42,7 +42,8 @@ Status CheckTarget(const std::string& folder, bool replace) {
               Remedy::kOtherFolder);
 }
 
-// Writes the tensors of a plan front to back: how long each will be is known beforehand.
+// Writes the tensors of a plan from front to back. Their sizes are known beforehand, so the header
+// comes first.
 class ShardWriter {
  public:
   ShardWriter(FileWriter& file, const std::vector<PlannedTensor>& plan) : file_(file) {
@@ -94,7 +95,7 @@ class ShardWriter {
     layout_.Add(std::move(name), DType::kF32, {count}, count * sizeof(float));
   }
 
-  // The next tensor begins at a multiple of 64.
+  // Pads with zeros: the next tensor begins at a multiple of 64 bytes.
   Status Align() {
     const uint64_t past = file_.size() % kBundleAlignment;
     return past == 0 ? Status{} : file_.Append(std::vector<uint8_t>(kBundleAlignment - past, 0));
@@ -154,7 +155,7 @@ class ShardWriter {
   std::string header_;
 };
 
-// What the report says of a plan.
+// Fills in what the report says about a plan.
 void Account(const std::vector<PlannedTensor>& plan, QuantizeReport* report) {
   const auto count = [&](std::string_view encoding, uint64_t parameters) {
     std::string name(encoding);

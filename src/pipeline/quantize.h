@@ -1,6 +1,6 @@
 #pragma once
-// Quantize: checkpoint -> bundle, rounding to nearest, one tensor in memory at a time. The bundle
-// appears whole or not at all.
+// Quantize: makes a bundle from a checkpoint by rounding to nearest. Only one tensor is in memory
+// at a time, and the bundle's folder appears complete or not at all.
 
 #include <atomic>
 #include <map>
@@ -17,28 +17,28 @@
 namespace dunnock {
 
 enum class QuantizeFormat {
-  kInt8,         // every matrix rotated int8, a scale a row
-  kInt4,         // rotated int4, a scale a row; the head int6
-  kInt4Grouped,  // int4 with a float16 scale and minimum for 32 values; the head int8
+  kInt8,         // every matrix rotated int8, one scale per row
+  kInt4,         // rotated int4, one scale per row; the head int6
+  kInt4Grouped,  // int4 with a float16 scale and minimum per 32 values; the head int8
 };
 std::string_view NameOf(QuantizeFormat format);  // "int8", "int4", "int4-grouped"
 std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kInt8;
-  bool replace = false;     // a bundle (or an empty folder) that is there already
+  bool replace = false;     // replace a bundle or an empty folder that is there already
   std::string source_name;  // for the manifest and the model card
-  // The chat template of a checkpoint that has none of its own.
+  // The chat template to store if the checkpoint has none.
   std::string fallback_template = {};
   ProgressFn progress = {};
-  const std::atomic<bool>* cancel = nullptr;
+  const std::atomic<bool>* cancel = nullptr;  // another thread may set it to true
 };
 
 struct QuantizeReport {
   Manifest manifest;
   uint64_t parameters = 0;
-  uint64_t source_bytes = 0;                               // of the tensors the model is made of
-  uint64_t bundle_bytes = 0;                               // of the same in the bundle
+  uint64_t source_bytes = 0;                               // of the model's tensors in the source
+  uint64_t bundle_bytes = 0;                               // of the bundle's model.safetensors
   std::map<std::string, uint64_t> parameters_by_encoding;  // "int4", "int8", "f16", ...
   std::vector<std::string> notes;
 
@@ -47,7 +47,10 @@ struct QuantizeReport {
   }
 };
 
-// The threads are those of ThreadPool::Current().
+// Writes the bundle of the checkpoint in `source` to `folder`, on ThreadPool::Current(). Errors:
+// kIo if the folder exists and may not be replaced, or cannot be written; kInvalid for a bundle as
+// the source or a value that is not finite; kCancelled; kMemory; and those of OpenCheckpoint and
+// PlanBundle. After an error nothing is left on the disk.
 Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder,
                                 const QuantizeOptions& options);
 

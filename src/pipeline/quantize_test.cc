@@ -1,5 +1,5 @@
-// Tiny checkpoints through quantize and back: a model from a bundle has the bits of one whose
-// weights were packed in memory.
+// Tiny checkpoints are quantized and opened again: a model from a bundle gives the same bits as one
+// whose weights were packed in memory.
 
 #include "pipeline/quantize.h"
 
@@ -54,7 +54,7 @@ bool SameBits(const Floats& a, const Floats& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// What a bundle should be, without any file: weights packed from the checkpoint's tensors, tables
+// The expected bundle, made without files: weights packed from the checkpoint's tensors, tables
 // rounded to 16 bits.
 struct InMemory {
   Checkpoint checkpoint;
@@ -142,7 +142,7 @@ TEST_F(QuantizeTest, ABundleHasTheBitsOfWeightsPackedInMemory) {
       EXPECT_TRUE(SameBits(out, Outputs(**model)));
       EXPECT_EQ(report->manifest.weights.size(), expected.weights.size());
 
-      // In float32 the values of the same codes are used: near, not equal.
+      // float32 uses the values of the same codes, so the results are near but not equal.
       const auto exact = Engine::Load(Bundle(), {.compute = Compute::kF32});
       ASSERT_TRUE(exact.has_value()) << exact.error().message;
       const Floats f32 = Outputs((*exact)->model());

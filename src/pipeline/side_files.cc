@@ -14,8 +14,9 @@ bool EndsWithOneOf(std::string_view name, std::initializer_list<std::string_view
                      [&](std::string_view s) { return name.ends_with(s); });
 }
 
-// In the folder itself: configuration, vocabularies, templates, licences. Below it only further
-// templates and the configs of sentence-transformers' modules ("1_Pooling/config.json").
+// In the folder itself, configuration, vocabularies, templates and licences are kept; in folders
+// below it only further templates and the configs of sentence-transformers' modules
+// ("1_Pooling/config.json").
 bool BelongsInBundle(std::string_view name, const Json& modules) {
   const size_t slash = name.rfind('/');
   if (slash != std::string_view::npos) {
@@ -26,7 +27,7 @@ bool BelongsInBundle(std::string_view name, const Json& modules) {
                modules, [&](const Json& module) { return FindString(module, "path") == folder; });
   }
   if (name.starts_with("LICENSE") || name.starts_with("NOTICE")) return true;
-  // Written anew, or of another run.
+  // Not files of the model: a bundle gets a manifest of its own, a report belongs to another run.
   if (name == "manifest.json" || name == "report.json") return false;
   return EndsWithOneOf(name, {".json", ".jinja", ".model"}) || name == "vocab.txt" ||
          name == "merges.txt";
@@ -63,7 +64,7 @@ FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
   for (const auto& [name, blob] : checkpoint.files) {
     if (BelongsInBundle(name, modules)) out.emplace(name, blob);
   }
-  // The source's own, unless the checkpoint's reader made or changed it.
+  // The source's own bytes, unless the checkpoint's reader made or changed the file.
   const auto config = original.find("config.json");
   const auto own =
       config == original.end() ? Result<Json>(Json()) : ParseJson(config->second.text());

@@ -1,6 +1,6 @@
 #pragma once
-// The files of a bundle that are not weights: what the source has of tokenizer, templates and
-// configuration, so that the bundle needs nothing else, and a model card.
+// The files of a bundle that are not weights: the source's tokenizer, templates and configuration,
+// so that the bundle needs nothing else, and a model card.
 
 #include <string>
 
@@ -9,8 +9,8 @@
 
 namespace dunnock {
 
-// All but README.md and manifest.json; config.json included. `original` is where the checkpoint was
-// opened from.
+// All side files but README.md and manifest.json; config.json is included. `original` are the files
+// that the checkpoint was opened from.
 FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
                   const QuantizeOptions& options);
 

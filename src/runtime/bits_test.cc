@@ -1,6 +1,6 @@
-// One checksum of a model's numbers, over instruction sets, threads, splits and neighbours.
-// tests/golden/bits.json has what the scalar target computes; tests/wasm compares the WebAssembly
-// builds with the same file, and scripts/neon_test runs this program as an Arm one.
+// A model's checksum must be the same for all instruction sets, numbers of threads, splits and
+// batches. tests/golden/bits.json has those of the scalar target; tests/wasm compares the
+// WebAssembly builds with the same file, and scripts/neon_test runs this test on emulated Arm.
 
 #include "runtime/bits.h"
 
@@ -40,8 +40,8 @@ std::string Checksum(const Engine& engine, const Json& row, const BitsOptions& o
   return HexChecksum(ChecksumBits(engine, ids, options).value());
 }
 
-// With DUNNOCK_WRITE_BITS=1 the tests write the file anew, from the scalar target, in place of
-// comparing with it.
+// With DUNNOCK_WRITE_BITS=1 the tests rewrite the file with the scalar target's checksums instead
+// of comparing with it.
 bool WriteBits() { return std::getenv("DUNNOCK_WRITE_BITS") != nullptr; }
 
 void Rewrite(const std::function<void(OrderedJson&)>& change) {

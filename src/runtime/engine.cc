@@ -22,7 +22,7 @@ Result<std::string> FindChatTemplate(const FileSet& files) {
     add(name.substr(kFolder.size(), name.size() - kFolder.size() - kEnding.size()),
         std::string(blob.text()));
   }
-  // Beside files of their own the templates in the config do not count.
+  // As in transformers, template files hide the templates in tokenizer_config.json.
   const Json config = ReadSideFile(nullptr, files, "tokenizer_config.json");
   if (const Json* value = FindMember(config, "chat_template"); value != nullptr && named.empty()) {
     if (value->is_string()) return value->get<std::string>();
@@ -51,7 +51,7 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   const ThreadPool::Use use(*engine->pool_);
   engine->kv_cache_ = options.kv_cache.value_or(
       options.compute == Compute::kF32 ? KvEncoding::kF32 : KvEncoding::kInt8);
-  Bundle bundle;  // or a checkpoint, which is one without packed weights
+  Bundle bundle;  // a checkpoint is handled as a bundle without packed weights
   Checkpoint& checkpoint = bundle.checkpoint;
   const bool is_bundle = IsBundle(files);
   if (is_bundle) {
@@ -71,12 +71,13 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
       engine->tokenizer_ = *std::move(tokenizer);
     } else {
       engine->no_tokenizer_ = tokenizer.error().message;
-      // What the checkpoint's reader left out may be the reason.
+      // The reason may be something that the checkpoint's reader left out.
       for (const std::string& note : checkpoint.notes) engine->no_tokenizer_ += "; " + note;
     }
   };
   if (is_bundle && options.compute == Compute::kAuto) {
-    // Nothing is left to pack on all threads: one builds the model, another reads the tokenizer.
+    // There are no weights to pack, so one thread builds the model while another reads the
+    // tokenizer.
     engine->pool_->ParallelFor(2, 1, [&](size_t begin, size_t end) {
       if (begin == 0) load_model();
       if (end == 2) read_tokenizer();
@@ -127,7 +128,7 @@ Status Engine::ReadGenerationSettings(const Json& recommended) {
     generation = config_;
   } else if (FindMember(generation, "eos_token_id") == nullptr &&
              config_.contains("eos_token_id")) {
-    // An end in config.json still counts where this file names none.
+    // config.json's end-of-text id still counts if generation_config.json names none.
     generation["eos_token_id"] = config_["eos_token_id"];
   }
   DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, file, generation));
@@ -143,7 +144,7 @@ Status Engine::ReadGenerationSettings(const Json& recommended) {
   }
   stop_ids_ = generation_.eos_ids;
   if (tokenizer_) {
-    // The token that ends a turn, where the special tokens know it; base configs often do not.
+    // The configs of chat models often name only the end of a text, not the end of a turn.
     const std::string eos = special_tokens_.value("eos_token", "");
     if (const auto id = tokenizer_->TokenId(eos)) stop_ids_.push_back(*id);
     if (template_) {
@@ -201,7 +202,7 @@ Result<std::vector<int32_t>> Engine::EncodeChat(std::span<const ChatMessage> mes
               Render({{"messages", list}, {"add_generation_prompt", true}}));
   std::vector<TextSpan> spans;
   for (const PromptPiece& piece : prompt.pieces) spans.push_back({piece.text, piece.trusted});
-  // One beginning-of-text token: the template's own, or else the tokenizer's.
+  // Exactly one beginning-of-text token: the template's, or else the one the tokenizer adds.
   const std::string bos = special_tokens_.value("bos_token", "");
   const bool has_bos =
       !bos.empty() && !spans.empty() && spans[0].trusted && spans[0].text.starts_with(bos);

@@ -1,8 +1,9 @@
 #pragma once
 // Engine: one loaded model with everything that belongs to it: tokenizer, chat template, generation
-// config. Immutable after loading; any number of sessions and embedders may use it at once, each
-// with its own thread. They share the threads of its pool, and what each computes is bit for bit
-// what it computes alone.
+// config. It does not change after loading, so every const method may be called from any number of
+// threads, and any number of sessions, embedders and rerankers may use it at once, each in a thread
+// of its own. They share the engine's thread pool, and each result has the same bits as if it had
+// been computed alone. The engine must outlive all of them.
 
 #include <memory>
 #include <optional>
@@ -22,17 +23,18 @@ namespace dunnock {
 struct EngineOptions {
   Compute compute = Compute::kAuto;
   size_t threads = 0;  // 0: ThreadPool::DefaultThreads()
-  // In place of a pool of its own with so many threads: engines may share one.
+  // A pool to use in place of one made with `threads`. Several engines may share a pool.
   std::shared_ptr<ThreadPool> pool = {};
-  // Default: float32 with Compute::kF32, else int8 (its cost: docs/architecture.md).
+  // Default: float32 with Compute::kF32, else int8.
   std::optional<KvEncoding> kv_cache = {};
-  ProgressFn progress = {};
-  std::string chat_template = {};  // instead of the checkpoint's own
-  // Used when the checkpoint has none: a template, and texts that end a turn under it.
+  ProgressFn progress = {};        // called while weights are loaded
+  std::string chat_template = {};  // Jinja source, used instead of the checkpoint's own
+  // Used where neither chat_template nor the checkpoint has one: a template, and the texts that end
+  // a turn under it.
   std::string fallback_template = {};
   std::vector<std::string> fallback_stop_texts = {};
-  // What the model's card recommends: keys of generation_config.json, which stand where that file
-  // is silent. See Engine::recommended_sampling.
+  // What the model's card recommends, as an object with keys of generation_config.json. It counts
+  // only for keys that this file does not have. See Engine::recommended_sampling.
   Json recommended_sampling = {};
 };
 
@@ -43,23 +45,29 @@ struct ChatMessage {
 
 class Engine {
  public:
-  // The files of a bundle or of a checkpoint folder, or one GGUF file. A checkpoint without a
-  // tokenizer still loads; what needs one then says so.
+  // Loads a bundle, a checkpoint folder or one GGUF file. `files` are its files by name; the engine
+  // shares ownership of their bytes for as long as it needs them.
+  //
+  // A checkpoint without a tokenizer or with a broken chat template still loads: the error comes
+  // from the methods that need them. Errors: kNotFound for a missing file or tensor, kInvalid for a
+  // file that breaks its format, kUnsupported for an architecture or setting that is not
+  // implemented, kLimit, kMemory. The message names the file and what was expected in it.
   static Result<std::unique_ptr<Engine>> Load(FileSet files, const EngineOptions& options);
 
   const Model& model() const { return *model_; }
   Model& model() { return *model_; }  // for visitors of its weights
   ThreadPool& pool() const { return *pool_; }
   KvEncoding kv_cache() const { return kv_cache_; }
-  // The error explains why there is none.
+  // Pointers into the engine. Without a tokenizer kNotFound, without a chat template kNotFound or
+  // the error from reading it; the message says why there is none.
   Result<const Tokenizer*> tokenizer() const;
   bool has_tokenizer() const { return tokenizer_.has_value(); }
   Result<const ChatTemplate*> chat_template() const;
   const Json& config() const { return config_; }   // config.json
   const FileSet& files() const { return files_; }  // the side files: neither config nor weights
-  // What the user should know of this model: what was left out of it, which settings are not done.
+  // What the user should know about this model: parts that were left out, settings without effect.
   const std::vector<std::string>& notes() const { return notes_; }
-  // One of them; an empty object where there is none.
+  // The JSON of one of files(); an empty object if there is no such file.
   Result<Json> ReadConfigFile(const std::string& name) const;
 
   // generation_config.json, with its defaults where it is silent.
@@ -69,22 +77,27 @@ class Engine {
   const SamplingOptions& recommended_sampling() const { return recommended_; }
   // Texts that end any reply.
   const std::vector<std::string>& stop_strings() const { return generation_.stop_strings; }
-  // The most tokens of a reply that generation_config.json asks for; `otherwise` where it does not,
-  // or where that is less. 0 is no limit.
+  // How many tokens a reply may have if the user does not say: max_new_tokens of
+  // generation_config.json; else the smaller of `otherwise` and what max_length leaves after the
+  // prompt (at least 1); else `otherwise`. 0, as `otherwise` or as the result, is no limit.
   size_t DefaultReplyTokens(size_t prompt_tokens, size_t otherwise) const;
-  // Ids that end a reply: the generation config's, or else config.json's, the tokenizer's end of
-  // text and the template's turn end.
+  // Ids that end a reply, ascending: eos_token_id of generation_config.json, or else of
+  // config.json; the tokenizer's eos_token; and, if there is a chat template, special tokens that
+  // end a turn, such as <|im_end|>.
   const std::vector<int32_t>& stop_ids() const { return stop_ids_; }
-  // Texts that end a reply of a conversation, under a template whose turns no token ends.
+  // Texts that end a reply in a conversation, for a fallback template that ends turns by words.
   const std::vector<std::string>& stop_texts() const { return stop_texts_; }
 
-  // The ids of a conversation, ready for the assistant's answer. Text of the messages is never
-  // parsed for special tokens.
+  // The ids of a conversation, up to where the assistant's answer begins. Text in the messages is
+  // never parsed for special tokens. Errors: those of tokenizer(), chat_template() and
+  // ChatTemplate::Render.
   Result<std::vector<int32_t>> EncodeChat(std::span<const ChatMessage> messages) const;
-  // The ids of plain text, with the tokens the tokenizer's post-processor adds.
+  // The ids of plain text, with the tokens that the tokenizer's post-processor adds.
   Result<std::vector<int32_t>> EncodeText(std::string_view text) const;
+  // kInvalid if there are no ids, or one lies outside 0 ... vocab_size - 1.
   Status CheckIds(std::span<const int32_t> ids) const;
-  // Renders with any variables; bos_token and its like are added.
+  // Renders the chat template with any variables. bos_token, eos_token and the like are added
+  // unless `variables` has them.
   Result<RenderedPrompt> Render(OrderedJson variables) const;
 
  private:
@@ -108,8 +121,9 @@ class Engine {
   std::vector<std::string> stop_texts_;
 };
 
-// The source of the default chat template of a folder: chat_template.jinja and
-// additional_chat_templates/, else what tokenizer_config.json has. Empty: there is none.
+// The Jinja source of a folder's default chat template: from chat_template.jinja and
+// additional_chat_templates/, else from tokenizer_config.json. An empty string if there is none;
+// kInvalid if there are several and none is called "default".
 Result<std::string> FindChatTemplate(const FileSet& files);
 
 }  // namespace dunnock

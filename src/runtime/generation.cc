@@ -83,7 +83,8 @@ bool Generation::TakeToken(int32_t id) {
   if (decoder_) {
     std::string text = decoder_->Push(id);
     if (tokenizer_->IsSpecial(id)) {
-      // Special tokens are not shown; they are looked at where a stop string holds one.
+      // A special token is never shown, but it takes part in the search for a stop text that
+      // contains it.
       const std::string token = tokenizer_->TokenText(id);
       const bool in_stop_text = std::ranges::any_of(stop_texts_, [&](const std::string& stop) {
         return !token.empty() && stop.find(token) != std::string::npos;

@@ -1,7 +1,7 @@
 #pragma once
-// Generation: one reply in the making, apart from the cache that its tokens run through. It says
-// what to run, takes the logits of that, draws, and knows when the reply ends; a session drives
-// one, a scheduler may drive many whose tokens share a batch.
+// Generation: the state of one reply, apart from the KV cache that its tokens run through. It says
+// which tokens to run next, takes their logits, draws, decodes, and knows when the reply ends. A
+// session drives one generation; a scheduler may drive many whose tokens share a batch.
 
 #include <atomic>
 #include <chrono>
@@ -25,34 +25,46 @@ std::string_view NameOf(FinishReason reason);  // "stop", "length", "cancelled"
 struct GenerateOptions {
   SamplingOptions sampling;
   size_t max_tokens = 0;  // 0: until the context is full
-  // Texts that end the reply, beside the generation config's; found where text is decoded.
+  // Texts that end the reply, in addition to Engine::stop_strings(). They are found only in decoded
+  // text, so not with decode_text = false.
   std::vector<std::string> stop;
-  size_t prompt_lookup = 0;  // most tokens guessed a pass (sampling/prompt_lookup.h); same reply
-  bool ignore_stop_ids = false;
-  bool decode_text = true;  // false: ids only, no tokenizer needed
-  // Set by another thread: the reply ends within the time of a layer, with what it has by then.
+  // Largest number of tokens to guess per pass (prompt_lookup.h), 0: none. The reply is the same.
+  size_t prompt_lookup = 0;
+  bool ignore_stop_ids = false;  // go on after an end-of-text token, up to max_tokens
+  bool decode_text = true;       // false: ids only, no tokenizer needed
+  // Another thread may set it to true: the reply then ends within the time of one layer, with what
+  // it has by then. Must outlive the generation.
   const std::atomic<bool>* cancel = nullptr;
-  // Text as it comes, whole UTF-8 characters; false ends the reply, and no more text is shown.
+  // Called with each new piece of text: valid UTF-8 in whole characters, all pieces together
+  // Reply::text. Returning false ends the reply as cancelled. Runs on the generating thread.
   std::function<bool(std::string_view text)> on_text;
-  ProgressFn on_prefill;
+  ProgressFn on_prefill;  // called before each piece of the prompt, counts in tokens
 };
 
 struct Reply {
-  std::vector<int32_t> ids;  // without the stop id
-  std::string text;
+  std::vector<int32_t> ids;  // without the id that ended it
+  std::string text;          // without special tokens and without the stop text
   FinishReason finish_reason = FinishReason::kStop;
-  size_t prompt_tokens = 0, cached_tokens = 0;  // cached: already in the KV cache
-  size_t guessed_tokens = 0, right_tokens = 0;  // of prompt-lookup decoding
+  size_t prompt_tokens = 0, cached_tokens = 0;  // cached: of the prompt, already in the KV cache
+  size_t guessed_tokens = 0, right_tokens = 0;  // prompt lookup: guesses made, guesses accepted
+  // Time for the prompt, from then to the end, and from the beginning to the first token.
   double prompt_ms = 0, decode_ms = 0, first_token_ms = 0;
-  uint64_t checksum = 0;  // of the bits of every logits vector, in order
+  uint64_t checksum = 0;  // over every logits vector that a token was drawn from (checksum.h)
 };
 
-// Not for use from two threads at once. The engine has to outlive it.
+// For one thread at a time. The engine has to outlive it.
+//
+//   run the prompt; generation->PromptDone(cached); logits = those of the last position
+//   loop: right = generation->Take(logits)
+//         remove the guesses from next() beyond the first `right` from the cache
+//         if (generation->done()) return generation->Finish()
+//         run generation->next(); logits = those of each of its tokens
 class Generation {
  public:
-  // The ids of the prompt, and the most tokens that prompt and reply may have together. Errors: ids
-  // outside the vocabulary, sampling options out of range, no room for the tokens asked for, text
-  // asked for without a tokenizer.
+  // `context_length` is the largest number of tokens that prompt and reply may have together.
+  // Copies the prompt and the options. Errors: kInvalid for ids outside the vocabulary or sampling
+  // options out of range; kLimit if the context has no room for max_tokens (or one token) after the
+  // prompt; the error of Engine::tokenizer() if text is wanted and there is none.
   static Result<std::unique_ptr<Generation>> Create(const Engine& engine,
                                                     std::span<const int32_t> prompt,
                                                     size_t context_length,
@@ -60,31 +72,34 @@ class Generation {
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  // For the reply's figures: the prompt has run, but for those of its tokens that were in the
-  // cache.
+  // Tells that the prompt has run, all but its first `cached_tokens` tokens, which were in the
+  // cache. Only the figures in Reply depend on it.
   void PromptDone(size_t cached_tokens);
 
-  // Logits (1, vocab_size) behind the prompt, or (next().size(), vocab_size) behind each of next();
-  // changes them. Draws the tokens that follow. Returns how many of the guesses in next() came
-  // true: the others, and what they left in the cache, have to go.
+  // Takes the logits that follow the prompt's last token (1, vocab_size), or that follow each token
+  // of next() (next().size(), vocab_size), and overwrites them. Draws one token per row until a
+  // guess turns out wrong or the reply ends. Returns how many guesses in next() were right: the
+  // caller removes the others from the KV cache.
   size_t Take(Rows logits);
 
-  // Ends the reply with what it has.
+  // Ends the reply as cancelled, with what it has.
   void Cancel();
   bool cancelled() const { return options_.cancel != nullptr && options_.cancel->load(); }
 
   bool done() const { return done_; }
-  // While it is not done: the token drawn last, and guesses of what follows it.
+  // What to run next, while not done(): the token drawn last, then guesses of what follows it.
+  // Empty before the first Take(). Valid until the next Take().
   std::span<const int32_t> next() const { return next_; }
 
-  // The whole reply, once it is done. Ends the text: what was held back is shown.
+  // Shows the text that was still held back and returns the whole reply. To be called once, at the
+  // end.
   Reply Finish();
 
  private:
   using Clock = std::chrono::steady_clock;
   Generation(const Engine& engine, const Tokenizer* tokenizer, std::span<const int32_t> prompt,
              size_t max_tokens, const GenerateOptions& options);
-  bool TakeToken(int32_t id);  // false: the reply ends with it, or before it
+  bool TakeToken(int32_t id);  // false: the reply ends, with this token or just before it
   bool Show(const std::string& text);
 
   const GenerateOptions options_;
@@ -99,7 +114,7 @@ class Generation {
   PromptLookup lookup_;
   std::vector<int32_t> next_;
   Reply reply_;
-  bool shown_ = true;  // on_text wants more
+  bool shown_ = true;  // false once on_text has returned false
   bool done_ = false;
   const Clock::time_point start_ = Clock::now();
   std::optional<Clock::time_point> prompt_end_;

@@ -1,5 +1,5 @@
-// Many generations whose tokens share a batch, as a scheduler drives them: each reply is that of a
-// session of its own, to the bit of every logits vector.
+// Many generations whose tokens share a batch, as a scheduler drives them: each reply, and every
+// bit of its logits, equals what a session of its own gives.
 
 #include "runtime/generation.h"
 

@@ -1,6 +1,6 @@
-// SmolLM2-135M-Instruct, all-MiniLM-L6-v2 and multilingual-e5-small, real weights, against
-// transformers and sentence-transformers (tests/golden/README.md). scripts/run_tests names the
-// weights' places.
+// Compares SmolLM2-135M-Instruct, all-MiniLM-L6-v2 and multilingual-e5-small with real weights with
+// transformers and sentence-transformers (tests/golden/README.md). scripts/run_tests sets the paths
+// of the weights.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ namespace {
 
 const std::string kCases = DUNNOCK_SOURCE_DIR "/tests/cases/";
 
-// Sanitizers slow float32 down some thirty times: they see every eighth text of a golden.
+// Sanitizers make float32 some thirty times slower, so with them only every eighth text is run.
 constexpr size_t kEvery = DUNNOCK_SANITIZED ? 8 : 1;
 
 // The files at the path that the variable names. Without it the test fails, or is skipped if the
@@ -151,7 +151,7 @@ TEST(SmolLM2, IntegerPathStaysNearAndIsTheSameForAnyThreads) {
     EXPECT_TRUE(reply.text.starts_with(" Paris")) << reply.text;
     if (!checksum) checksum = reply.checksum;
     EXPECT_EQ(reply.checksum, *checksum) << threads << " threads";
-    // The same prompt again costs one token and gives the same bits.
+    // The same prompt again runs only one token and gives the same bits.
     const Reply again = session.Generate(prompt, options).value();
     EXPECT_EQ(again.cached_tokens, prompt.size() - 1);
     EXPECT_EQ(again.checksum, *checksum);
@@ -245,7 +245,7 @@ std::string TestModel(const std::string& name) {
   return Str(folder == nullptr ? "" : folder, "/", name);
 }
 
-// Why it is not there, as tools/fetch/fetch_test_models.py left it.
+// Why a model is missing, as tools/fetch/fetch_test_models.py wrote it down.
 std::string WhyMissing(const std::string& name) {
   const auto reason = ReadTextFile(TestModel(name) + ".missing");
   return Str("$DUNNOCK_TEST_MODELS/", name, " is missing", reason ? ": " + *reason : "");
@@ -293,7 +293,7 @@ void CheckChats(const std::string& tokenizer) {
   size_t compared = 0;
   for (const Json& row : JsonLines("chat_ids.jsonl")) {
     if (row.at("tokenizer") != tokenizer) continue;
-    // Weights are not looked at here: any model serves.
+    // The weights do not matter here: any model will do.
     FileSet files =
         MapFolder(DUNNOCK_SOURCE_DIR "/tests/golden/models/llama-gqa-tied/safetensors").value();
     for (const char* file : {"tokenizer.json", "tokenizer_config.json"})

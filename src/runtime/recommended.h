@@ -1,5 +1,5 @@
 #pragma once
-// What the catalogue knows of a model and the model's own files may lack.
+// What the catalogue knows about a model that the model's own files may lack.
 
 #include "catalogue/catalogue.h"
 #include "runtime/engine.h"

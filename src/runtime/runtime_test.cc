@@ -152,7 +152,7 @@ TEST(Sampler, TinyTemperaturesAreGreedy) {
       EXPECT_EQ(sampler.Next(logits), 1) << temperature;
     }
   }
-  // Small ones that are not the same as none: the difference decides.
+  // Small temperatures are not 0: the difference of the logits decides.
   Sampler sampler({.temperature = 1e-20, .seed = 3});
   std::vector<float> logits = {1, 3, 3.0000002f, 2};
   EXPECT_EQ(sampler.Next(logits), 2);

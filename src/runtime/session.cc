@@ -10,7 +10,8 @@
 namespace dunnock {
 namespace {
 
-// A long prompt runs in pieces, which bounds the scratch memory; the result does not depend on it.
+// A long prompt runs in pieces of this many tokens, which bounds the scratch memory and does not
+// change the result.
 constexpr size_t kPrefillRows = 512;
 constexpr size_t kLogitsRows = 16;
 
@@ -99,7 +100,7 @@ Result<Reply> Session::GenerateOrThrow(std::span<const int32_t> prompt,
   DUNNOCK_TRY(const std::unique_ptr<Generation> generation,
               Generation::Create(*engine_, prompt, context_length(), options));
   const ThreadPool::Use use(engine_->pool());
-  // At least the last token runs again: its logits are wanted.
+  // The last token always runs again, because its logits are needed.
   const auto differ = std::mismatch(ids_.begin(), ids_.end(), prompt.begin(), prompt.end());
   const size_t cached =
       std::min(static_cast<size_t>(differ.first - ids_.begin()), prompt.size() - 1);

@@ -1,6 +1,7 @@
 #pragma once
-// Session: one conversation with a causal model, its KV cache and what is in it. A prompt that
-// begins like the last one only costs its new part. Not for use from two threads at once.
+// Session: one conversation with a causal model: its KV cache and the ids in it. If a prompt begins
+// like the ids in the cache, only the rest of it is computed. A session is for one thread at a
+// time; sessions on one engine may run at once. The engine must outlive it.
 
 #include <atomic>
 #include <functional>
@@ -12,35 +13,42 @@ namespace dunnock {
 
 class Session {
  public:
-  // context_length 0: the model's own. It may not exceed that.
+  // context_length is the capacity of the KV cache in tokens; 0: the model's own. Errors:
+  // kUnsupported for an encoder, kLimit for more than the model's own. The cache takes memory as it
+  // fills.
   static Result<Session> Create(const Engine& engine, size_t context_length = 0);
 
-  // Memory that cannot be had and logits that are not finite are errors; the session then still
-  // holds what it had computed.
+  // Generates a reply. `prompt` is the whole conversation, not its new part. Returns when the reply
+  // ends; a cancelled reply is a result, not an error. Errors: those of Generation::Create;
+  // kMemory; kInvalid for hidden states or logits that are not finite. The session stays usable
+  // after an error and keeps the tokens that it had computed.
   Result<Reply> Generate(std::span<const int32_t> prompt, const GenerateOptions& options);
 
-  // Logits of the positions from `first` of the ids, a block of rows at a time, in order: for
-  // evaluation and comparison. Leaves the ids in the cache.
+  // Runs the ids from an empty cache and calls each(position, logits (vocab_size)) for every
+  // position from `first`, in order, on the calling thread. For evaluation and comparison. Leaves
+  // the ids in the cache. Errors: as Generate; kLimit for more ids than context_length().
   using LogitsFn = std::function<void(size_t position, std::span<const float> logits)>;
   Status EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
 
-  // An error where an id is none of the model's vocabulary, or there is none at all.
+  // See Engine::CheckIds.
   Status CheckIds(std::span<const int32_t> ids) const { return engine_->CheckIds(ids); }
 
   size_t context_length() const { return cache_.capacity(); }
-  size_t used() const { return ids_.size(); }
+  size_t used() const { return ids_.size(); }  // tokens in the cache
   void Clear() { Truncate(0); }
+  // Forgets all but the first `length` tokens; length <= used().
   void Truncate(size_t length);
 
  private:
   Session(const Engine& engine, size_t context_length);
-  // Runs ids behind what is in the cache; the result holds the hidden states of the last `wanted`.
-  // Throws OutOfMemory; the cache then is as it was.
-  // An error where a hidden state is not finite: weights are broken or too large, and whatever
-  // follows would be a guess. No rows where `cancel` was set meanwhile.
+  // Runs ids after those in the cache. The result holds the hidden states of the last `wanted` of
+  // them, valid until the next Run; it has no rows if `cancel` was set meanwhile. kInvalid if a
+  // hidden state is not finite: the weights are broken or too large. Throws OutOfMemory. Unless it
+  // succeeds, the cache is as it was.
   Result<ConstRows> Run(std::span<const int32_t> ids, size_t wanted,
                         const std::atomic<bool>* cancel = nullptr);
-  // Logits of some hidden states, the first of which is that of `position`; the same of them.
+  // The logits of some hidden states, the first of which is at `position`; kInvalid if they are not
+  // finite.
   Result<Rows> FiniteLogits(ConstRows hidden, size_t position);
   Status EachLogitsOrThrow(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
   Result<Reply> GenerateOrThrow(std::span<const int32_t> prompt, const GenerateOptions& options);

@@ -21,7 +21,7 @@ std::vector<int32_t> Ids(size_t count, size_t vocab) {
   return out;
 }
 
-// The first value of a tensor in model.safetensors is no number.
+// Overwrites the first value of a tensor in model.safetensors with NaN.
 FileSet WithNan(FileSet files, const std::string& tensor) {
   const Blob& file = files.at("model.safetensors");
   std::vector<uint8_t> bytes(file.bytes().begin(), file.bytes().end());
@@ -117,7 +117,7 @@ TEST(NotFinite, AWeightIsRefusedByName) {
   }
 }
 
-// Rows of a table that is only looked up are not read before they are asked for.
+// Rows of a table that is only used for look-ups are checked when they are used, not at loading.
 TEST(NotFinite, AHiddenStateIsAnErrorWhereverItsTokenStands) {
   const std::string folder = kModels + "llama-mha-untied/safetensors";
   const auto engine =

@@ -1,5 +1,5 @@
-// docs/settings.md has the tables of the code: what is done with each key of a side file.
-// DUNNOCK_WRITE_SETTINGS=1 writes them anew.
+// Compares the tables in docs/settings.md with those in the code: what is done with each key of a
+// side file. With DUNNOCK_WRITE_SETTINGS=1 it rewrites them instead.
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-// Settings of side files against the reference: each line of tests/cases/settings.jsonl is a folder
-// with some files changed, each of gguf_settings.jsonl a GGUF file, and what sentence-transformers,
-// transformers or llama.cpp makes of it, or what our error or note has to say.
+// Compares settings of side files with the reference. Each line of tests/cases/settings.jsonl is a
+// folder with some files changed, each line of gguf_settings.jsonl a GGUF file, with the result of
+// sentence-transformers, transformers or llama.cpp, or the text of the expected error or note.
 
 #include <gtest/gtest.h>
 
@@ -58,7 +58,7 @@ struct Outcome {
   std::vector<std::string> notes;
 };
 
-// A vocabulary without weights makes no engine, but a tokenizer.
+// A GGUF file without weights gives a tokenizer but no engine.
 Result<Outcome> Tokenized(const OrderedJson& row) {
   DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(FilesOf(row)));
   Outcome out{Json::object(), checkpoint.notes};

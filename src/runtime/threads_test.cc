@@ -1,5 +1,5 @@
 // Many threads on one engine, and engines that share a pool: each reply and each embedding has the
-// bits of a lone run. Under the tsan preset also free of data races.
+// same bits as when it is computed alone. With the tsan preset the test also finds data races.
 
 #include <gtest/gtest.h>
 
@@ -93,7 +93,7 @@ TEST(Threads, GenerationsAndEmbeddingsAtOnceHaveTheBitsOfALoneRun) {
   }
 }
 
-// What a tokenizer keeps between texts belongs to the thread.
+// Tokenizers keep buffers and caches per thread, so one may be shared.
 TEST(Threads, TokenizersAreShared) {
   for (const std::string kind : {"smol", "llama", "bert", "xlmr"}) {
     const FileSet files = MapFolder(DUNNOCK_SOURCE_DIR "/tests/golden/tokenizers/" + kind).value();

@@ -1,6 +1,6 @@
 #pragma once
-// Rows of whole codes with a scale and a minimum a run of them: how GGUF's blocks are taken apart
-// and what grouped weights are made of.
+// Affine rows: a row of integer codes in which each run of codes has a scale and perhaps a minimum.
+// GGUF's quantization blocks are taken apart into this form, and grouped weights are made from it.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,14 +11,15 @@ namespace dunnock {
 // value = scale * scale_factor * (code - zero()) [+ minimum * minimum_factor].
 struct AffineForm {
   size_t code_bits;  // 4, 6 or 8
-  size_t group;      // codes a pair of factors
-  size_t block;      // codes a scale and minimum; as many as a group: all factors are 1
+  size_t group;      // codes per pair of factors
+  size_t block;      // codes per scale and minimum, a multiple of `group`; equal: all factors are 1
   bool has_minimums;
 
-  // The code that stands for zero: without minimums half of the codes are below it.
+  // The code that stands for zero. Without minimums half of the codes lie below it.
   int zero() const { return has_minimums ? 0 : 1 << (code_bits - 1); }
 };
 
+// One row of a matrix with `cols` columns, in memory of the caller.
 struct AffineRow {
   std::span<uint8_t> codes;                          // (cols)
   std::span<float> scales, minimums;                 // (cols / block), float16 values

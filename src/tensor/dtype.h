@@ -1,6 +1,6 @@
 #pragma once
-// The element types a checkpoint may hold: plain ones, and GGUF's block types, in which a block of
-// consecutive elements of a row shares its scales (docs/formats/gguf.md).
+// The element types that a checkpoint may hold: plain ones, and GGUF's quantized types, in which a
+// block of 32 or 256 consecutive elements of a row shares its scales (docs/formats/gguf.md).
 
 #include <cstdint>
 #include <string_view>
@@ -18,8 +18,8 @@ enum class DType : uint8_t {
   kI8,
   kU8,
   kBool,
-  kU16,  // from here to kC64: known by size alone, so that a file that has one beside its weights
-         // loads
+  // From here to kC64: only their size is known, so that a file with such a tensor still loads.
+  kU16,
   kU32,
   kU64,
   kF8E4M3,
@@ -42,8 +42,8 @@ enum class DType : uint8_t {
 
 struct DTypeInfo {
   std::string_view name;  // "F32", "BF16", "Q4_K": as safetensors and GGUF spell them
-  uint32_t block_size;    // elements a block, 1 for plain types
-  uint32_t block_bytes;
+  uint32_t block_size;    // elements per block, 1 for plain types
+  uint32_t block_bytes;   // bytes per block
 };
 
 const DTypeInfo& InfoOf(DType dtype);

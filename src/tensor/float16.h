@@ -17,9 +17,9 @@ inline uint16_t FloatToBFloat16(float value) {
 inline float Float16ToFloat(uint16_t bits) {
   const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
   const uint32_t rest = bits & 0x7FFFu;
-  // Shifted into place the exponent is 112 too small; the multiplication mends normal and
-  // subnormal numbers alike. Infinities and NaNs get the largest exponent by hand. No branch: loops
-  // over it become SIMD.
+  // Shifted into place, the exponent is 112 too small; the multiplication corrects normal and
+  // subnormal numbers alike. Infinities and NaNs get the largest exponent separately. Without a
+  // branch, so that loops over it become SIMD code.
   const uint32_t wide = std::bit_cast<uint32_t>(std::bit_cast<float>(rest << 13) * 0x1p112f);
   return std::bit_cast<float>(sign | wide | (rest >= 0x7C00 ? 0x7F800000u : 0u));
 }

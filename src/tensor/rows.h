@@ -1,6 +1,7 @@
 #pragma once
-// Rows: a view of a float matrix, one token a row. Scratch: memory for the rows of one forward
-// pass, grown once and reused, so that a decode step allocates nothing.
+// Rows: a view of a float matrix (count, cols), row-major without gaps, one row per token. It owns
+// nothing. Scratch: memory for the rows of one forward pass, grown once and reused, so that a
+// decode step allocates nothing.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +21,7 @@ struct Rows {
   float* operator[](size_t row) const { return data + row * cols; }
   size_t size() const { return count * cols; }
   Rows Part(size_t begin, size_t end) const { return {data + begin * cols, end - begin, cols}; }
-  // As many rows of other columns in the memory behind these.
+  // Rows of the same count but other columns, in the memory that follows these.
   Rows Behind(size_t other_cols) const { return {data + size(), count, other_cols}; }
 };
 
@@ -40,14 +41,17 @@ struct ConstRows {
   }
 };
 
-// Rows in the memory of a buffer, whose contents are lost when it grows. Throws OutOfMemory.
+// Rows in the memory of a buffer, valid until the buffer grows. Their contents are undefined.
+// Throws OutOfMemory.
 Rows ReserveRows(AlignedBuffer& buffer, size_t count, size_t cols);
 
-// Hands out rows from one buffer after another; Reset() takes all back. Growing never moves rows
-// that were handed out.
+// For one thread at a time.
 class Scratch {
  public:
+  // Rows of undefined contents, valid until Reset(); growing never moves rows handed out before.
+  // Throws OutOfMemory.
   Rows Get(size_t count, size_t cols);
+  // Takes back all rows and keeps the memory.
   void Reset();
 
  private:

@@ -1,8 +1,8 @@
 #pragma once
 // A tensor as a checkpoint holds it: dtype, shape and bytes (row-major, little-endian), not
-// decoded. The bytes belong to the checkpoint that handed it out. Checked by the reader:
-// bytes.size() is exactly what shape and dtype say, and the last dimension is a whole number of
-// blocks.
+// decoded. The bytes belong to the checkpoint that the tensor came from and need no alignment. The
+// readers of checkpoints make sure that bytes.size() is exactly what shape and dtype say, and that
+// the last dimension of a quantized dtype is a whole number of its blocks.
 
 #include <cstdint>
 #include <vector>

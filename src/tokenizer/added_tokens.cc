@@ -65,7 +65,7 @@ std::vector<AddedTokens::Segment> AddedTokens::Split(std::string_view text, bool
                                                      const Judge& judge) const {
   const Trie& trie = normalized ? normalized_trie_ : trie_;
   std::vector<Segment> out;
-  size_t given = 0;  // text before this has been given
+  size_t given = 0;  // the segments so far end here
   for (size_t at = trie.empty() ? text.size() : 0; at < text.size();) {
     const AddedToken* token = nullptr;
     size_t begin = at;
@@ -74,7 +74,7 @@ std::vector<AddedTokens::Segment> AddedTokens::Split(std::string_view text, bool
       token = &tokens_[static_cast<size_t>(index)];
       end = at + length;
     });
-    at = end;  // a text that was found is not looked into again, even if the token is not taken
+    at = end;  // text of a token is not searched again, even if the token is not taken
     if (token == nullptr) continue;
     const Verdict verdict = judge(*token, begin, end);
     if (verdict == Verdict::kSearch) at = begin + 1;

@@ -1,7 +1,8 @@
 #pragma once
-// Tokens that are cut out of a text before anything else happens to it: special ones ("<s>"), and
-// plain additions to a vocabulary. The longest of those that begin leftmost is taken. Build, once
-// all are added, before Split.
+// Added tokens: tokens that are cut out of a text before its pre-tokenization, whatever the model's
+// merges say: special ones ("<s>"), and plain additions to a vocabulary. Of the tokens that begin
+// leftmost the longest is taken. Call Build once, after all Add and before Split; after that
+// const methods may be called from any number of threads.
 
 #include <functional>
 #include <string>
@@ -19,33 +20,36 @@ namespace dunnock {
 struct AddedToken {
   int32_t id = 0;
   std::string content;
-  std::string text;  // what it decodes to: content, normalized if `normalized`
+  std::string text;  // what it decodes to: content, in its normalized form if `normalized`
   bool special = false;
-  bool normalized = false;   // looked for in the normalized text, by its own normalized form
-  bool lstrip = false;       // takes the white space before it along
-  bool rstrip = false;       // and behind it
-  bool single_word = false;  // not inside a word
+  bool normalized = false;   // its normalized form is looked for in the normalized text
+  bool lstrip = false;       // white space before it belongs to it
+  bool rstrip = false;       // white space after it belongs to it
+  bool single_word = false;  // not found inside a word
 };
 
 class AddedTokens {
  public:
-  void Add(AddedToken token);
+  void Add(AddedToken token);  // the first token of an id or of a content is the one found by it
+  // kLimit if the texts of all tokens are too long together.
   Status Build(const Normalizer& normalizer);
   const std::vector<AddedToken>& tokens() const { return tokens_; }
-  // Whether a special token is looked for in normalized text.
+  // Whether any special token is looked for in normalized text.
   bool has_normalized_special() const { return normalized_special_; }
+  // nullptr if there is none. The tokens live as long as this object.
   const AddedToken* Find(int32_t id) const;
   const AddedToken* Find(std::string_view content) const;
 
   struct Segment {
     size_t begin, end;
-    const AddedToken* token;  // null: text between tokens
+    const AddedToken* token;  // nullptr: text between tokens
   };
-  // What becomes of a token found at [begin, end): it is taken, its text is left alone, or its text
-  // is searched for other tokens.
+  // What to do with a token found at bytes [begin, end): take it, leave its text as text, or search
+  // that text for other tokens.
   enum class Verdict { kTake, kLeave, kSearch };
   using Judge = std::function<Verdict(const AddedToken& token, size_t begin, size_t end)>;
-  // Cuts text at the tokens whose `normalized` is as given.
+  // Cuts the text at those tokens whose `normalized` has the given value. The segments cover the
+  // text in order; their bounds are byte offsets.
   std::vector<Segment> Split(std::string_view text, bool normalized, const Judge& judge) const;
 
  private:
@@ -56,6 +60,7 @@ class AddedTokens {
   bool normalized_special_ = false;
 };
 
+// From an entry of "added_tokens" in tokenizer.json. kInvalid, kNotFound: see base/json.h.
 Result<AddedToken> ReadAddedToken(const Json& json);
 
 }  // namespace dunnock

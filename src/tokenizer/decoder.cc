@@ -29,7 +29,8 @@ std::optional<char> ByteOf(std::string_view token) {
   return static_cast<char>(*high << 4 | *low);
 }
 
-// The bytes that the characters of a token stand for; an added token is its own text.
+// The bytes that the characters of a byte-level token stand for. A token with any other character
+// is an added one and stays as it is.
 std::string BytesOf(const std::string& token) {
   std::string bytes;
   for (size_t at = 0; at < token.size();) {
@@ -42,7 +43,7 @@ std::string BytesOf(const std::string& token) {
   return bytes;
 }
 
-// English spacing, as the reference has it.
+// Removes spaces before English punctuation, by the reference's rules.
 void CleanUp(std::string* text) {
   static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
       {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},

@@ -10,7 +10,8 @@
 namespace dunnock {
 namespace {
 
-// Runs of at least two spaces, the one regular expression that published files use: " {2,}".
+// Replaces runs of at least two spaces: " {2,}", the only regular expression that published files
+// use here.
 void ReplaceSpaceRuns(std::string* text, std::string_view to) {
   std::string out;
   for (size_t i = 0; i < text->size();) {
@@ -70,7 +71,8 @@ void NormalizeBert(std::string* text, const BertOptions& options) {
   *text = ToUtf8(out);
 }
 
-// The double-array trie and its texts (Aoe 1989, as the darts-clone library lays it out).
+// SentencePiece's map of characters: a double-array trie (Aoe 1989, in the layout of the
+// darts-clone library) from texts to offsets in a list of replacement texts.
 class Charsmap {
  public:
   Status Read(std::string_view blob) {
@@ -103,7 +105,8 @@ class Charsmap {
     const auto plain = [&](size_t i) { return plain_[static_cast<uint8_t>(in[i])]; };
     std::string out;
     out.reserve(in.size());
-    // Between two plain characters a cluster ends. A plain one between such places stays as it is.
+    // A grapheme cluster ends between two plain characters, so a plain character with such places
+    // on both sides is a cluster alone and stays as it is. Only the rest is cut into clusters.
     for (size_t at = 0; at < in.size();) {
       size_t end = at;
       while (end < in.size() && plain(end) && (end + 1 == in.size() || plain(end + 1))) ++end;
@@ -125,8 +128,8 @@ class Charsmap {
       const size_t n = GraphemeClusterLength(std::u32string_view(characters).substr(i));
       cluster = ToUtf8(std::u32string_view(characters).substr(i, n));
       std::string_view mapped;
-      // As the reference has it: short clusters are looked up whole, by the shortest entry that
-      // begins them; else each character alone.
+      // As in the reference, a short cluster is replaced as a whole if an entry of the map begins
+      // it (the shortest one counts); otherwise each character is looked up alone.
       if (cluster.size() < 6 && Find(cluster, &mapped)) {
         *out += mapped;
       } else {
@@ -140,6 +143,7 @@ class Charsmap {
     }
   }
 
+  // Finds the shortest entry that begins `key`. Every index is checked: the trie is from a file.
   bool Find(std::string_view key, std::string_view* mapped) const {
     if (units_.empty()) return false;
     const auto offset = [](uint32_t unit) { return (unit >> 10) << ((unit & (1u << 9)) >> 6); };
@@ -165,7 +169,7 @@ class Charsmap {
 
   std::vector<uint32_t> units_;
   std::string texts_;
-  std::array<bool, 256> plain_{};  // ASCII that is printed and maps to itself
+  std::array<bool, 256> plain_{};  // printable ASCII that maps to itself
 };
 
 Result<std::string> DecodeBase64(std::string_view text) {

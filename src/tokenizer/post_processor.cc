@@ -12,7 +12,7 @@ namespace {
 
 using Kind = TemplatePart::Kind;
 
-// Each may hold a whole text.
+// Each part may be a whole text, so the number of parts bounds the size of an encoding.
 constexpr size_t kMostParts = 32;
 
 bool IsTokenId(const Json& json) {
@@ -90,7 +90,7 @@ Result<PostProcessor> MakePostProcessor(const Json* component) {
     out.pair.push_back({Kind::kSpecial, second_type, {sep}});
     return out;
   }
-  if (type == "Sequence") {  // of which one adds something, others change offsets
+  if (type == "Sequence") {  // one of them may add tokens; ByteLevel only changes offsets
     bool found = false;
     const Json* list = FindMember(*component, "processors");
     for (const Json& step : list != nullptr && list->is_array() ? *list : Json::array()) {

@@ -9,11 +9,11 @@
 namespace dunnock {
 namespace {
 
-// What becomes of a character that matches: dropped, or a piece of its own; kGroup: runs of matches
-// are one piece.
+// What to do with characters that match: drop them, make each a piece of its own, or make each run
+// of them one piece.
 enum class Cut { kRemove, kIsolate, kGroup };
 
-// A property of characters, with a table for ASCII.
+// A property of characters, read from a table for ASCII.
 template <typename Value, typename Property>
 class Fast {
  public:
@@ -27,7 +27,7 @@ class Fast {
   std::array<Value, 128> ascii_;
 };
 
-// Puts in place of each range those that cut(text, range, add) adds by add(begin, end).
+// Replaces each range with those that cut(text, range, add) adds by calling add(begin, end).
 template <typename CutRange>
 void CutRanges(Pieces* pieces, const CutRange& cut) {
   thread_local std::vector<Pieces::Range> out;
@@ -41,7 +41,7 @@ void CutRanges(Pieces* pieces, const CutRange& cut) {
   pieces->ranges.swap(out);
 }
 
-// Puts in place of the text and its ranges what rewrite(text of a range, first, out) adds to out.
+// Replaces the text and its ranges with what rewrite(text of a range, first, out) appends to `out`.
 template <typename Rewrite>
 void RewriteRanges(Pieces* pieces, const Rewrite& rewrite) {
   thread_local Pieces out;
@@ -92,7 +92,7 @@ PreTokenizer SplitWhere(Match match, Cut cut) {
 }
 
 // GPT-2's pattern: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-// Gives the end of the match that begins at `at`.
+// Returns the end of the match that begins at `at`.
 enum Kind : uint8_t { kSpace, kLetter, kNumber, kOther };
 size_t Gpt2Match(std::string_view text, size_t at) {
   if (text[at] == '\'') {
@@ -119,12 +119,11 @@ size_t Gpt2Match(std::string_view text, size_t at) {
   if (first != kSpace) return run(start, first, nullptr);
   size_t last = at;
   const size_t end = run(at, kSpace, &last);
-  // The last space of a run belongs to what follows, if anything does and the run is longer than
-  // it.
+  // If text follows a run of several spaces, the last space belongs to the text: \s+(?!\S).
   return end < text.size() && last > at ? last : end;
 }
 
-// The stand-ins as code points, and as one or two bytes of UTF-8.
+// GPT-2's characters for bytes, as code points and as one or two bytes of UTF-8.
 struct ByteMap {
   std::array<char32_t, 256> to{};
   std::array<std::string, 256> text;
@@ -168,7 +167,7 @@ PreTokenizer ByteLevel(bool add_prefix_space, bool use_regex) {
 PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
   return [=](Pieces* pieces) {
     RewriteRanges(pieces, [&](std::string_view text, bool first, Pieces* out) {
-      size_t begin = out->text.size();  // of the piece that grows
+      size_t begin = out->text.size();  // where the current piece begins
       const bool prepend = scheme == "always" || (scheme == "first" && first);
       if (prepend && !text.starts_with(' ') && !text.starts_with(mark)) out->text += mark;
       for (size_t at = 0; at < text.size();) {
@@ -190,8 +189,8 @@ PreTokenizer Metaspace(std::string mark, std::string scheme, bool split) {
   };
 }
 
-// Runs of word characters, and runs of what is neither a word character nor white space:
-// \w+|[^\w\s]+
+// Pieces are runs of word characters, and runs of characters that are neither word characters nor
+// white space: \w+|[^\w\s]+
 PreTokenizer Words() {
   const auto kind = [](char32_t c) -> uint8_t {
     if (IsWord(c)) return 1;
@@ -261,7 +260,7 @@ Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth) {
     const std::string mark =
         FindString(*component, "replacement").value_or(std::string(kMetaspace));
     if (mark.empty()) return Invalid("pre-tokenizer Metaspace: \"replacement\" is empty");
-    // Older files say add_prefix_space.
+    // Older files have add_prefix_space instead.
     const std::string scheme = FindString(*component, "prepend_scheme")
                                    .value_or(flag("add_prefix_space", true) ? "always" : "never");
     return Metaspace(mark, scheme, flag("split", true));

@@ -1,5 +1,4 @@
-// A tokenizer.json could make a text grow without end: steps that replace "a" by "aa" a hundred
-// times over. Such files are refused when they are read, as encoding cannot fail.
+// A hundred steps that replace "a" with "aa" would make 2^100 bytes of one.
 
 #include <algorithm>
 
@@ -14,7 +13,7 @@ namespace {
 constexpr size_t kMostSteps = 64;
 // Known files stay below 400 (Precompiled, runs of spaces, Metaspace).
 constexpr size_t kMostGrowth = 512;
-constexpr size_t kLongestText = 1024;  // that a step puts in
+constexpr size_t kLongestText = 1024;  // bytes that a step may insert at one place
 
 struct Total {
   size_t steps = 0, growth = 1;
@@ -34,7 +33,7 @@ Result<size_t> GrowthOf(const Json& component, const std::string& type) {
     }
   } else if (type == "Metaspace") {
     to = FindString(component, "replacement").value_or(std::string(kMetaspace));
-  } else if (type == "Prepend") {  // once a text
+  } else if (type == "Prepend") {  // inserts once per text, not per byte
     from = kLongestText;
     to = FindString(component, "prepend").value_or("");
   }

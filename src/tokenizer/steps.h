@@ -1,7 +1,8 @@
 #pragma once
-// The steps before a tokenizer's model, made from tokenizer.json: normalizers change a text,
+// The steps in front of a tokenizer's model, made from tokenizer.json: normalizers change a text,
 // pre-tokenizers cut it into pieces. Each follows the component of the same name in Hugging Face's
-// tokenizers.
+// tokenizers. Texts are valid UTF-8. The functions made here keep no state: any number of threads
+// may call them.
 
 #include <functional>
 #include <string>
@@ -13,16 +14,16 @@
 
 namespace dunnock {
 
-// What stands for a space in SentencePiece's vocabularies.
+// The character that stands for a space in SentencePiece's vocabularies.
 inline constexpr std::string_view kMetaspace = "\u2581";
 
 using Normalizer = std::function<void(std::string* text)>;
 
-// A text and the ranges of it that are pieces, in order.
+// A text and the byte ranges in it that are pieces, in order.
 struct Pieces {
   struct Range {
     size_t begin, end;
-    bool first;  // it begins the text: where Metaspace's "first" puts its mark
+    bool first;  // it begins the user's text: Metaspace with "first" puts its mark only there
   };
   std::string text;
   std::vector<Range> ranges;
@@ -34,30 +35,33 @@ struct Pieces {
   std::string_view TextOf(const Range& range) const {
     return std::string_view(text).substr(range.begin, range.end - range.begin);
   }
-  // Adds a range up to the end of the text, if that is not empty.
+  // Adds the range from `begin` to the end of the text, unless it is empty.
   void AddRange(size_t begin, bool first) {
     if (begin < text.size()) ranges.push_back({begin, text.size(), first});
   }
 };
 using PreTokenizer = std::function<void(Pieces* pieces)>;
 
-// A null component gives an empty function.
+// From "normalizer" and "pre_tokenizer" of tokenizer.json; nullptr gives an empty function. `depth`
+// counts nested sequences. Errors: kUnsupported for an unknown component, kInvalid for broken
+// options, kLimit for sequences that nest too deeply.
 Result<Normalizer> MakeNormalizer(const Json* component, int depth = 0);
 Result<PreTokenizer> MakePreTokenizer(const Json* component, int depth = 0);
 
-// SentencePiece's precompiled map of characters to their normal forms.
+// A normalizer from SentencePiece's precompiled map of characters to their normal forms, in binary.
+// kInvalid or kLimit if the map is broken.
 Result<Normalizer> MakePrecompiled(std::string_view charsmap);
 
 void LowerCase(std::string* text);
 
-// GPT-2's stand-ins for bytes: printable characters for all 256.
+// GPT-2's printable characters that stand for the 256 bytes in byte-level vocabularies.
 char32_t ByteToChar(uint8_t byte);
-int CharToByte(char32_t c);  // -1: none
+int CharToByte(char32_t c);  // -1: c stands for no byte
 
 void ReplaceAll(std::string* text, std::string_view from, std::string_view to);
 
-// "Sequence" components nest; a file could nest them without end.
+// How deep "Sequence" components may nest.
 inline constexpr int kMostNesting = 8;
-// Bytes that Precompiled puts in place of a character.
+// The largest number of bytes that Precompiled may put in place of one character.
 inline constexpr size_t kLongestMapping = 64;
 }  // namespace dunnock

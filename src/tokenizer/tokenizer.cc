@@ -21,7 +21,7 @@ namespace {
 
 using Verdict = AddedTokens::Verdict;
 
-// Where special tokens are parsed.
+// In which parts of a text special tokens are parsed.
 struct Trust {
   bool parse_special = false;
   std::vector<std::pair<size_t, size_t>> untrusted = {};  // ranges, in order
@@ -29,7 +29,7 @@ struct Trust {
   Verdict Judge(const AddedToken& token, size_t begin, size_t end) const {
     if (!token.special) return Verdict::kTake;
     if (!parse_special) return Verdict::kLeave;
-    // A special token counts only where no byte of it came from outside.
+    // A special token counts only if no byte of it is untrusted.
     const auto it =
         std::upper_bound(untrusted.begin(), untrusted.end(), begin,
                          [](size_t at, const auto& range) { return at < range.second; });
@@ -50,7 +50,7 @@ struct Tokenizer::Parts {
   std::optional<size_t> truncation_length;
   bool cut_left = false;  // a text that is too long loses its beginning, not its end
 
-  // Leaves `most` ids; how many were taken away.
+  // Cuts the ids down to `most`; returns how many were removed.
   size_t Cut(size_t most, std::vector<int32_t>* ids) const {
     if (ids->size() <= most) return 0;
     const size_t cut = ids->size() - most;
@@ -88,8 +88,9 @@ struct Tokenizer::Parts {
     return ids;
   }
 
-  // The trust in text [begin, end), in positions of `part`, which is its normalized form. What lies
-  // between two places that cannot be told apart there is not trusted.
+  // The trust in text [begin, end) as positions in `part`, the normalized form of that text. An
+  // untrusted range reaches from where the normalized text before it stops to agree with `part` to
+  // where the normalized text after it begins to, so it is never too small.
   Trust Normalized(const Trust& trust, std::string_view text, size_t begin, size_t end,
                    std::string_view part) const {
     Trust out{trust.parse_special, {}};
@@ -253,8 +254,8 @@ Encoding Tokenizer::EncodePair(std::string_view a, std::string_view b, size_t ma
   const size_t added = parts_->post_processor.Added(true);
   size_t cut = 0;
   if (max_length > 0 && first.size() + second.size() + added > max_length) {
-    // Longest first, as the reference counts it: both share the room, what the shorter one leaves
-    // goes to the longer one.
+    // "longest_first" as in the reference: each text gets half of the room, and what the shorter
+    // one leaves goes to the longer one.
     const size_t room = max_length > added ? max_length - added : 0;
     size_t n1 = first.size(), n2 = second.size();
     const bool swapped = n1 > n2;
@@ -330,7 +331,7 @@ StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
 std::string StreamDecoder::Push(int32_t id) {
   const Tokenizer::Parts& parts = *tokenizer_.parts_;
   const AddedToken* added = parts.added.Find(id);
-  // As the reference has it, a special token whose text was normalized is not known as one here.
+  // As in the reference, a special token whose text the normalizer changed is not skipped.
   const bool left_out = added != nullptr
                             ? skip_special_ && added->special && added->text == added->content
                             : !parts.model->vocabulary().Has(id);

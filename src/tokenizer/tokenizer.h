@@ -1,7 +1,7 @@
 #pragma once
-// Text to token ids and back, with the ids of Hugging Face's tokenizers
-// (docs/formats/tokenizer.md). Special tokens in a text ("<s>") are text unless the caller says
-// otherwise: what a user wrote must never become a control token.
+// Tokenizer: text to token ids and back, with exactly the ids of Hugging Face's tokenizers
+// (docs/formats/tokenizer.md). The text of a special token ("<s>") is encoded as plain text unless
+// the caller says otherwise: what a user wrote must never become a control token.
 
 #include <cstdint>
 #include <memory>
@@ -21,54 +21,62 @@ namespace dunnock {
 struct ModelLists;
 
 struct EncodeOptions {
-  bool add_special = true;     // what the post-processor adds: <s>, [CLS] ... [SEP]
-  bool parse_special = false;  // the text of a special token becomes the token
+  bool add_special = true;     // add the post-processor's tokens: <s>, [CLS] ... [SEP]
+  bool parse_special = false;  // the text of a special token becomes that token
 };
 
 struct Encoding {
-  std::vector<int32_t> ids, type_ids;
-  size_t cut = 0;  // ids of the text that were left out
+  std::vector<int32_t> ids, type_ids;  // as many type ids as ids
+  size_t cut = 0;                      // how many ids of the text were cut off
 };
 
-// Part of a prompt. Special tokens are parsed only where the text is trusted (a chat template's
-// own).
+// Part of a prompt. Special tokens are parsed only where the text is trusted, that is, written by a
+// chat template.
 struct TextSpan {
   std::string_view text;
   bool trusted;
 };
 
-// Immutable, and safe to use from several threads. Bytes that are not UTF-8 are read as U+FFFD.
+// Immutable: any number of threads may use one. Copies are cheap and share their tables. Encoding
+// cannot fail: bytes that are not UTF-8 are read as U+FFFD, and a piece outside the vocabulary
+// becomes the unknown token or nothing, as in the reference.
 class Tokenizer {
  public:
-  // From tokenizer.json, else vocab.txt, else tokenizer.model or sentencepiece.bpe.model.
-  // tokenizer_config.json and its like count as well; what they say and is not done comes as a
-  // note. `model_type` is config.json's, which stands for a class of tokenizers where none is
-  // named.
+  // Reads tokenizer.json, else vocab.txt, else tokenizer.model or sentencepiece.bpe.model, with
+  // what tokenizer_config.json, special_tokens_map.json and added_tokens.json change. Settings
+  // there without effect here are added to `notes`. `model_type` is config.json's; it stands for
+  // the class of tokenizer if tokenizer_config.json names none. Keeps nothing of `files`. Errors:
+  // kNotFound if there is none of these files, kInvalid for a broken one, kUnsupported for a
+  // component that is not implemented, kLimit for one beyond the limits.
   static Result<Tokenizer> FromFiles(const FileSet& files,
                                      std::vector<std::string>* notes = nullptr,
                                      std::string_view model_type = "");
+  // From the text of a tokenizer.json alone.
   static Result<Tokenizer> FromJson(std::string_view tokenizer_json);
 
   std::vector<int32_t> Encode(std::string_view text, EncodeOptions options = {}) const;
+  // Encodes the concatenated spans. A special token counts only if all of it is trusted.
   std::vector<int32_t> EncodeSpans(std::span<const TextSpan> spans, bool add_special) const;
-  // With what the post-processor puts in front, but nothing behind, where the reply goes on.
+  // The same with the post-processor's tokens in front but not at the end, where the reply follows.
   std::vector<int32_t> EncodePrompt(std::span<const TextSpan> spans) const;
-  // Two texts as one input; max_length 0 is no limit, else the longer one is cut first.
+  // Two texts as one input of at most max_length ids, 0: no limit. The longer text is cut first, as
+  // the reference's "longest_first" does.
   Encoding EncodePair(std::string_view a, std::string_view b, size_t max_length) const;
-  // At most max_length ids, the post-processor's among them.
+  // At most max_length ids, the post-processor's included. The text is cut at its end, or at its
+  // beginning if tokenizer.json says so.
   Encoding EncodeTruncated(std::string_view text, size_t max_length) const;
-  // The same tokenizer with lower case as the first step of its normalizer.
+  // A copy that converts texts to lower case before all other steps.
   Tokenizer Lowercasing() const;
 
   std::string Decode(std::span<const int32_t> ids, bool skip_special = true) const;
 
-  size_t vocab_size() const;  // largest id + 1
-  std::string TokenText(int32_t id) const;
+  size_t vocab_size() const;                // largest id + 1
+  std::string TokenText(int32_t id) const;  // as in the vocabulary; empty for an unknown id
   std::optional<int32_t> TokenId(std::string_view token) const;
   bool IsSpecial(int32_t id) const;
-  // Tokens beside the model's vocabulary, special ones among them.
+  // The texts of "added_tokens", special tokens included.
   std::vector<std::string> AddedTokenTexts() const;
-  // "truncation" of tokenizer.json: told to whoever asks, never applied by itself.
+  // "truncation" of tokenizer.json, for callers that want it. No method here applies it.
   std::optional<size_t> truncation_length() const;
 
  private:
@@ -79,15 +87,15 @@ class Tokenizer {
   std::shared_ptr<const Parts> parts_;
 };
 
-// Decodes a reply token by token: whole UTF-8 characters only, and all pieces together are
-// Decode(ids). Bytes of Llama's "<0x..>" tokens come when their run ends, as only then it is known
-// whether they are text.
+// Decodes a reply token by token. Every piece is valid UTF-8, and all pieces together equal
+// Decode(ids). A run of Llama's byte tokens ("<0x..>") comes out when the run ends, because only
+// then is it known whether the bytes are text. For one thread at a time.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
 
-  std::string Push(int32_t id);
-  std::string Finish();  // the rest; begins anew
+  std::string Push(int32_t id);  // the text that is certain now, often empty
+  std::string Finish();          // the rest; the next Push begins a new text
 
  private:
   Tokenizer tokenizer_;

@@ -1,6 +1,6 @@
-// Against Hugging Face's tokenizers: the cases of tests/golden/tokenizers (tiny, made by
-// tools/golden/make_tiny_tokenizers.py), and, where $DUNNOCK_TEST_MODELS names a folder with
-// smollm2, llama2, bert and xlmr, those of tests/cases and published ids.
+// Compares with Hugging Face's tokenizers: the cases of tests/golden/tokenizers (tiny, made by
+// tools/golden/make_tiny_tokenizers.py), and, if $DUNNOCK_TEST_MODELS names a folder with smollm2,
+// llama2, bert and xlmr, those of tests/cases and published ids.
 
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
@@ -52,7 +52,7 @@ std::string Streamed(const Tokenizer& tokenizer, const Ids& ids, bool skip_speci
   return out + decoder.Finish();
 }
 
-// How many cases there were.
+// Returns the number of cases.
 size_t CheckCases(const Tokenizer& tokenizer, const std::filesystem::path& path) {
   std::ifstream in(path);
   size_t count = 0;
@@ -97,7 +97,7 @@ std::filesystem::path RealFolder(std::string_view name) {
   return models == nullptr ? "" : std::filesystem::path(models) / name;
 }
 
-// Why it is not there, as tools/fetch/fetch_test_models.py left it.
+// Why a model is missing, as tools/fetch/fetch_test_models.py wrote it down.
 std::string WhyMissing(std::string_view name) {
   std::ifstream file(RealFolder(Str(name, ".missing")));
   std::string reason;
@@ -105,8 +105,8 @@ std::string WhyMissing(std::string_view name) {
   return Str("$DUNNOCK_TEST_MODELS/", name, " is missing", reason.empty() ? "" : ": ", reason);
 }
 
-// Skips what comes from registries that may not be reached (scripts/run_tests), and the rest if the
-// tests run offline on purpose; else a tokenizer that is missing is a failure.
+// Skips tests whose files come from registries that cannot always be reached (scripts/run_tests),
+// and all others if the tests run offline on purpose. Otherwise a missing tokenizer is a failure.
 #define REAL_TOKENIZER(name)                                                           \
   if (!std::filesystem::exists(RealFolder(name))) {                                    \
     const std::string_view wanted = name;                                              \
@@ -190,18 +190,18 @@ TEST(Tokenizer, SpecialTokensOfUsersStayText) {
   EXPECT_EQ(std::count(ids.begin(), ids.end(), end), 1);
   EXPECT_EQ(ids.front(), start);
   EXPECT_EQ(tokenizer.Decode(ids, false), "<|im_start|>user\n" + user + "<|im_end|>\n");
-  // A token of which the user wrote only a part is none either.
+  // A token of which the user wrote only a part is not parsed either.
   const TextSpan split[] = {{"a<|im_", true}, {"end|>", false}};
   const Ids part = tokenizer.EncodeSpans(split, true);
   EXPECT_EQ(std::count(part.begin(), part.end(), end), 0);
-  // Where the user wrote no token, spans make no difference.
+  // If the user wrote no token, spans make no difference.
   const TextSpan clean[] = {{"<|im_start|>user\n", true}, {"don", false}, {"'t<|im_end|>", true}};
   EXPECT_EQ(tokenizer.EncodeSpans(clean, true),
             tokenizer.Encode("<|im_start|>user\ndon't<|im_end|>", {.parse_special = true}));
 }
 
-// Words of a letter each, with <s> and </s> around, and a special token that is looked for in the
-// normalized text.
+// A tokenizer of one-letter words with <s> and </s> around, and a special token that is looked for
+// in the normalized text.
 Json WithNormalizedSpecial() {
   const auto part = [](const char* token) {
     return Json{{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
@@ -352,7 +352,7 @@ TEST(StreamDecoder, ByteTokensComeWhenTheirRunEnds) {
   EXPECT_EQ(decoder.Push(byte("<0xC3>")), "");
   EXPECT_EQ(decoder.Push(byte("<0xA9>")), "");
   EXPECT_EQ(decoder.Push(letter), "éa");
-  // One broken byte spoils its run, as in the reference.
+  // One broken byte makes the whole run invalid, as in the reference.
   EXPECT_EQ(tokenizer.Decode(Ids{byte("<0x41>"), byte("<0xFF>"), letter}), "\uFFFD\uFFFDa");
 }
 
@@ -386,8 +386,8 @@ TEST(Tokenizer, AMegabyteWithoutSpaces) {
 }
 
 // As the reference reads them: a later merge of the same pair replaces the earlier one.
-// A short word is merged in place and remembered, a long one goes through the queue: in one long
-// text without a boundary both have to give what each word gives alone.
+// A short word is merged in place and remembered, a long one with the queue. In a long text without
+// a boundary both have to give the ids that each word gives alone.
 TEST(Tokenizer, WordsGiveTheSameIdsAloneTogetherAndAgain) {
   for (const char* kind : {"smol", "llama-spm", "bert", "xlmr"}) {
     SCOPED_TRACE(kind);
@@ -418,8 +418,8 @@ TEST(Tokenizer, WordsGiveTheSameIdsAloneTogetherAndAgain) {
   }
 }
 
-// Small random vocabularies, some with merges across the mark, against merging done plainly: in the
-// order of rank, leftmost first.
+// Compares with a plain implementation (merge by rank, leftmost first) on small random
+// vocabularies, some with merges across the mark.
 TEST(Tokenizer, BpeIsWhatItsMergesSay) {
   const std::vector<std::string> characters = {"a", "b", ".", "\u2581", "é"};
   uint32_t state = 4;
@@ -452,7 +452,7 @@ TEST(Tokenizer, BpeIsWhatItsMergesSay) {
       text += symbols.back();
       ++characters_seen;
     }
-    for (const auto& [left, right] : merges) {  // a merge makes no pair of an earlier one
+    for (const auto& [left, right] : merges) {  // a merge never makes a pair of an earlier merge
       for (size_t i = 0; i + 1 < symbols.size(); ++i) {
         if (symbols[i] != left || symbols[i + 1] != right) continue;
         symbols[i] += right;
@@ -487,7 +487,7 @@ TEST(Tokenizer, VocabulariesDoNotShareWords) {
 TEST(PairTable, FindsWhatWasAddedAndNothingElse) {
   PairTable table(1000);
   for (int32_t i = 0; i < 1000; ++i) table.Add(i * 7, i * i, {static_cast<uint32_t>(i), i + 1});
-  table.Add(7, 1, {9999, 5});  // again: the last one wins
+  table.Add(7, 1, {9999, 5});  // replaces the value added before
   for (int32_t i = 0; i < 1000; ++i) {
     const PairTable::Value* v = table.Find(i * 7, i * i);
     ASSERT_NE(v, nullptr) << i;

@@ -1,6 +1,7 @@
 #pragma once
-// Token texts and ids, both ways: one arena and an open hash table, as a vocabulary may hold
-// 250,000.
+// Token texts to ids and back. A vocabulary may hold 250,000 tokens, so their texts lie in one
+// arena under a hash table with open addressing. Const methods may be called from any number of
+// threads.
 
 #include <cstdint>
 #include <optional>
@@ -12,10 +13,11 @@ namespace dunnock {
 
 class Vocabulary {
  public:
-  // The first text of an id and the last id of a text win.
+  // Copies the text. If an id is added again, Text keeps its first text; if a text is added again,
+  // Find gives its last id.
   void Add(std::string_view text, int32_t id);
   std::optional<int32_t> Find(std::string_view text) const;
-  std::string_view Text(int32_t id) const;  // empty where no token has this id
+  std::string_view Text(int32_t id) const;  // valid until the next Add; empty for an unused id
   bool Has(int32_t id) const {
     return id >= 0 && static_cast<size_t>(id) < spans_.size() &&
            spans_[static_cast<size_t>(id)].used;
@@ -40,8 +42,8 @@ class Vocabulary {
   size_t used_ = 0;
 };
 
-// A hash table from a pair of ids to a value, for merges. Most pairs asked for are not in it, and
-// the table is larger than a cache: a bit a bucket, 16 buckets a pair, answers those.
+// A hash table from a pair of ids to a value, for merges. It is larger than the processor's caches,
+// and most pairs that are looked up are not in it: a bitmap with 16 bits per pair answers those.
 class PairTable {
  public:
   struct Value {
@@ -49,7 +51,7 @@ class PairTable {
     int32_t id;
   };
   explicit PairTable(size_t count = 0);
-  void Add(int32_t left, int32_t right, Value value);  // the last one of a pair wins
+  void Add(int32_t left, int32_t right, Value value);  // replaces an earlier value of the pair
 
   const Value* Find(int32_t left, int32_t right) const {
     const uint64_t key = KeyOf(left, right), hash = Hash(key);
@@ -69,7 +71,7 @@ class PairTable {
     return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
   }
   static uint64_t Hash(uint64_t key) { return (key * 0x9E3779B97F4A7C15u) >> 20; }
-  // Where the key is, or else would be.
+  // The slot of the key, or the free one where it belongs.
   size_t SlotOf(uint64_t key, uint64_t hash) const {
     const size_t mask = slots_.size() - 1;
     size_t at = hash & mask;
@@ -78,7 +80,7 @@ class PairTable {
   }
 
   std::vector<Slot> slots_;     // a power of two, at most half full
-  std::vector<uint64_t> bits_;  // eight buckets a slot
+  std::vector<uint64_t> bits_;  // eight bits per slot
 };
 
 }  // namespace dunnock

@@ -63,7 +63,7 @@ char32_t Compose(char32_t a, char32_t b) {
 
 void ComposeInPlace(std::u32string& text) {
   size_t starter = std::u32string::npos, out = 0;
-  int last_class = -1;  // of what stands between the starter and here
+  int last_class = -1;  // combining class of the last character kept after the starter; -1: none
   for (size_t i = 0; i < text.size(); ++i) {
     const char32_t c = text[i];
     const int ccc = CombiningClass(c);
@@ -142,7 +142,7 @@ std::u32string Normalize(std::u32string_view text, NormalForm form) {
   out.reserve(text.size());
   const bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
   for (const char32_t c : text) Decompose(out, c, compatible);
-  // Marks behind a starter in the order of their classes, equal ones as they stand.
+  // Sort the marks after each starter by combining class, keeping the order of equal ones.
   std::vector<uint64_t> keys;
   for (size_t i = 0; i < out.size();) {
     if (CombiningClass(out[i]) == 0) {

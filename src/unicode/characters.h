@@ -1,6 +1,6 @@
 #pragma once
-// What tokenizers need to know of characters: categories, lower case, normalization forms, grapheme
-// clusters. From generated tables, so that every machine agrees.
+// Properties of characters that tokenizers need: categories, lower case, normalization forms,
+// grapheme clusters. They come from generated tables, so they are the same on every machine.
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace dunnock {
 
-// In the order of the generated tables.
+// General categories, in the order of the generated tables.
 enum class Category : uint8_t {
   kCn,
   kCc,
@@ -46,12 +46,12 @@ Category CategoryOf(char32_t c);
 bool IsWhiteSpace(char32_t c);  // the property White_Space, as Rust's char::is_whitespace
 bool IsLetter(char32_t c);      // \p{L}
 bool IsNumber(char32_t c);      // \p{N}
-bool IsNumeric(char32_t c);     // the same a version of Unicode later, as Rust's char::is_numeric
+bool IsNumeric(char32_t c);     // \p{N} of a later version of Unicode, as Rust's char::is_numeric
 bool IsWord(char32_t c);        // \w
-// Classes of an old version of Unicode, with which vocabularies were made
+// Classes by the old version of Unicode with which BERT's vocabularies were made
 // (tools/tables/make_unicode_tables.py).
-bool IsBertControl(char32_t c);      // what clean_text drops: Cc, Cf, Co but tab, newline, return
-bool IsBertPunctuation(char32_t c);  // P and ASCII's symbols
+bool IsBertControl(char32_t c);  // Cc, Cf, Co except tab, newline, return; clean_text drops them
+bool IsBertPunctuation(char32_t c);  // \p{P} and all symbols in ASCII
 bool IsBertAccent(char32_t c);       // Mn
 bool IsCombiningMark(char32_t c);    // M, for StripAccents
 
@@ -60,7 +60,7 @@ void AppendLowerCase(std::u32string& out, char32_t c);
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 std::u32string Normalize(std::u32string_view text, NormalForm form);
 
-// Length in code points of the extended grapheme cluster at the start of text (UAX 29).
+// The length in code points of the extended grapheme cluster at the start of `text` (UAX 29).
 size_t GraphemeClusterLength(std::u32string_view text);
 
 }  // namespace dunnock

@@ -9,7 +9,7 @@ namespace dunnock {
 
 struct CodePointMapping {
   char32_t from;
-  uint32_t at;  // in the pool
+  uint32_t at;  // index in the pool
   uint8_t size;
   bool compatible;  // a compatibility decomposition
 };
@@ -18,7 +18,7 @@ struct CodePointPair {
 };
 
 struct UnicodeTables {
-  // Two stages: blocks[index[c / 128] * 128 + c % 128].
+  // Two-stage tables: the entry of c is blocks[index[c / 128] * 128 + c % 128].
   const uint16_t* property_index;
   const uint16_t* property_blocks;
   const uint16_t* combining_index;

@@ -310,7 +310,7 @@ class CatalogueModels(HubTest):
         theirs = run("tokenize", harness.TOKENIZERS / "llama", "Hello", env=self.env)
         done = run("tokenize", "openelm-270m", "Hello", "--offline", env=self.env)
         self.assertEqual((done.code, done.out), (0, theirs.out), done.err)
-        done = run("run", "openelm-270m", "--ids", "1,2", "-n", "2", "--offline", env=self.env)
+        done = run("run", "openelm-270m", "--ids", "1,2", "-n", "2", "--temp", "0", "--offline", env=self.env)
         self.assertEqual((done.code, done.err), (0, ""))
 
     def test_AFirstRunSaysTheLicenceToo(self):

@@ -16,11 +16,11 @@
 namespace dunnock {
 namespace {
 
-// The CPUs that the scheduler may give to this process.
+// The CPUs in the affinity mask of this process.
 std::vector<size_t> AllowedCpus() {
   std::vector<size_t> cpus;
 #ifdef __linux__
-  // A mask too small for the machine is refused (EINVAL): ask with a larger one.
+  // EINVAL means that the machine has more CPUs than the mask has bits: try a larger one.
   for (size_t words = 16; words <= 1024; words *= 2) {
     std::vector<cpu_set_t> mask(words);
     const size_t bytes = words * sizeof(cpu_set_t);
@@ -36,8 +36,8 @@ std::vector<size_t> AllowedCpus() {
   return cpus;
 }
 
-// Two hyperthreads share the arithmetic units that the kernels keep busy: count cores, where the
-// system tells.
+// Counts physical cores, if the system tells: two hyperthreads share the arithmetic units that the
+// kernels keep busy.
 size_t PhysicalCores(const std::vector<size_t>& cpus) {
   std::set<std::string> cores;
   for (const size_t cpu : cpus) {
@@ -57,7 +57,7 @@ std::string ReadAll(const std::string& path) {
   return text.str();
 }
 
-// Microseconds of CPU time allowed per period; 0 where there is no bound.
+// The quota in `allowed` microseconds per `period`, in CPUs; 0 if there is no limit.
 double QuotaOf(const std::string& allowed, const std::string& period) {
   char* end = nullptr;
   const double quota = std::strtod(allowed.c_str(), &end);  // "max" and "-1": no bound
@@ -66,10 +66,10 @@ double QuotaOf(const std::string& allowed, const std::string& period) {
   return end == period.c_str() || !(length > 0) ? 0 : quota / length;
 }
 
-// Of two quotas the one that binds; 0 binds nothing.
+// The smaller of two quotas; 0 is no limit.
 double Least(double a, double b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
-// The least quota of a group and of those above it.
+// The smallest quota of a group and of all groups above it.
 template <typename Read>
 double LeastUpwards(const std::string& root, std::string group, const Read& read) {
   double least = 0;

@@ -1,6 +1,7 @@
 #pragma once
-// A buffer that each thread keeps spares every short text an allocation. What one long text made of
-// it is given back when the function that fills it ends.
+// FreedIfLarge: for a thread_local buffer that a function reuses to avoid an allocation per call.
+// At the end of the scope the memory is freed if it has grown above 1 MiB, so that one long text
+// does not leave its memory in every thread.
 
 #include <cstddef>
 

@@ -21,7 +21,7 @@ std::string Megabytes(uint64_t bytes) {
   return text;
 }
 
-// Counts bytes as in use, unless that breaks the budget.
+// Counts bytes as in use and returns true, unless that would exceed the budget.
 bool Count(uint64_t bytes) {
   const uint64_t before = in_use.fetch_add(bytes, std::memory_order_relaxed);
   const uint64_t most = budget.load(std::memory_order_relaxed);
@@ -55,7 +55,7 @@ void* AlignedBuffer::Reserve(uint64_t bytes) {
   if (bytes <= size_) return memory_;
   Release();
   const size_t alignment = bytes < 2 * kHugePage ? 64 : kHugePage;
-  // Room for rounding up, and for what the allocator adds.
+  // Leaves room for rounding up and for the allocator's own data.
   if (bytes > std::numeric_limits<size_t>::max() / 2) throw OutOfMemory(bytes);
   const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
   if (!Count(size)) throw OutOfMemory(size);

@@ -1,10 +1,11 @@
 #pragma once
-// The memory that models live in: weights, keys and values, rows of activations. It is counted, so
-// that a budget can be set and an error can say how much was in use.
+// The memory that models use: weights, keys and values, rows of activations. It is counted, so that
+// a budget can be set and an error can say how much was in use.
 //
-// Kernels have no way to return an error: memory that cannot be had is an exception there, which a
-// ThreadPool carries to the thread that runs the loop. CatchOutOfMemory makes it a Status at the
-// doors of the engine (loading, generating, encoding); no exception leaves those.
+// Kernels have no way to return an error, so they throw OutOfMemory; a ThreadPool carries the
+// exception to the thread that runs the loop. CatchOutOfMemory turns it into an error of code
+// kMemory in the public functions of the engine (loading, generating, encoding): no exception
+// leaves those.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,7 @@
 
 namespace dunnock {
 
-// Thrown by AlignedBuffer; what() has the numbers.
+// Thrown by AlignedBuffer. what() says how much was wanted, was in use, and is allowed.
 class OutOfMemory : public std::bad_alloc {
  public:
   explicit OutOfMemory(uint64_t wanted_bytes);
@@ -28,13 +29,12 @@ class OutOfMemory : public std::bad_alloc {
   std::string what_;
 };
 
-// The most bytes that the buffers of this process may hold together; 0, the default: no limit but
-// the system's. Buffers that are there already stay.
+// The largest number of bytes that all AlignedBuffers of this process may hold together; 0, the
+// default: no limit but the system's. Existing buffers stay. Any thread may call both functions.
 void SetMemoryBudget(uint64_t bytes);
-uint64_t MemoryInUse();
+uint64_t MemoryInUse();  // bytes in all AlignedBuffers
 
-// Memory on a 64-byte boundary that keeps its address while it does not grow. Not for use from two
-// threads at once.
+// Memory on a 64-byte boundary, on huge pages if it is large. For one thread at a time.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -42,8 +42,10 @@ class AlignedBuffer {
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept;
   ~AlignedBuffer() { Release(); }
 
-  // At least so many bytes; contents are lost when it grows. Throws OutOfMemory, and then holds
-  // nothing. The size is of 64 bits on every machine: a product that wraps is an error, too.
+  // Makes sure there are at least so many bytes. The address and the contents stay unless the
+  // buffer has to grow; then the contents are lost. Throws OutOfMemory and then holds nothing. The
+  // size has 64 bits on 32-bit machines too, so that a size too large for them is an error and does
+  // not wrap.
   void* Reserve(uint64_t bytes);
   void Release();
   size_t size() const { return size_; }
@@ -53,9 +55,9 @@ class AlignedBuffer {
   size_t size_ = 0;
 };
 
-// Scratch of the calling thread that kernels keep from one call to the next; the slot tells its
-// users apart. What is large of it is given back when the thread's outermost ThreadPool::Use ends,
-// all of it when the thread does.
+// Scratch buffers of the calling thread, one per slot, that kernels keep from one call to the next.
+// Buffers above 1 MiB are freed when the thread's outermost ThreadPool::Use ends, all of them when
+// the thread ends.
 enum class ScratchSlot {
   kGemm,
   kAttention,
@@ -65,12 +67,12 @@ enum class ScratchSlot {
   kActivationsEnd = kActivations + 3
 };
 AlignedBuffer& ThreadScratch(ScratchSlot slot);
-void ReleaseThreadScratch();
+void ReleaseThreadScratch();  // frees the buffers above 1 MiB
 
-// The error of code kMemory for an exception that says that memory ran out.
+// The error of code kMemory for an exception that reports that memory ran out.
 Error OutOfMemoryError(const std::exception& exception);
 
-// Calls body(), which gives a Result or a Status, and makes an error of memory that ran out.
+// Calls body(), which returns a Result or a Status, and returns kMemory if memory runs out in it.
 template <typename Body>
 std::invoke_result_t<Body> CatchOutOfMemory(const Body& body) {
   try {

@@ -117,7 +117,7 @@ TEST(ThreadPool, CarriesWhatABodyThrowsToTheCaller) {
                                     }),
                    OutOfMemory);
       EXPECT_LE(ran, 64u);
-      // The pool works on.
+      // The pool still works.
       std::atomic<size_t> sum = 0;
       pool.ParallelFor(100, 1, [&](size_t begin, size_t end) { sum += end - begin; });
       EXPECT_EQ(sum, 100u);

@@ -14,7 +14,8 @@ thread_local ThreadPool* current_pool = nullptr;
 thread_local bool inside_loop = false;
 thread_local void* companion_of_thread = nullptr;
 
-// Long enough for the gap between two loops of a decode step, short enough not to burn a core.
+// How long workers spin: longer than the gap between two loops of a decode step, too short to keep
+// a core busy for nothing.
 constexpr int kSpins = 4000;
 
 void Pause() {
@@ -25,7 +26,7 @@ void Pause() {
 #endif
 }
 
-// A share's word: generation, then the first and the end of the granules that are left.
+// The word of a Share: the generation, then the first and the end of the granules that are left.
 constexpr int kRangeBits = 20;
 constexpr uint32_t kMostGranules = (1u << kRangeBits) - 1;
 constexpr uint32_t kGenerationMask = (1u << (64 - 2 * kRangeBits)) - 1;
@@ -42,7 +43,7 @@ ThreadPool::ThreadPool(size_t threads) : shares_(std::make_unique<Share[]>(threa
   try {
     for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
   } catch (const std::system_error&) {
-    // The system gives no more threads: fewer do the same work.
+    // The system allows no more threads. Fewer compute the same.
   }
 }
 
@@ -53,9 +54,12 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// Claims a third of what is left of a share, and runs it. Returns its granules: 0, nothing was
-// left.
+// Claims a third of the rest of a share and runs it. Returns the number of granules it ran, 0 if
+// nothing was left.
 uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
+  // The claim fails if the share is already that of another loop: then `word` has another
+  // generation, and loop_ must not be read. A successful claim keeps the loop alive until done_
+  // counts it.
   uint64_t word = share.word.load(std::memory_order_acquire);
   uint64_t first, piece;
   do {
@@ -78,8 +82,8 @@ uint32_t ThreadPool::RunPiece(Share& share, uint32_t generation) {
   return static_cast<uint32_t>(piece);
 }
 
-// A thread's own share first, then the others'. What is done is told once a share: every telling
-// takes the cache line away from the other cores.
+// Works through the thread's own share, then through the others'. done_ is updated once per share,
+// because each update takes the cache line away from the other cores.
 void ThreadPool::RunShares(size_t index, uint32_t generation) {
   for (size_t i = 0; i < threads(); ++i) {
     Share& share = shares_[(index + i) % threads()];
@@ -95,6 +99,7 @@ void ThreadPool::RunShares(size_t index, uint32_t generation) {
 
 void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) {
   if (count == 0) return;
+  // try_lock, not lock: if the workers help another thread's loop, this one runs right here.
   std::unique_lock<std::mutex> lock(loop_mutex_, std::defer_lock);
   if (workers_.empty() || inside_loop || count <= granule || !lock.try_lock()) {
     call(body, 0, count);
@@ -111,6 +116,7 @@ void ThreadPool::Run(size_t count, size_t granule, Call call, const void* body) 
         Pack(generation, granules * i / threads(), granules * (i + 1) / threads()),
         std::memory_order_release);
   }
+  // Publishes loop_ and the shares to the workers.
   generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
   RunShares(0, generation);

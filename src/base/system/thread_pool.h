@@ -1,12 +1,12 @@
 #pragma once
-// A pool of threads for loops whose result must not depend on the number of threads: every index is
-// computed alone. Each thread works through one contiguous range, in pieces that shrink towards its
-// end; who is done takes pieces of the others', so that a core that is slow or busy elsewhere does
-// not hold up the loop. A pool of one starts no thread. Workers spin for a moment after a loop (the
-// next one of a layer follows within microseconds), then sleep.
+// ThreadPool: runs loops on several threads. Every index of a loop is computed alone, so results do
+// not depend on the number of threads. Each thread works through one contiguous range, in pieces
+// that shrink towards its end, and then takes pieces of other threads' ranges, so that a core that
+// is slow or busy elsewhere does not hold up the loop. A pool of one starts no thread. After a loop
+// the workers spin for a moment (the next loop of a layer follows within microseconds), then sleep.
 //
 // Any number of threads may use one pool at once: its workers help one loop at a time, and a loop
-// that finds them busy runs whole on the thread that called it. Neither changes a result.
+// that finds them busy runs entirely on the thread that called it. Results are the same either way.
 
 #include <atomic>
 #include <cstddef>
@@ -22,7 +22,8 @@ namespace dunnock {
 
 class ThreadPool {
  public:
-  // So many threads, or as many as the system gives.
+  // A pool of `threads` threads, the caller of a loop included, or fewer if the system does not
+  // allow so many.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -30,10 +31,10 @@ class ThreadPool {
 
   size_t threads() const { return workers_.size() + 1; }
 
-  // Calls body(begin, end) for a partition of [0, count) into ranges whose bounds are multiples of
-  // `granule` (but the last). Returns when all are done. A loop inside a loop runs on the calling
-  // thread. What a body throws on any thread is thrown here, once the others are done (the first of
-  // several).
+  // Calls body(begin, end), from several threads at once, for ranges that partition [0, count); all
+  // bounds but `count` are multiples of `granule`. Returns when all are done. A loop inside a loop
+  // runs on the calling thread. If bodies throw, the first exception is thrown here once all
+  // threads are done.
   template <typename Body>
   void ParallelFor(size_t count, size_t granule, const Body& body) {
     Run(
@@ -42,7 +43,7 @@ class ThreadPool {
         &body);
   }
 
-  // The pool that kernels use on this thread: the innermost Use, else a pool of one.
+  // The pool that kernels use on the calling thread: that of its innermost Use, else a pool of one.
   static ThreadPool& Current();
   class Use {
    public:
@@ -55,19 +56,18 @@ class ThreadPool {
     ThreadPool* outer_;
   };
 
-  // A pointer of the calling thread, nullptr at first, that its loops carry to every thread that
-  // works for them. Whose it is and what it points at is kernels/observer.h's.
+  // A pointer of the calling thread, nullptr at first, that is also set on every thread that works
+  // for its loops. kernels/observer.h uses it for the observer.
   static void* Companion();
   static void SetCompanion(void* companion);
 
-  // Cores that this process may use, at least 1: the physical ones that its affinity mask holds, at
-  // most as many as the CPU quota of its control group pays for. In WebAssembly 1, the host knows
-  // better.
+  // The number of threads to use by default: UsableCores() of cpus.h. In WebAssembly it is 1,
+  // because only the host knows how many workers it has.
   static size_t DefaultThreads();
 
  private:
   using Call = void (*)(const void* body, size_t begin, size_t end);
-  // Read only by who has claimed a piece: while one is not done, the loop lives.
+  // Read only by threads that have claimed a piece: until every piece is done, the loop lives.
   struct Loop {
     Call call;
     const void* body;
@@ -75,8 +75,8 @@ class ThreadPool {
     size_t count, granule;
     uint32_t granules;
   };
-  // What is left of a thread's range, in granules, and of which loop, in one word: a claim that
-  // comes late, after its loop, fails.
+  // The rest of a thread's range, in granules, and the generation of its loop, in one word, so that
+  // a claim that comes after its loop has ended fails.
   struct alignas(64) Share {
     std::atomic<uint64_t> word{0};
   };
@@ -90,9 +90,9 @@ class ThreadPool {
   std::unique_ptr<Share[]> shares_;  // (threads)
   Loop loop_{};
   std::mutex error_mutex_;
-  std::exception_ptr error_;                         // what a body threw
-  alignas(64) std::atomic<uint32_t> generation_{0};  // a change starts a loop
-  alignas(64) std::atomic<uint32_t> done_{0};        // granules of the loop
+  std::exception_ptr error_;                         // the first that a body threw
+  alignas(64) std::atomic<uint32_t> generation_{0};  // changes when a loop starts
+  alignas(64) std::atomic<uint32_t> done_{0};        // granules of the loop that are done
   std::atomic<bool> stop_{false};
 };
 

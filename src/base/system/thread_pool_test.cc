@@ -36,7 +36,7 @@ TEST(ThreadPool, ManyShortLoops) {
   EXPECT_EQ(sum, 60000u);
 }
 
-// A thread that is held up costs the loop its piece at hand, not its whole range.
+// A thread that is held up delays the loop by its current piece, not by its whole range.
 TEST(ThreadPool, OthersTakeWhatASlowThreadLeaves) {
   ThreadPool pool(2);
   std::vector<int> hits(100, 0);
@@ -63,7 +63,7 @@ TEST(ThreadPool, ALoopInsideALoopRunsOnItsThread) {
   EXPECT_EQ(sum, 8u);
 }
 
-// Whoever calls gets a whole loop: with the workers' help, or alone where they help another.
+// Every caller's loop runs completely: with the workers' help, or alone while they help another.
 TEST(ThreadPool, ManyThreadsUseOnePool) {
   for (const size_t callers : {2, 8}) {
     ThreadPool pool(2);

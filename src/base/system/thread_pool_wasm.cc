@@ -2,7 +2,8 @@
 
 namespace dunnock {
 
-// A thread of WebAssembly is a worker that the host keeps ready: it says how many there are.
+// A thread in WebAssembly is a worker that the host has started, so only the host knows how many
+// there are.
 size_t ThreadPool::DefaultThreads() { return 1; }
 
 }  // namespace dunnock

@@ -1,5 +1,5 @@
 #pragma once
-// The known word that a misspelled one probably meant, for "did you mean".
+// Finds the known word that a misspelled one probably meant, for "did you mean".
 
 #include <optional>
 #include <span>
@@ -8,9 +8,10 @@
 
 namespace dunnock {
 
-// The word with the fewest edits (insert, delete, replace, swap of neighbours), at most a third of
-// its length; the first of several; none if all are farther. A known word that begins with the
-// given one (three letters or more) counts as near.
+// The known word that takes the fewest edits (insert, delete, replace a character, or swap two
+// neighbours; "optimal string alignment"), the first of several. nullopt if all known words take
+// more edits than a third of their length and more than one. A known word that begins with `word`
+// (three letters or more) counts as near.
 std::optional<std::string> ClosestWord(std::string_view word, std::span<const std::string> known);
 
 }  // namespace dunnock

@@ -11,7 +11,7 @@ namespace {
 
 bool IsControl(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
-// Marks of direction, lines and paragraphs that terminals and editors act on.
+// Marks of direction and separators of lines and paragraphs, which terminals and editors act on.
 bool IsMark(char32_t c) {
   return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
          (c >= 0x2066 && c <= 0x2069);
@@ -33,7 +33,7 @@ std::string Printable(std::string_view text, std::string_view keep) {
         out += buffer;
       }
     } else if (IsControl(c.code_point) && (c.size > 1 || keep.find(bytes[0]) == keep.npos)) {
-      // "\u007f" and not "\x7f": JSON stays JSON.
+      // "\u007f" rather than "\x7f", because that is valid in JSON too.
       std::snprintf(buffer, sizeof buffer, c.code_point < 0x20 ? "\\x%02x" : "\\u%04x",
                     static_cast<unsigned>(c.code_point));
       out += buffer;

@@ -1,5 +1,5 @@
 #pragma once
-// Values from outside as messages show them.
+// Values from outside as error messages show them.
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 namespace dunnock {
 
-// Compact, and cut where it is long: a hostile value must not fill the screen.
+// The value as compact JSON, cut if it is long: a hostile value must not fill the screen.
 std::string Shown(const Json& json);
 
 }  // namespace dunnock

@@ -1,5 +1,5 @@
 #pragma once
-// Names of the parts of one split file: "model-00001-of-00003.gguf".
+// The names of the parts of one split file: "model-00001-of-00003.gguf".
 
 #include <optional>
 #include <string>
@@ -13,11 +13,11 @@ struct SplitName {
   size_t part = 1;        // counted from 1
   size_t count = 1;
 
-  // The name of any part.
+  // The name of part `number`, counted from 1.
   std::string Part(size_t number) const;
 };
 
-// nullopt: the name is not of this form, or its numbers cannot be.
+// nullopt if the name does not have this form or its numbers make no sense (part 4 of 3).
 std::optional<SplitName> ParseSplitName(std::string_view name);
 
 }  // namespace dunnock

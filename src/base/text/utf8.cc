@@ -5,8 +5,8 @@ namespace {
 
 uint8_t ByteAt(std::string_view text, size_t at) { return static_cast<uint8_t>(text[at]); }
 
-// Length of a sequence by its lead byte, and the range its second byte must lie in (Unicode
-// standard, table 3-7). Length 0: no sequence starts with this byte.
+// The length of a sequence by its lead byte, and the range that its second byte must lie in
+// (Unicode standard, table 3-7). Length 0: no sequence starts with this byte.
 struct Lead {
   uint8_t size, second_min, second_max;
 };

@@ -1,6 +1,7 @@
 #pragma once
-// UTF-8. Invalid bytes decode to U+FFFD as Python's errors="replace" and the Unicode standard
-// (best practice, "maximal subparts") do, so text from any source can be processed.
+// UTF-8. An invalid sequence decodes to U+FFFD, one per "maximal subpart" as the Unicode standard
+// recommends and Python's errors="replace" does. No function here fails: text from any source can
+// be processed.
 
 #include <cstdint>
 #include <string>
@@ -28,7 +29,7 @@ std::string ReplaceInvalidUtf8(std::string_view text);
 std::u32string ToUtf32(std::string_view text);
 std::string ToUtf8(std::u32string_view text);
 
-// How many bytes at the end of text begin a character that is not complete yet (0 to 3).
+// The number of bytes (0 to 3) at the end of `text` that begin a character but do not complete it.
 size_t IncompleteUtf8Tail(std::string_view text);
 
 }  // namespace dunnock

@@ -16,7 +16,7 @@ uint16_t Load16(const uint8_t* p) {
 float LoadHalf(const uint8_t* p) { return Float16ToFloat(Load16(p)); }
 int8_t Code(int value) { return static_cast<int8_t>(value); }
 
-// 32 nibbles in 16 bytes: the low ones are elements 0..15, the high ones 16..31.
+// 32 nibbles in 16 bytes: the low nibbles are elements 0..15, the high ones 16..31.
 void Nibbles(const uint8_t* bytes, int8_t* codes) {
   for (int i = 0; i < 16; ++i) {
     codes[i] = Code(bytes[i] & 15);
@@ -24,7 +24,7 @@ void Nibbles(const uint8_t* bytes, int8_t* codes) {
   }
 }
 
-// The same with a fifth bit for element i in bit i of a 32-bit word.
+// The same, with the fifth bit of element i in bit i of a 32-bit word.
 void FiveBits(const uint8_t* high, const uint8_t* low, int8_t* codes) {
   uint32_t bits;
   std::memcpy(&bits, high, sizeof bits);

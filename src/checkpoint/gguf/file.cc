@@ -18,7 +18,7 @@ constexpr uint8_t kTypeBytes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 struct GgmlType {
   uint32_t id;
   std::string_view name;
-  std::optional<DType> dtype;  // nullopt: known by name only
+  std::optional<DType> dtype;  // nullopt: only the name is known, for the error
 };
 
 constexpr GgmlType kGgmlTypes[] = {
@@ -131,7 +131,8 @@ class Parser {
     return static_cast<GgufType>(*type);
   }
 
-  // Steps over one array's elements; every element takes bytes, so a lying count ends with them.
+  // Steps over the elements of an array. Every element takes bytes, so a false count ends at the
+  // end of the file.
   Status SkipElements(GgufType element, uint64_t count, uint32_t depth) {
     if (const uint64_t size = kTypeBytes[static_cast<uint32_t>(element)]; size != 0) {
       const auto bytes = CheckedMul(count, size);

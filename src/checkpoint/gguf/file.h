@@ -1,7 +1,7 @@
 #pragma once
-// GGUF's container (docs/formats/gguf.md): typed metadata and tensors by their ggml names. Nothing
-// is copied: values and tensors are views of the file, which must outlive them. What the names mean
-// in Hugging Face's dialect is gguf.h's business.
+// GGUF's container (docs/formats/gguf.md): typed metadata, and tensors by their ggml names. Values
+// and tensors are views of the file, which must outlive them; nothing is copied. gguf.h translates
+// the names to Hugging Face's.
 
 #include <cstring>
 #include <map>
@@ -34,23 +34,23 @@ enum class GgufType : uint32_t {
 
 struct GgufValue {
   GgufType type = GgufType::kU8;
-  GgufType element = GgufType::kU8;  // of an array
-  uint64_t count = 1;                // elements of an array
-  ByteSpan bytes;                    // of a string the text, of an array the elements
+  GgufType element = GgufType::kU8;  // arrays: type of the elements
+  uint64_t count = 1;                // arrays: number of elements
+  ByteSpan bytes;                    // strings: the text; arrays: the elements as stored
 };
 
 struct GgufFile {
   std::map<std::string, GgufValue, std::less<>> metadata;
-  TensorMap tensors;  // shapes outermost first, contrary to the file
+  TensorMap tensors;  // shapes with the outermost dimension first, unlike in the file
 
   const GgufValue* Find(std::string_view key) const;
-  // nullopt when the key is absent; an error when its type is another (any width of integer, and
-  // either width of float, will do).
+  // nullopt if the key is absent; kInvalid if it has another type. Integers may have any width,
+  // floats either.
   Result<std::optional<uint64_t>> Uint(std::string_view key) const;
   Result<std::optional<double>> Number(std::string_view key) const;
   Result<std::optional<bool>> Bool(std::string_view key) const;
   Result<std::optional<std::string>> String(std::string_view key) const;
-  // Empty when the key is absent.
+  // Arrays; empty if the key is absent.
   Result<std::vector<std::string_view>> Strings(std::string_view key) const;
   Result<std::vector<float>> Floats(std::string_view key) const;
   Result<std::vector<int32_t>> Ints(std::string_view key) const;
@@ -59,6 +59,7 @@ struct GgufFile {
   Result<double> RequiredNumber(std::string_view key) const;
 };
 
+// kInvalid, kUnsupported or kLimit for a file that breaks the format. Versions 2 and 3.
 Result<GgufFile> ReadGgufFile(ByteSpan file);
 
 }  // namespace dunnock

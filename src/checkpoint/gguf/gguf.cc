@@ -146,8 +146,8 @@ Result<Json> LlamaConfig(const GgufFile& gguf) {
   return config;
 }
 
-// A reranker: a dense layer with tanh on the first token's state, and a classifier on that. Scores
-// are logits, as llama.cpp gives them.
+// A reranker: a dense layer with tanh on the first token's hidden state, and a classifier on that.
+// Scores are logits, as in llama.cpp.
 Status AddClassifier(const GgufFile& gguf, Json& config) {
   const bool dense = gguf.tensors.contains("cls.weight");
   const bool output = gguf.tensors.contains("cls.output.weight");
@@ -185,9 +185,9 @@ Result<Json> BertConfig(const GgufFile& gguf) {
   return config;
 }
 
-// ggml's llama rotates neighbouring rows (2i, 2i + 1) of a head, Hugging Face's rows (i, i + d/2):
-// its converter interleaved the halves, and this puts them apart again. Whole rows move, so block
-// types need no decoding. A bias is rows of one element.
+// ggml's llama rotates (RoPE) neighbouring rows 2i and 2i + 1 of a head together, Hugging Face's
+// rows i and i + d/2. ggml's converter interleaved the halves, and this separates them again. Whole
+// rows move, so quantized types need no decoding. A bias counts as rows of one element.
 Result<Tensor> HalvesApart(const Tensor& tensor, uint64_t heads, std::vector<Blob>& storage) {
   const uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
   if (heads == 0 || rows == 0 || rows % 2 != 0 || rows % heads != 0 || rows / heads % 2 != 0 ||
@@ -206,7 +206,7 @@ Result<Tensor> HalvesApart(const Tensor& tensor, uint64_t heads, std::vector<Blo
   return Tensor{tensor.dtype, tensor.shape, storage.back().bytes()};
 }
 
-// 0: the tensor has no rotary rows.
+// The number of heads whose rows have to be moved; 0 if the tensor is not affected by RoPE.
 uint64_t RotaryHeads(const Architecture& architecture, const Json& config, std::string_view name) {
   if (architecture.name != "llama") return 0;
   if (name.find(".q_proj.") != std::string_view::npos) return config["num_attention_heads"];
@@ -225,7 +225,7 @@ Result<const Architecture*> FindArchitecture(const GgufFile& gguf) {
   return Unsupported(Str("architecture ", Shown(*name), ": expected ", known));
 }
 
-// The tensors of the other parts join those of the first.
+// Adds the tensors of the other parts to those of the first.
 Status AddPart(GgufFile& whole, const Blob& file, size_t number, size_t count) {
   const std::string where = Str("part ", number + 1, " of ", count);
   auto part = ReadGgufFile(file.bytes());
@@ -260,7 +260,7 @@ Result<GgufFile> ReadParts(std::span<const Blob> parts) {
   return whole;
 }
 
-// A vocabulary has no tensors, and no architecture that matters.
+// A file with a vocabulary only has no tensors, and its architecture does not matter.
 Status ReadVocabularyAlone(const GgufFile& gguf, Checkpoint& out) {
   DUNNOCK_TRY(const auto name, gguf.String("general.architecture"));
   out.config = {{"model_type", name.value_or("")}};

@@ -35,7 +35,7 @@ std::unexpected<Error> Missing(std::string_view key) {
   return Invalid(Str("metadata \"", key, "\" is missing"));
 }
 
-// A float32 in metadata stands for the decimal number that somebody wrote: 1e-5, not
+// A float32 in metadata stands for the shortest decimal number that rounds to it: 1e-5, not
 // 9.99999974737875e-06.
 double ShortestDecimal(float value) {
   char text[64];

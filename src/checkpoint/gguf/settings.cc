@@ -96,7 +96,7 @@ constexpr Setting kOfArchitecture[] = {
     {"{arch}.attention.sliding_window", kRefused, "[0]", "0"},
 };
 
-// Numbers, flags and texts; arrays are read by those who know what is in them.
+// Numbers, flags and texts. Arrays are read where they are used.
 Json Scalars(const GgufFile& gguf) {
   Json out = Json::object();
   for (const auto& [key, value] : gguf.metadata) {
@@ -139,7 +139,7 @@ Status CheckGgufSettings(std::vector<std::string>* notes, const GgufFile& gguf,
     setting.key = keys.back();
     own.push_back(setting);
   }
-  // A BERT's attention sees everything, a Llama's what came before.
+  // BERT's attention is bidirectional, Llama's is causal.
   const std::string causal = Str(architecture, ".attention.causal");
   const bool is_bert = architecture == "bert";
   own.push_back({causal, kRefused, is_bert ? "[false]" : "[true]", is_bert ? "false" : "true"});

@@ -1,4 +1,4 @@
-// What GGUF's metadata asks for: each key that changes an answer is done, noted or refused.
+// Each metadata key that changes an answer is obeyed, noted or refused.
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 const std::string kFolder = DUNNOCK_SOURCE_DIR "/tests/golden/checkpoint/gguf/";
 
-// Writes a GGUF file anew with other metadata and other tensors.
+// Rewrites a GGUF file with other metadata and other tensors.
 class Writer {
  public:
   explicit Writer(const std::string& like) : file_(LoadFile(kFolder + like + "/model.gguf")) {
@@ -248,7 +248,7 @@ TEST(GgufSettings, EveryTurnEndEndsAReply) {
   EXPECT_EQ(generation["suppress_tokens"], Json::array({4, 5}));
 }
 
-// A Llama that says nothing of sampling.
+// A Llama file without sampling settings.
 Writer Unsampled() {
   Writer out("llama");
   for (const char* key : {"temp", "top_k", "top_p", "min_p", "penalty_repeat"})

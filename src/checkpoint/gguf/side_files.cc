@@ -1,4 +1,4 @@
-// Side files of Hugging Face's dialect from GGUF's metadata, beside those of the tokenizer.
+// Makes Hugging Face's side files from GGUF's metadata, except those of the tokenizer.
 
 #include "base/str.h"
 #include "checkpoint/gguf/gguf.h"
@@ -27,8 +27,7 @@ Result<Json> GenerationConfigOf(const GgufFile& gguf, std::span<const uint64_t> 
     out[key] = *value;
     samples = samples || name != "penalty_repeat";
   }
-  // A file that says how to sample wants to be sampled, at llama.cpp's temperature where it names
-  // none.
+  // A file with sampling settings turns sampling on; without a temperature it gets llama.cpp's.
   constexpr double kTemperature = 0.8;
   if (samples && !out.contains("temperature")) out["temperature"] = kTemperature;
   if (samples) out["do_sample"] = out["temperature"] > 0;
@@ -50,7 +49,7 @@ Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
                 {"path", path},
                 {"type", Str("sentence_transformers.models.", type_name)}};
   };
-  // None gives no vector: whoever asks for one is told what the file says.
+  // Pooling "none" gives no vector; asking for one is an error that quotes this setting.
   const std::string mode = *type == 0 ? "bert.pooling_type 0, none" : std::string(kModes[*type]);
   out.files.try_emplace("1_Pooling/config.json",
                         Blob::FromString(DumpJson(Json{{"pooling_mode", mode}})));

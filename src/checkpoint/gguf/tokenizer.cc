@@ -1,5 +1,5 @@
-// tokenizer.json and its companions from tokenizer.ggml.*, as Hugging Face's converters would have
-// written them.
+// Makes tokenizer.json and its companions from tokenizer.ggml.*, as Hugging Face's converters would
+// have written them.
 
 #include <algorithm>
 #include <tuple>
@@ -74,7 +74,7 @@ Json Template(const Vocabulary& v, std::optional<uint64_t> before, std::optional
           {"special_tokens", std::move(specials)}};
 }
 
-// The id of that key; one that no token has is left out with a note, as llama.cpp does.
+// The id under a key. An id that no token has is left out with a note, as in llama.cpp.
 Result<std::optional<uint64_t>> TokenIdOf(const GgufFile& gguf, const Vocabulary& v,
                                           const std::string& name,
                                           std::vector<std::string>& notes) {
@@ -86,7 +86,7 @@ Result<std::optional<uint64_t>> TokenIdOf(const GgufFile& gguf, const Vocabulary
   return std::nullopt;
 }
 
-// SentencePiece's own ids, where the file names none.
+// SentencePiece's default ids, used if the file has none.
 Status FillDefaultIds(const GgufFile& gguf, Vocabulary& v) {
   DUNNOCK_TRY(const auto model, gguf.String("tokenizer.ggml.model"));
   if (model != "llama") return {};
@@ -148,7 +148,7 @@ Result<Json> VocabularyJson(const Vocabulary& v) {
   return out;
 }
 
-// What is found in text before anything else looks at it.
+// The "added_tokens" of tokenizer.json: tokens that are cut out of a text before all else.
 Json AddedTokens(const Vocabulary& v, bool unknown_too) {
   Json out = Json::array();
   for (size_t i = 0; i < v.types.size(); ++i) {
@@ -237,9 +237,9 @@ Result<Json> ByteLevelBpe(const GgufFile& gguf, const Vocabulary& v) {
                   ByteLevel(true), BpeModel(std::move(vocabulary), std::move(merges)));
 }
 
-// SentencePiece merges whichever neighbours make the piece with the best score. As a list: every
-// way to split every piece into two pieces, best score first; among equals as Hugging Face's
-// converter sorts them.
+// SentencePiece merges the neighbours that make the piece with the best score. The same as a list
+// of merges: every way to split a piece into two pieces, best score first, equal scores in the
+// order of Hugging Face's converter.
 Result<Json> MergesFromScores(const Vocabulary& v, const std::vector<float>& scores) {
   struct Merge {
     float score;
@@ -253,7 +253,7 @@ Result<Json> MergesFromScores(const Vocabulary& v, const std::vector<float>& sco
   };
   std::vector<Merge> merges;
   for (uint32_t i = 0; i < v.tokens.size(); ++i) {
-    // Text never becomes a control token, nor the unknown one, nor the name of a byte.
+    // Merging text must never give a control token, the unknown token or a byte token.
     if (!v.types.empty() && v.types[i] != kNormal && v.types[i] != kUserDefined &&
         v.types[i] != kUnused)
       continue;

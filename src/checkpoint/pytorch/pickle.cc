@@ -28,7 +28,7 @@ struct Opcode {
   std::string_view name;
 };
 
-// What Python has and this machine has not, so that a refusal can name it.
+// Opcodes that are not supported, with their names for the error.
 constexpr Opcode kRefused[] = {
     {'F', "FLOAT"},
     {'I', "INT"},
@@ -91,7 +91,7 @@ class Machine {
   static std::unexpected<Error> CutShort() { return Invalid("the pickle ends within an opcode"); }
   static std::unexpected<Error> Underflow() { return Invalid("the stack is empty"); }
 
-  // A node's children may be any node, so what a global is for is checked where it is used.
+  // Any node may be a child of any other, so the meaning of a global is checked where it is used.
   PickleNode& Push(PickleKind kind) {
     stack_.push_back(static_cast<uint32_t>(out_.nodes.size()));
     return out_.nodes.emplace_back(PickleNode{kind, 0, {}, {}});
@@ -239,7 +239,7 @@ class Machine {
     return PushGlobal(module.text, name.text);
   }
 
-  // A tuple can be long and copied often with two bytes of pickle: no call needs a long one.
+  // Two bytes of pickle can copy a long tuple, so tuples of arguments are limited in length.
   static Result<std::vector<uint32_t>> CopyFew(const PickleNode& tuple) {
     constexpr size_t kMost = 16;
     if (tuple.items.size() <= kMost) return tuple.items;
@@ -270,7 +270,7 @@ class Machine {
     return {};
   }
 
-  // A state dict carries attributes (_metadata, versions of modules): dropped.
+  // Attributes of a state dict (_metadata, versions of modules) are dropped.
   Status Build() {
     if (!Has(2)) return Underflow();
     Pop();
@@ -406,7 +406,7 @@ class Machine {
   std::vector<uint32_t> stack_;
   std::vector<size_t> marks_;
   std::vector<uint32_t> memo_;
-  size_t memo_size_ = 0;  // entries put, what MEMOIZE counts
+  size_t memo_size_ = 0;  // number of entries; MEMOIZE uses it as the next index
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxDimensions = 8;
 constexpr size_t kMaxKeyBytes = 256;
 
-// What the old stream begins with: a pickle of this 80-bit number.
+// The old stream begins with a pickle of this 80-bit number.
 constexpr std::string_view kStreamStart("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
                                         15);
 
@@ -60,7 +60,7 @@ Result<Storage> ReadStorage(const Pickle& pickle, const PickleNode& node) {
   return Storage{*dtype, std::string(key.text), static_cast<uint64_t>(count.integer)};
 }
 
-// The non-negative integers of a tuple.
+// Reads a tuple of non-negative integers.
 Result<std::vector<uint64_t>> ReadSizes(const Pickle& pickle, uint32_t index,
                                         std::string_view what) {
   const PickleNode& node = pickle[index];
@@ -98,7 +98,7 @@ Result<View> ReadView(const Pickle& pickle, const PickleNode& node, const Storag
     return Invalid(Str(out.shape.size(), " dimensions, but ", out.strides.size(), " strides"));
   }
   const auto count = CheckedProduct(out.shape);
-  if (!count || *count > storage.count) {  // more elements than there are: strides that overlap
+  if (!count || *count > storage.count) {  // more elements than stored: the strides overlap
     return Invalid(Str("its shape has more elements than its storage, which has ", storage.count));
   }
   out.count = *count;
@@ -128,7 +128,7 @@ std::vector<uint8_t> CopyStrided(const View& view, ByteSpan storage, size_t item
   uint64_t from = view.offset;
   for (uint64_t i = 0; i < view.count; ++i) {
     std::memcpy(out.data() + i * item_bytes, storage.data() + from * item_bytes, item_bytes);
-    for (size_t d = index.size(); d-- > 0;) {  // an odometer, last dimension first
+    for (size_t d = index.size(); d-- > 0;) {  // counts up like an odometer, last dimension first
       from += view.strides[d];
       if (++index[d] < view.shape[d]) break;
       from -= view.strides[d] * view.shape[d];
@@ -274,7 +274,8 @@ class Reader {
       return Tensor{storage.dtype, view.shape,
                     data->second.subspan(view.offset * item_bytes, view.count * item_bytes)};
     }
-    // Many strided tensors may share one storage: their copies together stay below the file's size.
+    // Many strided tensors may share one storage, so the size of all copies is limited to the size
+    // of the file.
     copied_ += view.count * item_bytes;
     if (copied_ > file_.size()) {
       return Fail(

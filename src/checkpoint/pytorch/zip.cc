@@ -15,7 +15,7 @@ constexpr uint32_t kEnd64 = 0x06064b50;
 constexpr uint32_t kEnd64Locator = 0x07064b50;
 constexpr size_t kEndBytes = 22;
 constexpr size_t kLocatorBytes = 20;
-constexpr uint64_t kMost32 = 0xFFFFFFFF;  // stands for "see the 64-bit field"
+constexpr uint64_t kMost32 = 0xFFFFFFFF;  // means "see the 64-bit field"
 
 template <typename T>
 T Load(const uint8_t* at) {
@@ -34,7 +34,7 @@ std::optional<ByteSpan> Slice(ByteSpan file, uint64_t offset, uint64_t size) {
 }
 
 Result<Directory> FindDirectory(ByteSpan file) {
-  // The end record is last, but for a comment of at most 64 KiB.
+  // Only a comment of at most 64 KiB may follow the end record.
   if (file.size() < kEndBytes) return Invalid("too short for a zip archive");
   size_t at = file.size() - kEndBytes;
   const size_t lowest = at > 0xFFFF ? at - 0xFFFF : 0;

@@ -1,6 +1,6 @@
 #pragma once
-// The names and bytes of a zip archive whose entries are stored, not compressed, as torch.save
-// writes them: every entry is a view of the file. Checksums are not verified.
+// Reads a zip archive whose entries are stored, not compressed, as torch.save writes them. Every
+// entry is a view of the file, which must outlive it.
 
 #include <map>
 #include <string>
@@ -10,6 +10,8 @@
 
 namespace dunnock {
 
+// The entries by name. kInvalid for a broken archive, kUnsupported for a compressed or encrypted
+// entry. Checksums are not verified.
 Result<std::map<std::string, ByteSpan>> ReadStoredZip(ByteSpan file);
 
 }  // namespace dunnock

@@ -59,12 +59,13 @@ SamplingOptions SamplingFlags::Over(const Engine& engine) const {
 void NoteSampling(const Common& common, const Engine& engine, const SamplingOptions& used) {
   const SamplingOptions& own = engine.sampling();
   const SamplingOptions& advised = engine.recommended_sampling();
-  const bool has_part =
-      (advised.temperature != own.temperature && used.temperature == advised.temperature) ||
-      (advised.top_k != own.top_k && used.top_k == advised.top_k) ||
-      (advised.top_p != own.top_p && used.top_p == advised.top_p) ||
-      (advised.repetition_penalty != own.repetition_penalty &&
-       used.repetition_penalty == advised.repetition_penalty);
+  const bool draws = used.temperature > 0;  // else the first three have no part in the choice
+  const bool has_part = (draws && advised.temperature != own.temperature &&
+                         used.temperature == advised.temperature) ||
+                        (draws && advised.top_k != own.top_k && used.top_k == advised.top_k) ||
+                        (draws && advised.top_p != own.top_p && used.top_p == advised.top_p) ||
+                        (advised.repetition_penalty != own.repetition_penalty &&
+                         used.repetition_penalty == advised.repetition_penalty);
   if (!has_part) return;
   std::string how = Str("temperature ", used.temperature);
   if (used.temperature > 0) {

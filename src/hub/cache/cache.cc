@@ -47,7 +47,7 @@ std::vector<std::string> MissingByContent(const std::string& folder) {
       if (shard.is_string() && IsSafePath(shard.get<std::string>()))
         shards.insert(shard.get<std::string>());
     }
-    // An index may lie beside whole weights of the other kind.
+    // Beside whole weights in safetensors, an index of PyTorch shards does not matter.
     if (fs::exists(folder + "/model.safetensors", error)) break;
     for (const std::string& shard : shards) {
       if (!FileExists(Str(folder, "/", shard))) missing.push_back(shard);
@@ -142,7 +142,7 @@ Snapshot FindSnapshot(const std::string& repo, const std::string& revision,
   const FileList list = ReadFileList(repo, commit, options);
   const std::vector<std::string> there = NamesIn(out.path);
   const bool known = !list.repository.empty();
-  // Of a snapshot that another program fetched only what is there is known.
+  // If another program fetched the snapshot, only the files that are there are known.
   auto chosen = ChooseFiles(known ? list.repository : there, part, gguf_part);
   if (!chosen) {
     out.missing.push_back(gguf_part.empty() ? std::string(kNoWeights) : gguf_part);
@@ -151,6 +151,8 @@ Snapshot FindSnapshot(const std::string& repo, const std::string& revision,
   for (const std::string& file : *chosen) {
     if (file.ends_with(".gguf")) out.gguf.push_back(file);
   }
+  // What has to be there: the model's files in the repository; or, if that list is not known, the
+  // files that were asked for; or what the content of the snapshot shows to be missing.
   if (known || (part == ModelPart::kAll && gguf_part.empty() && !list.wanted.empty())) {
     for (const std::string& file : known ? *chosen : list.wanted) {
       if (!FileExists(Str(out.path, "/", file))) out.missing.push_back(file);
@@ -170,7 +172,7 @@ Status WriteRef(const std::string& repo, const std::string& revision, const std:
   if (revision == commit) return {};
   const std::string path = Str(RepoFolder(repo, options), "/refs/", revision);
   if (ReadTextFile(path).value_or("") == commit) return {};
-  // Every file below refs/ is a branch to huggingface_hub: no temporary one may lie there.
+  // huggingface_hub takes every file below refs/ for a branch, so temporary files go elsewhere.
   return WriteFileAtomically(path, AsBytes(commit),
                              fs::path(ListPath(repo, commit, options)).parent_path().string());
 }
@@ -182,7 +184,7 @@ Status LinkFile(const std::string& repo, const std::string& commit, const std::s
   DUNNOCK_TRY_STATUS(CreateFolders(link.parent_path().string()));
   const fs::path blob = Str(folder, "/blobs/", etag);
   if (!options.no_links) {
-    // Made beside and renamed over what is there: no reader ever finds no file.
+    // A new link is renamed over the old one, so that a reader always finds a file.
     std::error_code error;
     const std::string fresh = Str(folder, "/dunnock/", etag, ".link");
     DUNNOCK_TRY_STATUS(CreateFolders(folder + "/dunnock"));

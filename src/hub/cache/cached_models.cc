@@ -21,7 +21,7 @@ Result<std::vector<CachedFile>> ListFiles(const std::string& path) {
   std::error_code error;
   const auto add = [&](const fs::path& file, const std::string& name) {
     CachedFile f{name, file.string(), FileSize(file.string()).value_or(0), ""};
-    // A blob is named by its hash.
+    // The name of a blob is its hash.
     std::error_code ignored;
     const std::string blob = fs::canonical(file, ignored).filename().string();
     if (IsEtag(blob)) f.etag = blob;
@@ -102,7 +102,7 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
         if (!FileExists(Str(model.path, "/", file))) model.missing.push_back(file);
       }
       if (list.wanted.empty()) model.missing = MissingByContent(model.path);
-      // Side files alone are what somebody asked for, and no model.
+      // Nobody asked for weights here, so none are missing.
       if (list.wanted.empty() && model.missing == std::vector<std::string>{std::string(kNoWeights)})
         model.missing.clear();
       if (!any) model.unfinished_bytes = unfinished;
@@ -125,7 +125,7 @@ Result<std::vector<CachedModel>> ListCached(const HubOptions& options) {
 
 namespace {
 
-// Deletes a tree; the result is how many bytes that freed. The error says what is left.
+// Deletes a tree; returns the number of bytes that were freed. The error says what is left.
 Result<uint64_t> RemoveTree(const std::string& folder) {
   const auto bytes_of = [&](std::error_code* error) {
     uint64_t bytes = 0;
@@ -149,7 +149,7 @@ Result<uint64_t> RemoveTree(const std::string& folder) {
                                   " were freed): check the permissions, then delete it again"));
 }
 
-// One GGUF model of a repository, from all its snapshots; what else is there stays.
+// Deletes one GGUF model of a repository from all its snapshots; other files stay.
 Result<uint64_t> RemoveGguf(const std::string& repo, const std::string& part,
                             const HubOptions& options) {
   Error last{ErrorCode::kNotFound, Str(repo, " is not in the cache")};

@@ -1,5 +1,5 @@
 #pragma once
-// Hashes as the hub names files by: SHA-256 of a large one, git's blob id of a small one.
+// The hashes by which the hub names files: SHA-256 of large files, git's blob id of small ones.
 
 #include <memory>
 #include <string>
@@ -15,7 +15,7 @@ class Digest {
   enum class Kind { kSha256, kSha1 };
   explicit Digest(Kind kind);
   void Add(ByteSpan bytes);
-  std::string Finish();  // lower-case hexadecimal; once
+  std::string Finish();  // lower-case hexadecimal; may be called once
 
  private:
   std::unique_ptr<void, void (*)(void*)> context_;
@@ -23,12 +23,13 @@ class Digest {
 
 std::string Sha256(ByteSpan bytes);
 
-// Lower-case hexadecimal SHA-256 of a file.
+// The lower-case hexadecimal SHA-256 of a file.
 Result<std::string> Sha256OfFile(const std::string& path, const ProgressFn& progress = {});
-// What the file's etag should be, of the kind that an etag of this length is (64: SHA-256).
+// The hash of a file, of the kind that an etag with this many digits is: 64 for SHA-256, 40 for
+// git's blob id.
 Result<std::string> EtagOfFile(const std::string& path, size_t etag_size,
                                const ProgressFn& progress = {});
-// An etag becomes a file name: nothing but 40 or 64 hexadecimal digits may pass.
+// Whether the text is 40 or 64 hexadecimal digits. Etags become file names, so nothing else passes.
 bool IsEtag(std::string_view etag);
 
 }  // namespace dunnock

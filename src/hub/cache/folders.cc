@@ -31,7 +31,7 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : TreeOf(folder, &error)) {
     std::error_code ignored;
-    if (entry.is_regular_file(ignored))  // through links: one that leads nowhere is none
+    if (entry.is_regular_file(ignored))  // follows links; false for one that leads nowhere
       out.push_back(entry.path().lexically_relative(folder).generic_string());
   }
   return out;

@@ -1,5 +1,5 @@
 #pragma once
-// What is in a folder. Nothing here throws.
+// What is in a folder. Nothing here throws; a folder that cannot be read counts as empty.
 
 #include <filesystem>
 #include <string>
@@ -8,12 +8,14 @@
 
 namespace dunnock {
 
-// Everything below a folder, links as links; `error` is of the first entry that could not be read.
+// Everything below a folder; links are not followed. `error` becomes that of the first entry that
+// could not be read.
 std::vector<std::filesystem::directory_entry> TreeOf(const std::filesystem::path& folder,
                                                      std::error_code* error);
 // The entries of the folder itself, as far as they can be read.
 std::vector<std::filesystem::directory_entry> EntriesOf(const std::filesystem::path& folder);
-// The files below it, links among them that lead to one, relative to it.
+// The names of all files below a folder, relative to it. Links to files count, links that lead
+// nowhere do not.
 std::vector<std::string> NamesIn(const std::string& folder);
 
 }  // namespace dunnock

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kTitle = "dunnock-download 1";
 
-// One line a piece: begin, size, SHA-256.
+// Reads the line of a piece: begin, size, SHA-256.
 bool ParsePiece(const std::string& line, uint64_t* begin, uint64_t* size, std::string* hash) {
   unsigned long long b = 0, s = 0;
   char text[65] = {};
@@ -29,8 +29,8 @@ bool ParsePiece(const std::string& line, uint64_t* begin, uint64_t* size, std::s
   return hash->size() == 64;
 }
 
-// What a process left that was killed while it wrote the journal anew. Whoever opens a journal
-// holds the lock of its download, so none of them is in use.
+// Deletes temporary files of processes that were killed while they rewrote the journal. The caller
+// holds the lock of the download, so none of them is in use.
 void RemoveLeftovers(const std::string& path) {
   namespace fs = std::filesystem;
   const std::string name = fs::path(path).filename().string() + ".";
@@ -50,7 +50,7 @@ Result<Journal> Journal::Open(const std::string& path, const std::string& partia
   std::string kept = head;
   if (text.starts_with(head) && FileExists(partial)) {
     DUNNOCK_TRY(const Blob blob, MapFile(partial));
-    // A line without its end was being written when the program ended.
+    // A line without its end is incomplete: the program ended while it was being written.
     for (size_t at = head.size(), end; (end = text.find('\n', at)) != std::string::npos;
          at = end + 1) {
       const std::string line = text.substr(at, end - at);
@@ -86,7 +86,7 @@ Journal::~Journal() {
 Status Journal::Add(uint64_t begin, ByteSpan bytes) {
   if (bytes.empty()) return {};
   const std::string line = Str(begin, " ", bytes.size(), " ", Sha256(bytes), "\n");
-  // One write for a line: a killed process leaves whole lines, or one without its end.
+  // One write per line: a killed process leaves complete lines, or a last one without its end.
   if (write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
     return Fail(ErrorCode::kIo, Str(path_, ": cannot write: ", std::strerror(errno)));
   Mark(begin, begin + bytes.size());

@@ -90,7 +90,7 @@ TEST_F(JournalTest, TornAndForeignLinesAreDropped) {
   auto journal = Open();
   ASSERT_TRUE(journal);
   EXPECT_EQ(journal->done_bytes(), kPiece);
-  // The torn line is gone: what is added now stands on its own.
+  // The incomplete line is gone, so the next line begins on its own.
   ASSERT_TRUE(journal->Add(kPiece, Bytes(kPiece, 2 * kPiece)));
   EXPECT_EQ(Open()->done_bytes(), 2 * kPiece);
 }

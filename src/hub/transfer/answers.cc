@@ -14,7 +14,7 @@ namespace {
 constexpr int kMostTries = 4;
 constexpr double kLongestWait = 60;
 
-// Retry-After in seconds; -1 if there is none (a date, which no hub sends, counts as none).
+// Retry-After in seconds; -1 if there is none. A date, which no hub sends, counts as none.
 double RetryAfter(const HttpResponse& answer) {
   const std::string text = answer.Header("retry-after");
   if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) return -1;
@@ -78,7 +78,7 @@ Result<HttpResponse> SendPatiently(HttpClient* client, const HttpRequest& reques
                                    const HubOptions& options) {
   for (int attempt = 0;; ++attempt) {
     Result<HttpResponse> outcome = client->Send(request);
-    // A hub that cannot be reached at all is left at once: there may be other sources.
+    // A hub that cannot be reached is given up at once: there may be other sources.
     if (!outcome) return outcome;
     const auto seconds = SecondsToRetry(outcome, attempt);
     if (!seconds) return outcome;

@@ -24,20 +24,21 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kChanged = ": changed on the server while it was fetched: pull again";
 constexpr size_t kConnections = 4;
-constexpr uint64_t kSpanBytes = 16 * Journal::kPieceBytes;  // what one request asks for
+constexpr uint64_t kSpanBytes = 16 * Journal::kPieceBytes;  // per request
 
 Error NoRoom(const RemoteFile& file, const std::string& why) {
   return {ErrorCode::kIo, Str(file.name, ": no room on the disk: ", why, "; what arrived is kept"),
           Remedy::kOtherCache};
 }
 
-// The bytes of one file, on their way into the partial file and the journal.
+// One download: sends requests and writes the answers to the partial file and the journal.
 class Download {
  public:
   Download(const RemoteFile& file, Journal journal, int descriptor, const HubOptions& options)
       : file_(file), journal_(std::move(journal)), descriptor_(descriptor), options_(options) {}
 
-  // Spans until there are no more, or until one failed in a way that only waiting helps against.
+  // Requests spans until all are there or an error is final. Waits between attempts after errors
+  // that may pass.
   Status Run(HttpClient* client) {
     for (int attempt = 0; !journal_.complete();) {
       const uint64_t before = journal_.done_bytes();
@@ -62,18 +63,18 @@ class Download {
   }
 
  private:
-  // A request on its way: the span it asked for, and the bytes that do not fill a piece yet.
+  // A running request: the span it asked for, and received bytes that do not fill a piece yet.
   struct Span {
     uint64_t begin = 0, end = 0;
-    uint64_t at = 0;  // where the next byte goes
+    uint64_t at = 0;  // the position of the first byte in `piece`
     std::string piece;
-    bool whole = false;  // all of the file, from a server that knows no ranges
+    bool whole = false;  // the whole file, from a server without support for ranges
     bool begun = false;
   };
 
   static bool IsGone(long status) { return status >= 400 && status < 500 && status != 429; }
 
-  // The place of the bytes is lent for a while only: asks for it again, once.
+  // The location of the bytes expires after a while: asks for a new one, once.
   Status Relocate(HttpClient* client) {
     relocated_ = true;
     DUNNOCK_TRY(const RemoteFile now, LocateFile(client, file_.name, file_.page, options_));
@@ -113,7 +114,7 @@ class Download {
     return request;
   }
 
-  // The first missing bytes that no request is on its way for.
+  // The first missing bytes that no running request has asked for.
   std::optional<Journal::Span> FirstFree() const {
     for (uint64_t from = 0;;) {
       auto missing = journal_.Missing(from, kSpanBytes);
@@ -152,7 +153,7 @@ class Download {
     return true;
   }
 
-  // The first bytes of an answer: are they the ones that were asked for?
+  // Called with the first bytes of an answer: checks that they are those that were asked for.
   bool Begin(const Span& span, const HttpResponse& answer) {
     if (answer.status == 206) {
       const std::string expected = Str("bytes ", span.begin, "-", span.end - 1, "/", file_.size);
@@ -171,7 +172,7 @@ class Download {
       return false;
     }
     if (span.whole || (span.begin == 0 && span.end == file_.size)) return true;
-    whole_only_ = true;  // this server knows no ranges: all of it, once
+    whole_only_ = true;  // a server without support for ranges: one request for the whole file
     return false;
   }
 
@@ -199,7 +200,7 @@ class Download {
 
   void Finish(Span* span, const Result<HttpResponse>& outcome) {
     running_.erase(span->begin);
-    if (!fatal_ && !span->piece.empty()) Flush(span);  // what a cut connection left
+    if (!fatal_ && !span->piece.empty()) Flush(span);  // keep what came before the connection broke
     if (fatal_ || span->at == span->end) return;
     if (whole_only_ && !span->whole) return;
     failure_ = outcome;
@@ -221,12 +222,12 @@ class Download {
   Journal journal_;
   const int descriptor_;
   const HubOptions& options_;
-  std::map<uint64_t, uint64_t> running_;  // begin -> end of what is on its way
-  std::string storage_etag_;              // the storage's own name of this version
+  std::map<uint64_t, uint64_t> running_;  // begin -> end of the spans of running requests
+  std::string storage_etag_;              // the etag that the storage server itself gives
   bool whole_only_ = false;
   bool relocated_ = false;
-  std::optional<Result<HttpResponse>> failure_;  // may pass
-  std::optional<Error> fatal_;                   // will not
+  std::optional<Result<HttpResponse>> failure_;  // an error that may pass
+  std::optional<Error> fatal_;                   // a final error
 };
 
 bool IsNumber(std::string_view text) {
@@ -266,7 +267,8 @@ Result<RemoteFile> LocateFile(HttpClient* client, const std::string& name, const
                                              head.Header("location"), "\""));
       }
     }
-    // Within the hub a redirect means a new name; away from it, the place of the bytes.
+    // A redirect within the hub is a new name of the file; one to another server is the location of
+    // its bytes.
     std::string etag = head.Header("x-linked-etag"), size = head.Header("x-linked-size");
     if (etag.empty() && head.status < 300) etag = head.Header("etag");
     if (size.empty() && head.status < 300) size = head.Header("content-length");

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kMostBody = 64 << 20;
 
-// One request on its way. libcurl keeps pointers to it: it does not move.
+// One running request. libcurl keeps pointers to it, so it must not move.
 struct Exchange {
   HttpRequest request;
   HttpResponse response = {};
@@ -24,7 +24,7 @@ struct Exchange {
 size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   HttpResponse& response = static_cast<Exchange*>(user)->response;
   const std::string_view line(data, size * count);
-  if (line.starts_with("HTTP/")) response.headers.clear();  // a redirect's answer is over
+  if (line.starts_with("HTTP/")) response.headers.clear();  // drop those of a redirect
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return line.size();
   std::string name(line.substr(0, colon));
@@ -51,7 +51,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
 
 void Prepare(Exchange* exchange) {
   const HttpRequest& request = exchange->request;
-  // libcurl has rules of its own for tokens and redirects, which changed over its versions.
+  // libcurl must not redirect a request with a token: its rules for that differ between versions.
   DUNNOCK_CHECK(request.token.empty() || !request.follow_redirects);
   CURL* c = exchange->curl.get();
   curl_slist* list = nullptr;
@@ -60,9 +60,9 @@ void Prepare(Exchange* exchange) {
     list = curl_slist_append(list, ("Authorization: Bearer " + request.token).c_str());
   exchange->headers.reset(list);
   curl_easy_setopt(c, CURLOPT_URL, request.url.c_str());
-  // A url without a scheme must not become plain http.
+  // A URL without a scheme must not become plain http.
   curl_easy_setopt(c, CURLOPT_DEFAULT_PROTOCOL, "https");
-  // What stays on this machine takes no way through a proxy.
+  // Requests to this machine do not go through a proxy.
   if (OriginOf(request.url).starts_with("http://") && !SendsInClear(request.url))
     curl_easy_setopt(c, CURLOPT_PROXY, "");
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -88,7 +88,7 @@ Result<HttpResponse> Outcome(Exchange* exchange, CURLcode code) {
   std::string why = exchange->error[0] != 0 ? exchange->error : curl_easy_strerror(code);
   if (code == CURLE_OPERATION_TIMEDOUT && why.starts_with("Operation too slow"))
     why = Str("no byte came for ", exchange->request.silence_s, " s");
-  // Nothing was reached at all: what may be done about that.
+  // If nothing was reached at all, the message says what can be done.
   const bool unreached = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT;
   return Fail(ErrorCode::kNetwork,
               Str(OriginOf(exchange->request.url), ": ", why,

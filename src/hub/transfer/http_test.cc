@@ -5,7 +5,7 @@
 namespace dunnock {
 namespace {
 
-// Whoever may get a token is decided by this.
+// The origin decides which servers get the token.
 TEST(Http, OriginIsSchemeHostAndPort) {
   EXPECT_EQ(OriginOf("https://hub.example/a/b?c"), "https://hub.example:443");
   EXPECT_EQ(OriginOf("http://hub.example"), "http://hub.example:80");

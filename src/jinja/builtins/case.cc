@@ -13,8 +13,8 @@ struct Special {
   char32_t from;
   const char32_t* to;
 };
-// Where upper case is not lower case turned round, and title case not upper case (Unicode 14, as
-// Python 3.11). By code point.
+// Characters whose upper case is not the inverse of the lower case, or whose title case is not the
+// upper case (Unicode 14, as in Python 3.11). By code point.
 // clang-format off
 constexpr Special kUpper[] = {{0xB5, U"\u039c"}, {0xDF, U"SS"}, {0x131, U"I"}, {0x149,
     U"\u02bcN"}, {0x17F, U"S"}, {0x1C5, U"\u01c4"}, {0x1C8, U"\u01c7"}, {0x1CB, U"\u01ca"}, {0x1F0,

@@ -1,4 +1,4 @@
-// Filters of any value, and the way to all filters by name.
+// Filters of values of any type, and the look-up of all filters by name.
 
 #include "jinja/builtins/filters.h"
 
@@ -107,7 +107,7 @@ Result<Value> Attr(Limits& limits, const Arguments& a) {
   return method.Is(Kind::kUndefined) ? Value::Missing(key) : method;
 }
 
-// A number's digits without "_" between them; nullopt: an "_" where Python wants none.
+// The digits of a number without "_" between them; nullopt if an "_" is where Python allows none.
 std::optional<std::string> WithoutUnderscores(const std::string& s) {
   std::string out;
   for (size_t i = 0; i < s.size(); ++i) {
@@ -242,7 +242,7 @@ Result<Value> Round(Limits&, const Arguments& a) {
     const double unit = std::pow(10.0, static_cast<double>(-precision));
     return Value(std::nearbyint(v.AsFloat() / unit) * unit);
   }
-  // The nearest decimal number, found from the exact value of the binary one.
+  // Rounds to the nearest decimal number, based on the exact value of the binary one.
   char digits[700];
   std::snprintf(digits, sizeof digits, "%.*f", static_cast<int>(precision), v.AsFloat());
   return Value(std::strtod(digits, nullptr));

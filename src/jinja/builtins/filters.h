@@ -10,7 +10,7 @@ namespace dunnock::jinja {
 
 struct NamedFilter {
   std::string_view name;
-  size_t most_arguments;  // with the value itself
+  size_t most_arguments;  // including the value itself
   Result<Value> (*call)(Limits& limits, const Arguments& a);
 };
 
@@ -18,7 +18,7 @@ std::span<const NamedFilter> ValueFilters();  // default, tojson, int, ...: filt
 std::span<const NamedFilter> TextFilters();   // trim, replace, indent, ...: text_filters.cc
 std::span<const NamedFilter> ListFilters();   // map, select, sort, ...: list_filters.cc
 
-// Numbers among the arguments.
+// Reads an argument that has to be an integer, or true or false.
 Result<int64_t> IntegerArgument(const std::string& filter, const Value* v, int64_t fallback);
 bool FlagArgument(const Value* v, bool fallback);
 

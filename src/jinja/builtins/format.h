@@ -1,6 +1,6 @@
 #pragma once
-// Python's two ways to put values into a text: "%s is %d" % values and "{} is {:>4}".format(...).
-// What is put in keeps its trust.
+// Python's two ways to format values: "%s is %d" % values and "{} is {:>4}".format(...). Values
+// keep their trust in the resulting text.
 
 #include "jinja/builtins/builtins.h"
 

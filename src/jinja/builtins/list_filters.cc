@@ -1,4 +1,4 @@
-// Filters that go through a list.
+// Filters of lists.
 
 #include <algorithm>
 
@@ -22,7 +22,7 @@ Value FoldedCase(const Value& v) {
   return v.Is(Kind::kString) ? Value(Text(LowerCase(v.AsText().str()), v.AsText().trusted())) : v;
 }
 
-// What stands for an item when it is sorted, counted, added: itself or an attribute of it.
+// The key by which an item is sorted, counted or added: itself, or an attribute of it.
 struct KeyOf {
   const Value* attribute = nullptr;
   bool fold = false;

@@ -62,8 +62,8 @@ Result<Value> PartitionMethod(Limits&, const Text& s, const Arguments& a) {
       {s.Slice(0, at), s.Slice(at, at + by->size()), s.Slice(at + by->size(), s.size())});
 }
 
-// The part of s that optional start and end arguments name; offset: characters before it. False:
-// start lies behind the end, where not even "" is found.
+// The part of s between the optional arguments start and end; `offset` is the number of characters
+// before it. False if start is after the end of s, where not even "" is found.
 Result<bool> Part(const Text& s, const Arguments& a, Text* part, int64_t* offset) {
   *part = s;
   *offset = 0;
@@ -129,7 +129,7 @@ Result<Value> CountMethod(Limits&, const Text& s, const Arguments& a) {
   return Value(n);
 }
 
-// -1 left, 0 centre, 1 right: where the text goes.
+// Pads a text; it goes to the left (-1), the centre (0) or the right (1).
 template <int kSide>
 Result<Value> JustifyMethod(Limits& limits, const Text& s, const Arguments& a) {
   const Value* width = a.Find(0, "width");
@@ -237,7 +237,7 @@ Result<Value> All(Limits&, const Text& s, const Arguments&) {
   return Value(!t.empty() && std::all_of(t.begin(), t.end(), kTest));
 }
 bool IsDecimal(char32_t c) { return CategoryOf(c) == Category::kNd; }
-bool IsDigit(char32_t c) {  // also what looks like a digit: superscripts, circled
+bool IsDigit(char32_t c) {  // includes superscript and circled digits
   return IsDecimal(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || c == 0x2070 ||
          (c >= 0x2074 && c <= 0x2079) || (c >= 0x2080 && c <= 0x2089) ||
          (c >= 0x2460 && c <= 0x2468) || (c >= 0x2474 && c <= 0x247C) ||
@@ -258,7 +258,7 @@ bool IsIdentifier(const std::string& text) {
          });
 }
 
-// Positions count from 0 here: the object is not among the arguments.
+// Positions count from 0, because the object is not among the arguments.
 constexpr NamedMethod kTextMethods[] = {
     {"capitalize", 0, MapCase<Capitalized>},
     {"casefold", 0, MapCase<LowerCase>},
@@ -334,7 +334,7 @@ Value TextMethodOf(Limits& limits, const Value& object, const std::string& name)
         return Invalid(Str(m.name, ": expected at most ", m.most_arguments, " arguments"));
       const size_t size = object.AsText().size();
       DUNNOCK_TRY_STATUS(limits.Charge(1 + size / 16));
-      // A search may compare the whole of what is sought at every place.
+      // A search may compare the whole needle at every position.
       for (const Value& v : a.positional) {
         if (v.Is(Kind::kString))
           DUNNOCK_TRY_STATUS(limits.Charge(size / 64 * (v.AsText().size() / 64)));
@@ -394,7 +394,7 @@ Value ListMethod(Limits& limits, const Value& object, const std::string& name) {
   });
 }
 
-// Methods that would change their object: the sandbox hides them.
+// Methods that would change their object, which jinja2's sandbox hides.
 constexpr std::string_view kHidden[] = {"append",     "clear",   "extend", "insert",
                                         "pop",        "popitem", "remove", "reverse",
                                         "setdefault", "sort",    "update"};

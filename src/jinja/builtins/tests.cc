@@ -1,4 +1,4 @@
-// Tests: what may stand behind "is".
+// Tests: the words that may follow "is".
 
 #include <algorithm>
 #include <cmath>
@@ -146,7 +146,7 @@ Result<bool> ApplyTest(Limits& limits, const std::string& name, const Arguments&
   const Value& other = a.positional.size() > 1 ? a.positional[1]
                        : a.named.empty()       ? kNothing
                                                : a.named[0].second;
-  // These go through both sides.
+  // These walk both sides.
   if (test->arguments == 1 && name != "sameas")
     DUNNOCK_TRY_STATUS(limits.Charge(std::min(a.positional[0].weight(), other.weight())));
   return test->call(a.positional[0], other);

@@ -76,7 +76,7 @@ Text Strip(const Text& text, const std::string* characters, bool left, bool righ
   return text.Slice(begin, end);
 }
 
-// Before the memory is taken.
+// Checks the size of the result before memory is taken for it.
 Status CheckReplaced(Limits& limits, const Text& text, const Text& from, const Text& to) {
   const size_t places = text.size() / std::max<size_t>(from.size(), 1) + 1;
   if (to.size() > from.size() && places * to.size() > limits.max_bytes) {

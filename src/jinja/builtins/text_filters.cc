@@ -1,4 +1,4 @@
-// Filters that make a text of the value first.
+// Filters that convert the value to text first.
 
 #include <algorithm>
 
@@ -12,12 +12,13 @@
 namespace dunnock::jinja {
 namespace {
 
-// Of an argument that ought to be a string. Large values are not worth their text.
+// The text of an argument that should be a string; empty if it is absent, or too large to print.
 Text ArgumentText(const Value* v) {
   return v == nullptr || v->weight() > 100'000 ? Text() : v->Printed();
 }
 
-// "safe" and "escape" mark a text as finished HTML; what jinja2 makes of it keeps the mark.
+// "safe" and "escape" mark a text as finished HTML; as in jinja2, results made from it keep the
+// mark.
 Value Like(const Value& original, Text text) {
   return original.markup() ? Value::Markup(std::move(text)) : Value(std::move(text));
 }

@@ -25,7 +25,7 @@ T Get(const uint8_t* at) {
   return value;
 }
 
-// Calls body(row) for all rows, panels shared out over the threads.
+// Calls body(row) for all rows. All rows of a panel are one thread's.
 template <typename Body>
 void ForRows(size_t rows, const Body& body) {
   ThreadPool::Current().ParallelFor(rows, kPanelRows, [&](size_t begin, size_t end) {
@@ -40,7 +40,7 @@ void PackRotatedRow(const Weight& weight, const WeightMemory& panels, const Weig
   const auto most = static_cast<float>(centre - 1);
   const float least = bits == 8 ? -most : -most - 1.0f;
   Rotate(values.data(), values.size(), weight.rotation);
-  // Two rotations multiply by the block.
+  // Rotating both operands multiplies their product by the size of the rotation blocks.
   for (float& v : values) v /= static_cast<float>(weight.rotation);
   const float scale = bits == 8 ? LargestMagnitude(values) / most : BestScale(values, least, most);
   Put(scales.data() + row * sizeof(float), scale);
@@ -181,7 +181,7 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
         const uint8_t* const head = panel + k / weight.block * layout.block_bytes;
         const uint8_t* const at =
             head + layout.head_bytes + k % weight.block / weight.group * layout.group_bytes;
-        // The scale (0) or the minimum (1), times its group's factor.
+        // The scale (0) or the minimum (1) of the block, times the factor of the group.
         const auto number = [&](size_t which) {
           const size_t i = which * kPanelRows + lane;
           const float of_block = Float16ToFloat(Get<uint16_t>(head + 2 * i));

@@ -1,5 +1,7 @@
 #pragma once
-// Makes a Weight from rows of values or of codes: the panel layout of docs/formats/panels.md.
+// Makes a Weight from rows of values or of codes, in the panel layout of docs/formats/panels.md.
+// Loops run on the current pool. Results depend only on the values. All functions that make a
+// weight throw OutOfMemory.
 
 #include <cstdint>
 #include <functional>
@@ -10,29 +12,31 @@
 
 namespace dunnock {
 
-// Fills out (cols) with a row's values. Rows are asked for in order, from several threads at once.
+// Fills out (cols) with the values of a row. Called once per row, from several threads at once.
 using RowReader = std::function<void(size_t row, std::span<float> out)>;
 
-// kF32, kBF16 (round to nearest even), kInt8, kInt6 and kInt4 (rotated by RotationBlock(cols),
-// rounded to nearest; the scale of kInt8 is the largest magnitude / 127, that of the others the one
-// with the least squared error).
+// Packs to kF32, kBF16 (round to nearest even), kInt8, kInt6 or kInt4 (rotated in blocks of
+// RotationBlock(cols), divided by that size, rounded to nearest). The scale of kInt8 is the largest
+// magnitude / 127, that of kInt6 and kInt4 is BestScale (rounding.h).
 Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
-// Fills out with a row's codes, scales and factors (the factors are looked at only if the form has
-// them). Rows are asked for from several threads at once.
+// Fills `out` with a row's codes, scales and minimums, and with factors if the form has them.
+// Called once per row, from several threads at once.
 using AffineReader = std::function<void(size_t row, const AffineRow& out)>;
 
-// kInt4Grouped, kInt6Grouped or kInt8Grouped, by the form's bits. A group is a multiple of 16, a
-// block of groups, cols of blocks.
+// Packs codes as they are, to kInt4Grouped, kInt6Grouped or kInt8Grouped by form.code_bits.
+// form.group is a multiple of 16, form.block one of form.group, and cols one of form.block.
 Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const AffineReader& read);
 
-// Rounds rows of values to kInt4Grouped, each group's float16 scale and minimum searched for the
-// least squared error. The size does not depend on the values.
+// Rounds rows of values to kInt4Grouped with minimums; RoundGroup (rounding.h) finds each group's
+// float16 scale and minimum. `group` divides cols.
 Weight RoundToInt4Groups(size_t rows, size_t cols, size_t group, const RowReader& read);
 
-// Row `row` of a weight as floats, rotation undone: for look-ups, tests and other formats.
+// Decodes row `row` of a weight to out (cols), with the rotation undone: for look-ups, tests and
+// other formats.
 void UnpackRow(const Weight& weight, size_t row, std::span<float> out);
 
+// Gives the weight a bias (rows).
 void SetBias(Weight* weight, std::span<const float> bias);
 
 }  // namespace dunnock

@@ -1,4 +1,4 @@
-// Rounding to codes: how near, and what must not go wrong at the edges of float.
+// Rounding weights to codes: how small the error is, and what happens at the limits of float.
 
 #include "kernels/packing/pack.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// Where a code of 4, 6 or 8 bits lies in a panel (docs/formats/panels.md).
+// Where a code of 4, 6 or 8 bits lies in the codes of a panel or group (docs/formats/panels.md).
 
 #include <cstddef>
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace dunnock {
 
-// The parts of a code of `bits` bits: (row in panel, k) among those that begin at `at`. Each part
-// is some bits of one byte (docs/formats/panels.md).
+// Some bits of a code that lie in one byte.
 struct CodePart {
-  size_t byte;      // of the run
-  int shift;        // in that byte
-  int first, bits;  // of the code
+  size_t byte;      // offset from where the codes begin
+  int shift;        // of these bits in that byte
+  int first, bits;  // which bits of the code: [first, first + bits)
 };
+// Calls visit(part) for each part of the code of row `row` of the panel and column k.
 template <typename Visit>
 void ForParts(size_t bits, size_t row, size_t k, const Visit& visit) {
   const size_t lane = row * 4 + k % 4;
@@ -24,7 +24,7 @@ void ForParts(size_t bits, size_t row, size_t k, const Visit& visit) {
   if (bits == 6) visit(CodePart{step + 128 + lane, static_cast<int>(k % 16 / 4 * 2), 4, 2});
 }
 
-// The bytes at `at` are zero where the code goes.
+// Writes a code; its bits at `at`, where the codes begin, must be zero before.
 inline void PutCode(uint8_t* at, size_t bits, size_t row, size_t k, uint8_t code) {
   ForParts(bits, row, k, [&](const CodePart& p) {
     at[p.byte] |= static_cast<uint8_t>((code >> p.first & ((1 << p.bits) - 1)) << p.shift);

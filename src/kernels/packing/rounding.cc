@@ -8,7 +8,7 @@
 namespace dunnock {
 namespace {
 
-// Sums in 16 chains, which become lanes, and in one fixed order at the end.
+// Sums in 16 chains, which the compiler turns into lanes, and those in one fixed order.
 template <typename Term>
 float SumOf(size_t size, const Term& term) {
   float chains[16] = {};

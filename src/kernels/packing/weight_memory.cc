@@ -38,7 +38,7 @@ WeightMemory::WeightMemory(size_t size) : size_(size) {
     if (arena_ == nullptr || arena_->free() < room) {
       try {
         arena_ = std::make_shared<WeightArena>(std::max(room, WeightArena::kSize));
-      } catch (const OutOfMemory&) {  // memory is short, but this weight alone may fit
+      } catch (const OutOfMemory&) {  // there may still be room for this weight alone
         arena_ = std::make_shared<WeightArena>(room);
       }
       last = arena_;

@@ -1,6 +1,6 @@
 #pragma once
-// Memory of packed weights. Many of them lie in one arena, so that they lie on huge pages; an arena
-// lives as long as one of its weights. Any thread may take some.
+// Memory of packed weights. Many weights share an arena of 64 MiB, large enough for huge pages; an
+// arena lives as long as any of its weights. Any number of threads may take memory at once.
 
 #include <cstdint>
 #include <memory>
@@ -11,14 +11,14 @@ namespace dunnock {
 
 class WeightArena;
 
-// Zeroed bytes on a 64-byte boundary; what nobody writes to takes no memory. Throws OutOfMemory.
+// `size` bytes of zeros on a 64-byte boundary. Throws OutOfMemory.
 class WeightMemory {
  public:
   explicit WeightMemory(size_t size);
 
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
-  // The bytes as a Blob that keeps them.
+  // The bytes as a Blob that keeps them alive.
   Blob ToBlob() const;
 
  private:

@@ -1,4 +1,5 @@
-// Attention over float32 and float16 keys and values.
+// Attention over float32 and float16 keys and values. Every score and every output is summed in one
+// order, whatever the number of queries that share the pass.
 
 #if defined(DUNNOCK_ATTENTION_FLOAT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_ATTENTION_FLOAT_INL_H_
@@ -18,7 +19,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Softmax without its division: scores become e^(score - largest); returns their sum.
+// Softmax without its division: replaces scores with e^(score - largest) and returns their sum.
+// Writes zeros up to the next multiple of 16.
 HWY_INLINE float Exponentiate(float* scores, size_t count) {
   const size_t whole = count / 16 * 16;
   FloatLanes largest = Set(-INFINITY);
@@ -41,7 +43,7 @@ HWY_INLINE FloatLanes LoadKv(const uint8_t* p) {
   return LoadFloats(p);
 }
 
-// The 16 dimensions of a row of values from d on; those behind its end are 0.
+// The 16 dimensions of a row of values from d on; beyond head_dim they are 0.
 template <bool kHalf>
 HWY_INLINE FloatLanes LoadValues(const uint8_t* row, size_t d, size_t head_dim) {
   constexpr size_t kBytes = kHalf ? 2 : 4;
@@ -74,7 +76,8 @@ HWY_INLINE void FloatScores(const KvHead& kv, const Query* queries, size_t head_
   }
 }
 
-// Positions in order for each output: a query that sees fewer has weights of 0 behind its end.
+// Adds the values times their weights in the order of positions. A query that sees fewer positions
+// than `count` has weights of 0 for the rest.
 template <bool kHalf, size_t kQueries>
 HWY_INLINE void FloatMix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
                          const float* inverse, const AttentionScratch& scratch) {

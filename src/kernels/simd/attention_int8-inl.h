@@ -1,5 +1,5 @@
-// Attention over int8 keys and values: exact integer sums, floats once per key and once per block
-// of values.
+// Attention over int8 keys and values: exact integer sums, converted to float once per key and once
+// per kValueBlock positions of values.
 
 #if defined(DUNNOCK_ATTENTION_INT8_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_ATTENTION_INT8_INL_H_
@@ -24,7 +24,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Values that are summed in integers: 512 products of 15 and 7 bits fit 32.
+// Positions of values summed in int32: 512 products of a 15-bit and a 7-bit magnitude fit.
 constexpr size_t kValueBlock = 512;
 constexpr float kMostWeight = 32767.0f;
 constexpr float kLog2E = 1.44269504f;
@@ -35,7 +35,8 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   constexpr size_t kMostChunks = 256;
   const size_t chunks = (head_dim + 3) / 4;
   DUNNOCK_CHECK(chunks <= kMostChunks);
-  // Keys lie rotated: products of rotated vectors are those of the vectors, times the block.
+  // Keys are stored rotated. The dot product of two rotated vectors is that of the vectors times
+  // the size of the rotation blocks.
   const size_t block = RotationBlock(head_dim);
   scale = scale * kLog2E / static_cast<float>(block);
   float rotated[kMostChunks * 4];
@@ -64,7 +65,7 @@ HWY_INLINE void Int8Scores(const KvHead& kv, const Query* queries, size_t head_d
   }
 }
 
-// The largest of the scores; those behind the last become -inf to the next multiple of 16.
+// The largest of `count` scores. Sets the scores after them, up to a multiple of 16, to -infinity.
 HWY_INLINE float LargestScore(float* scores, size_t count) {
   const size_t whole = count / 16 * 16;
   FloatLanes most = Set(-INFINITY);
@@ -76,16 +77,17 @@ HWY_INLINE float LargestScore(float* scores, size_t count) {
   return MaxOf(most);
 }
 
-// Scores, in units of log 2, of the first `count` positions become 16-bit codes of weight times the
-// value's scale; returns what the sum of codes times values is multiplied by. Codes behind the last
-// are 0 to the next multiple of 16. No weight is above 1: largest_scale bounds the products.
+// Turns the scores of the first `count` positions, base-2 logarithms of their softmax weights up to
+// a constant, into 16-bit codes of weight times the value's scale. Returns the factor for the sum
+// of codes times value codes. Codes after the last one, up to a multiple of 16, are 0. Before
+// normalization no weight is above 1, so largest_scale bounds the products.
 HWY_INLINE float QuantizeWeights(int16_t* codes, float* scores, size_t count,
                                  const float* value_scales, float largest_scale) {
   const FloatLanes shift = Set(LargestScore(scores, count));
   const FloatLanes inverse = Set(largest_scale > 0.0f ? kMostWeight / largest_scale : 0.0f);
   FloatLanes sum = Set(0.0f);
   for (size_t i = 0; i < count; i += 16) {
-    // Behind the last: 2^-126.
+    // After the last score: 2^-126.
     const FloatLanes weight = Exp2InRange(Max(Set(-126.0f), Sub(Load(scores + i), shift)));
     sum = Add(sum, weight);
     StoreNarrow(RoundToInt(Mul(Mul(weight, Load(value_scales + i)), inverse)), codes + i);
@@ -93,7 +95,7 @@ HWY_INLINE float QuantizeWeights(int16_t* codes, float* scores, size_t count,
   return largest_scale / kMostWeight / Sum(sum);
 }
 
-// The largest of the first n scales, for one n after another that does not shrink.
+// The largest of the first n scales. Successive calls must not use a smaller n.
 class LargestScale {
  public:
   explicit LargestScale(const float* scales) : scales_(scales) {}
@@ -111,7 +113,7 @@ class LargestScale {
   FloatLanes most_ = Set(0.0f);
 };
 
-// kSlices x 16 dimensions from d on.
+// Computes the kSlices * 16 dimensions of the output from d on, for all queries.
 template <size_t kQueries, size_t kSlices>
 HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t head_dim, size_t d,
                               size_t count, const float* factors, const AttentionScratch& scratch) {
@@ -153,7 +155,7 @@ HWY_INLINE void Int8MixSlices(const KvHead& kv, const Query* queries, size_t hea
 template <size_t kQueries>
 HWY_INLINE void Int8Mix(const KvHead& kv, const Query* queries, size_t head_dim, size_t count,
                         const float* factors, const AttentionScratch& scratch) {
-  // As many sums side by side as the registers hold.
+  // As many sums side by side as the registers can hold.
   constexpr size_t kSums = kParts == 1 ? 24 : kParts == 2 ? 4 : 2;
   constexpr size_t kSlices = kSums / kQueries >= 4 ? 4 : kSums / kQueries >= 2 ? 2 : 1;
   size_t d = 0;

@@ -1,22 +1,23 @@
 #pragma once
-// What a pass over the keys and values of a head works on, for every kind of cache.
+// The operands of one pass over the keys and values of a kv head, for every KvEncoding.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace dunnock {
 
-// Queries that share a pass over the keys and values of a head.
+// The most queries that share a pass over the keys and values of a head.
 constexpr size_t kMostQueries = 12;
 
-// A query head of a token, which sees the first `count` positions.
+// One query head of one token, which sees the first `count` positions.
 struct Query {
-  const float* q;
-  float* out;
+  const float* q;  // (head_dim)
+  float* out;      // (head_dim)
   size_t count;
 };
 
-// Scratch for a pass: scores (queries, stride), stride = most positions rounded up to 16.
+// Scratch memory of a pass: scores and weights (queries, stride). `stride` is the largest `count`
+// of the queries, rounded up to a multiple of 16.
 struct AttentionScratch {
   float* scores;
   int16_t* weights;

@@ -1,6 +1,6 @@
-// The integer dot products all quantized kernels are made of: 64 bytes of codes are 16 rows x 4 k;
-// each 32-bit lane adds the four products of its row (or the two of a pair of 16-bit values). Exact
-// on every target: no partial sum saturates.
+// The integer dot products that all quantized kernels are made of. 64 bytes of codes are 16 rows x
+// 4 columns (k); each 32-bit lane adds the four products of its row, or the two products of a pair
+// of 16-bit values. Exact on every target: no partial sum saturates.
 
 #if defined(DUNNOCK_DOT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_DOT_INL_H_
@@ -12,7 +12,7 @@
 #include "kernels/simd/lanes-inl.h"
 #include "tensor/weight.h"
 
-// Before a loop over sums that have to stay in registers.
+// Unrolls the loop that follows, so that the sums it runs over stay in registers.
 #ifndef DUNNOCK_UNROLL
 #define DUNNOCK_UNROLL _Pragma("GCC unroll 16")
 #endif
@@ -55,7 +55,8 @@ HWY_INLINE Codes HighNibbles(const Codes& c) {
                    hn::Set(TagU8(), 15));
   });
 }
-// Codes of 6 bits: their nibbles, and two bits from place 2 kPlace of the bytes of `high`.
+// 6-bit codes: the low four bits from `nibbles`, the high two from bits 2 kPlace and 2 kPlace + 1
+// of the bytes of `high`.
 template <size_t kPlace>
 HWY_INLINE Codes WithHighBits(const Codes& nibbles, const Codes& high) {
   return EachPart<Codes>([&](size_t i) HWY_ATTR {
@@ -147,7 +148,7 @@ constexpr bool kUnsignedCodes = true;
 HWY_INLINE VecI DotPair(VecI acc, VecI pairs, VecI x) {
   return hn::Add(acc, VecI{wasm_i32x4_dot_i16x8(pairs.raw, x.raw)});
 }
-// Even and odd bytes as 16-bit values: both halves of a product land in the lane of their row.
+// Widens even and odd bytes to 16 bits: all four products of a row land in its 32-bit lane.
 HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
   const v128_t even = wasm_v128_and(codes.raw, wasm_i16x8_const_splat(0xFF));
   const v128_t odd = wasm_u16x8_shr(codes.raw, 8);
@@ -156,7 +157,7 @@ HWY_INLINE VecI Dot8(VecI acc, VecU8 codes, VecI x) {
 }
 #if defined(__wasm_relaxed_simd__)
 HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) {
-  // The same on every machine as long as the second operand is below 128.
+  // Deterministic as long as every byte of the second operand is below 128.
   return VecI{wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x.raw, codes.raw, acc.raw)};
 }
 #else
@@ -166,8 +167,8 @@ HWY_INLINE VecI Dot7(VecI acc, VecU8 codes, VecI x) { return Dot8(acc, codes, x)
 #error "a target without dot products"
 #endif
 
-// 32 bytes: 16 lanes of two signed 8-bit values, widened. DotPairs adds to each lane its two
-// products with the two 16-bit values of x.
+// 32 bytes: 16 lanes of two signed 8-bit values each, widened to 16 bits. DotPairs adds to each
+// lane the products of its two values with the two 16-bit values of x.
 struct Pairs {
   VecI part[kParts];
 };
@@ -260,7 +261,7 @@ HWY_INLINE IntLanes DotPairs(const IntLanes& acc, const Pairs& pairs, int32_t x)
 template <size_t kBits>
 constexpr size_t kStepBytes = kPanelRows * kStepCodes * kBits / 8;
 
-// body(codes of k 4 i .. 4 i + 3, i) for i 0 to 3.
+// Calls body(codes of columns 4 i to 4 i + 3 of the step, i) for i = 0 to 3.
 template <size_t kBits, typename Body>
 HWY_INLINE void ForStep(const uint8_t* panel, const Body& body) {
   if constexpr (kBits == 8) {
@@ -282,13 +283,14 @@ HWY_INLINE void ForStep(const uint8_t* panel, const Body& body) {
   }
 }
 
-// The sum of (code - 2^(kBits - 1)) * x: where it starts, by the sum of all x, and a step of it.
+// The initial value of a sum of (code - 2^(kBits - 1)) * x that is then accumulated with DotCodes;
+// sum_x is the sum of all x.
 template <size_t kBits>
 HWY_INLINE IntLanes StartCodes(int32_t sum_x) {
   if constexpr (kBits == 8) return StartCodes8(sum_x);
   return SetI(-(1 << (kBits - 1)) * sum_x);
 }
-// Where the sum of code * x starts.
+// The same for a sum of code * x.
 template <size_t kBits>
 HWY_INLINE IntLanes StartPlainCodes(int32_t sum_x) {
   if constexpr (kBits == 8) return AddI(StartCodes8(sum_x), SetI(128 * sum_x));

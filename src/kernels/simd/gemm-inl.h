@@ -1,6 +1,7 @@
-// Many tokens at once, for weights with one scale a row: two panels at a time are unpacked to a
-// byte a code, once for a block of tokens, and multiplied in tiles as large as the registers hold.
-// The sums are the integers of tiles-inl.h, so a prompt gives the bits of its tokens one by one.
+// Matrix products of many tokens, for weights with one scale per row: two panels at a time are
+// unpacked to one byte per code, once per block of tokens, and multiplied in tiles as large as the
+// registers hold. The integer sums are those of tiles-inl.h, so the results have the same bits as
+// for one token at a time.
 
 #if defined(DUNNOCK_GEMM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_GEMM_INL_H_
@@ -15,7 +16,7 @@
 #define DUNNOCK_FEWEST_GEMM_TOKENS
 namespace dunnock {
 
-// Unpacking pays from about half a tile on.
+// With fewer tokens than this, about half a tile, unpacking costs more than it saves.
 constexpr size_t kFewestGemmTokens = 6;
 
 }  // namespace dunnock
@@ -24,10 +25,12 @@ constexpr size_t kFewestGemmTokens = 6;
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Accumulators that fit the registers: 32 of AVX-512, 16 of AVX2 and SSE4.
+// A tile is kGemmPanels x kGemmTokens accumulators, as many as fit the vector registers: 32 of
+// AVX-512, 16 of AVX2 and SSE4.
 constexpr size_t kGemmPanels = kParts == 1 ? 2 : 1;
 constexpr size_t kGemmTokens = kParts == 1 ? 12 : kParts == 2 ? 5 : 2;
-// The cost of unpacking vanishes over a block, and a block's activations stay in the second cache.
+// The size of a block of tokens, in bytes of activation codes: large enough that unpacking costs
+// little per token, small enough that the codes stay in the level-2 cache.
 constexpr size_t kGemmBlockBytes = size_t{800} << 10;
 
 // The codes of a panel as bytes, in the layout of an 8-bit panel.
@@ -39,7 +42,7 @@ HWY_INLINE void UnpackPanel(uint8_t* out, const uint8_t* panel, size_t cols) {
   }
 }
 
-// Which panel of which weight.
+// One panel of a weight.
 struct PanelOf {
   const Weight* weight;
   size_t index;
@@ -48,13 +51,13 @@ struct PanelPair {
   PanelOf first, second;
 };
 
-// The byte codes of two panels, and what is asked for meanwhile: the panels that come next.
+// The codes of two panels, one byte each, and the packed panels to prefetch meanwhile.
 struct PairCodes {
   const uint8_t* panel[2];
   const uint8_t* next[2];
 };
 
-// sum[p][t] = the dot of panel p's 16 rows with token t, over `chunks` x 4 k.
+// sum[p][t] = the dot products of panel p's 16 rows with token t, over 4 * chunks columns.
 template <size_t kBits, size_t kPanels, size_t kTokens>
 HWY_INLINE void GemmTile(IntLanes (&sum)[kPanels][kTokens], const uint8_t* const (&panels)[kPanels],
                          const uint8_t* const (&next)[kPanels], size_t chunks, const Activations& x,
@@ -85,7 +88,7 @@ HWY_INLINE const uint8_t* PanelBytes(const PanelOf& of) {
   return of.weight->panels.bytes().data() + of.index * of.weight->panel_bytes;
 }
 
-// The codes of a panel, a byte each: as they lie there, or unpacked to memory.
+// The codes of a panel, one byte each: the panel itself, or unpacked to `memory`.
 template <size_t kBits>
 HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
   if constexpr (kBits == 8) return PanelBytes(of);
@@ -93,8 +96,8 @@ HWY_INLINE const uint8_t* ByteCodes(const PanelOf& of, uint8_t* memory) {
   return memory;
 }
 
-// The products of two panels with kTokens tokens: emit(token, kTokens, products with the first,
-// with the second).
+// Multiplies two panels with kTokens tokens and calls emit(token, kTokens, products with the first
+// panel, products with the second).
 template <size_t kBits, size_t kTokens, typename Emit>
 HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const Activations& x,
                            size_t token, const Emit& emit) {
@@ -124,8 +127,8 @@ HWY_NOINLINE void GemmPair(const PanelPair& pair, const PairCodes& codes, const 
   emit(token, kTokens, products[0], products[1]);
 }
 
-// How many tokens the next tile takes: few left are dealt out evenly, so that no tile is too small
-// to keep the multipliers busy.
+// How many tokens the next tile takes. The last ones are divided evenly, so that no tile is too
+// small to keep the multipliers busy.
 HWY_INLINE size_t NextTile(size_t left) {
   if (left >= 2 * kGemmTokens) return kGemmTokens;
   if (left > kGemmTokens) left = (left + 1) / 2;
@@ -149,17 +152,17 @@ HWY_INLINE void GemmTokens(const PanelPair& pair, PairCodes codes, const Activat
     const size_t tokens = NextTile(end - token);
     GemmPairOf<kBits, kGemmTokens>(tokens, pair, codes, x, token, emit);
     token += tokens;
-    for (size_t p = 0; p < 2; ++p) codes.next[p] = codes.panel[p];  // has come by now
+    for (size_t p = 0; p < 2; ++p) codes.next[p] = codes.panel[p];  // prefetched by now
   }
 }
 
-// Whether a weight is multiplied this way with this many tokens.
+// Whether a weight is multiplied this way for this many tokens.
 HWY_INLINE bool UsesGemm(const Weight& weight, size_t tokens) {
   return tokens >= kFewestGemmTokens && weight.has_row_scales();
 }
 
-// All tokens with `count` pairs of panels, pair_at(i) naming the i-th. emit(i, token, n, first,
-// second) gets the products of n tokens from `token` on with its two panels.
+// Multiplies all tokens with `count` pairs of panels; pair_at(i) is the i-th pair. Calls emit(i,
+// token, n, first, second) with the products of n tokens, from `token` on, with its two panels.
 template <size_t kBits, typename PairAt, typename Emit>
 HWY_INLINE void GemmOf(size_t count, const PairAt& pair_at, const Activations& x, size_t tokens,
                        const Emit& emit) {

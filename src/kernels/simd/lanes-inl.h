@@ -1,6 +1,7 @@
-// Sixteen virtual lanes on every target: one AVX-512 register, two of AVX2, four of SSE4, NEON or
-// WASM. All float kernels are written on them, with separate multiply and add and one fixed tree
-// for sums, so every target rounds alike. Included once per target (Highway's foreach_target).
+// Sixteen virtual lanes of 32 bits on every target: one AVX-512 register, two of AVX2, four of
+// SSE4, NEON or WASM. All float kernels are written on them, with separate multiply and add and one
+// fixed tree for sums, so every target rounds alike. Included once per target (Highway's
+// foreach_target).
 
 #if defined(DUNNOCK_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_LANES_INL_H_
@@ -76,7 +77,7 @@ HWY_INLINE FloatLanes Mul(const FloatLanes& a, const FloatLanes& b) {
 HWY_INLINE FloatLanes Div(const FloatLanes& a, const FloatLanes& b) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR { return hn::Div(a.part[i], b.part[i]); });
 }
-// Where a is below b, b, else a: the same for NaN and signed zero on every target.
+// a < b ? b : a per lane, so that NaN and signed zeros give the same on every target.
 HWY_INLINE FloatLanes Max(const FloatLanes& a, const FloatLanes& b) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
@@ -102,7 +103,7 @@ HWY_INLINE FloatLanes Min(const FloatLanes& a, const FloatLanes& b) {
 HWY_INLINE FloatLanes Abs(const FloatLanes& a) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR { return hn::Abs(a.part[i]); });
 }
-// The larger of numbers without sign, compared as integers: what is no number is above infinity, so
+// The larger of two non-negative numbers, compared as integers: NaN counts as above infinity, so
 // that it shows in the result.
 HWY_INLINE FloatLanes MaxMagnitude(const FloatLanes& a, const FloatLanes& b) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR {
@@ -114,7 +115,7 @@ HWY_INLINE FloatLanes Xor(const FloatLanes& a, const FloatLanes& b) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR { return hn::Xor(a.part[i], b.part[i]); });
 }
 
-// Each lane's partner at distance kStep, when both lie in one part.
+// The value of each lane's partner (lane index xor kStep), if both lie in one register.
 template <size_t kStep>
 HWY_INLINE FloatLanes PartnerInside(const FloatLanes& a) {
   return EachPart<FloatLanes>([&](size_t i) HWY_ATTR {
@@ -132,7 +133,7 @@ HWY_INLINE FloatLanes PartnerInside(const FloatLanes& a) {
   });
 }
 
-// Each lane's partner at distance kStep (a power of two below 16).
+// The value of each lane's partner (lane index xor kStep); kStep is a power of two below 16.
 template <size_t kStep>
 HWY_INLINE FloatLanes Partner(const FloatLanes& a) {
   if constexpr (kStep >= kWidth) {
@@ -142,7 +143,7 @@ HWY_INLINE FloatLanes Partner(const FloatLanes& a) {
   }
 }
 
-// The one order in which 16 lanes are summed: i with i+8, then i+4, i+2, i+1.
+// The one order in which 16 lanes are summed: lane i with lane i+8, then i+4, i+2, i+1.
 HWY_INLINE float Sum(const FloatLanes& a) {
   FloatLanes x = Add(a, Partner<8>(a));
   x = Add(x, Partner<4>(x));
@@ -209,7 +210,7 @@ HWY_INLINE FloatLanes Round(const FloatLanes& a) {
   return Sub(Add(a, Set(kRoundMagic)), Set(kRoundMagic));
 #endif
 }
-// x * 2^n for whole n of -126..127.
+// x * 2^n for integers n in -126..127.
 HWY_INLINE FloatLanes TimesPowerOf2(const FloatLanes& x, const FloatLanes& n) {
 #if HWY_TARGET == HWY_AVX3_DL
   return FloatLanes{{VecF{_mm512_scalef_ps(x.part[0].raw, n.part[0].raw)}}};
@@ -225,7 +226,7 @@ HWY_INLINE int32_t SumI(const IntLanes& a) {
   x = AddI(x, Partner<2>(x));
   return hn::GetLane(AddI(x, Partner<1>(x)).part[0]);
 }
-// 16 integers narrowed to N, which holds them.
+// Stores 16 integers, which must fit the narrower type N.
 template <typename N>
 HWY_INLINE void StoreNarrow(const IntLanes& a, N* p) {
 #if HWY_TARGET == HWY_AVX3_DL  // one instruction, where Highway 1.0.3 packs in three

@@ -1,4 +1,4 @@
-// RMSNorm of one row, for what normalizes and for what multiplies the normalized.
+// RMSNorm of one row, shared by RmsNorm and by products of normalized rows.
 
 #if defined(DUNNOCK_NORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_NORM_INL_H_

@@ -1,4 +1,4 @@
-// Rounding floats to int8 around zero: x ~ code * scale with codes in -127..127.
+// Rounds floats to int8 around zero: x ~ code * scale with codes in -127..127.
 
 #if defined(DUNNOCK_QUANTIZE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_QUANTIZE_INL_H_
@@ -17,7 +17,7 @@ struct Quantized {
   int32_t sum;  // of the codes
 };
 
-// By lane.
+// The largest magnitude per lane.
 HWY_INLINE FloatLanes LargestMagnitudes(const float* x, size_t size) {
   FloatLanes largest = Set(0.0f);
   for (size_t i = 0; i < size; i += 16)
@@ -25,8 +25,8 @@ HWY_INLINE FloatLanes LargestMagnitudes(const float* x, size_t size) {
   return largest;
 }
 
-// scale = largest magnitude / 127, ties to even. What is not finite makes the scale such, and so
-// the products.
+// scale = largest magnitude / 127; rounds to nearest, ties to even. A value that is not finite
+// makes the scale not finite, and with it all products. 0 if all values are 0.
 HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size,
                                    const FloatLanes& largest_magnitudes) {
   const float largest = MaxMagnitudeOf(largest_magnitudes);
@@ -50,7 +50,7 @@ HWY_INLINE Quantized QuantizeGroup(int8_t* codes, const float* x, size_t size) {
   return QuantizeGroup(codes, x, size, LargestMagnitudes(x, size));
 }
 
-// rest = x - code * scale. rest may be x.
+// rest = x - code * scale, the error of the rounding. rest may be x.
 HWY_INLINE void LeaveRest(float* rest, const float* x, const int8_t* codes, float scale,
                           size_t size) {
   for (size_t i = 0; i < size; i += 16) {

@@ -1,4 +1,5 @@
-// The Hadamard rotation of blocks: sums and differences of values that lie a power of two apart.
+// The Hadamard rotation: each step replaces two values that lie a power of two apart with their sum
+// and difference; log2(block) steps rotate a block.
 
 #if defined(DUNNOCK_ROTATE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_ROTATE_INL_H_
@@ -13,7 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// Lanes with bit kStep clear become self + partner, the others partner - self.
+// One step inside 16 lanes: lanes whose index has bit kStep clear become self + partner, the others
+// partner - self.
 template <size_t kStep>
 HWY_INLINE FloatLanes Butterfly(const FloatLanes& a) {
 #if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
@@ -30,7 +32,7 @@ HWY_INLINE FloatLanes Butterfly(const FloatLanes& a) {
 #endif
 }
 
-// The steps of kVectors / 2 vectors and less, on values that lie in registers.
+// The steps between whole vectors of 16, from kVectors / 2 vectors apart down to one, in registers.
 template <size_t kVectors>
 HWY_INLINE void RotateVectors(FloatLanes (&v)[kVectors]) {
   for (size_t step = kVectors / 2; step > 0; step /= 2) {
@@ -43,7 +45,7 @@ HWY_INLINE void RotateVectors(FloatLanes (&v)[kVectors]) {
   }
 }
 
-// All steps on blocks of kVectors x 16. Returns the largest magnitudes, by lane.
+// All steps of rotation blocks of kVectors * 16 values. Returns the largest magnitude per lane.
 template <size_t kVectors>
 HWY_INLINE FloatLanes RotateLastSteps(float* out, const float* x, size_t size) {
   FloatLanes largest = Set(0.0f);
@@ -60,7 +62,7 @@ HWY_INLINE FloatLanes RotateLastSteps(float* out, const float* x, size_t size) {
   return largest;
 }
 
-// The first steps of blocks of kPieces x `part`: those of `part` and more.
+// The first steps of rotation blocks of kPieces * part values: between values `part` or more apart.
 template <size_t kPieces>
 HWY_INLINE void RotateFirstSteps(float* out, const float* x, size_t size, size_t part) {
   for (size_t base = 0; base < size; base += kPieces * part) {
@@ -90,8 +92,8 @@ HWY_INLINE FloatLanes RotateSmallBlocks(float* out, const float* x, size_t size,
   return largest;
 }
 
-// Without normalization: twice multiplies by block. out may be x. Returns the largest magnitudes of
-// what comes out, by lane.
+// Rotates each run of `block` values, without normalization: twice multiplies by `block`. out may
+// be x. Returns the largest magnitude of the results per lane.
 HWY_INLINE FloatLanes RotateBlocks(float* out, const float* x, size_t size, size_t block) {
   switch (block) {
     case 16:

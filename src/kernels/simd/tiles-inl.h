@@ -1,5 +1,5 @@
-// Sixteen outputs of a few tokens from one packed panel: the inner products of MatMul, one shape
-// for each encoding. A tile's result does not depend on its size.
+// Tiles: the 16 outputs of one packed panel for a few tokens, computed in one pass over the panel,
+// with a function per kind of encoding. A token's result does not depend on the size of its tile.
 
 #if defined(DUNNOCK_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_TILES_INL_H_
@@ -18,10 +18,10 @@
 #define DUNNOCK_OPERAND
 namespace dunnock {
 
-// The left operand in the form the weight wants.
+// The left operand in the form that the weight needs.
 struct Operand {
   ConstRows floats;
-  const Activations* quantized;  // null for float weights
+  const Activations* quantized;  // nullptr for float weights
 };
 
 }  // namespace dunnock
@@ -30,10 +30,11 @@ struct Operand {
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
-// How many tokens a tile takes: as many accumulators as the registers hold.
+// The most tokens per tile: as many accumulators as the registers hold.
 constexpr size_t kMaxTile = kParts > 4 ? 2 : 8 / kParts;
 
-// How far ahead of a pass over a panel its bytes are asked for: few tokens' work is the reading.
+// How far ahead of the pass the panel is prefetched. With few tokens, reading it is most of the
+// work.
 constexpr size_t kPrefetchBytes = 2048;
 template <size_t kBits>
 HWY_INLINE void PrefetchStep(const uint8_t* panel) {
@@ -45,7 +46,7 @@ struct Tile {
   FloatLanes value[kTokens];
 };
 
-// The bias of a panel's rows, if there is one.
+// The bias of a panel's 16 rows; adds nothing if the weight has none.
 class RowBias {
  public:
   RowBias(const Weight& weight, size_t panel_index) : any_(weight.bias.size() > 0) {
@@ -94,7 +95,7 @@ HWY_INLINE Tile<kTokens> FloatTile(const Weight& weight, const uint8_t* panel, c
   return out;
 }
 
-// ---- one scale a row: the whole of K in one int32 sum ----
+// ---- one scale per row: all columns in one int32 sum ----
 
 HWY_INLINE FloatLanes RowScales(const Weight& weight, size_t panel_index) {
   return LoadFloats(weight.scales.bytes().data() + panel_index * kPanelRows * sizeof(float));
@@ -106,7 +107,7 @@ HWY_INLINE FloatLanes ScaleSum(const IntLanes& sum, const FloatLanes& row_scales
 template <size_t kBits, size_t kTokens>
 HWY_INLINE Tile<kTokens> RowTile(const Weight& weight, const uint8_t* panel, size_t panel_index,
                                  const Operand& x, size_t token) {
-  constexpr size_t kSums = kTokens <= 2 ? 4 : 1;  // one would not hide the latency of the dot
+  constexpr size_t kSums = kTokens <= 2 ? 4 : 1;  // several chains hide the latency of the dot
   const int8_t* codes[kTokens];
   IntLanes sum[kTokens][kSums];
   for (size_t t = 0; t < kTokens; ++t) {
@@ -133,7 +134,7 @@ HWY_INLINE Tile<kTokens> RowTile(const Weight& weight, const uint8_t* panel, siz
   return out;
 }
 
-// ---- scale and minimum a group: exact sums inside a group, groups added in order ----
+// ---- scale and minimum per group: exact sums inside a group, groups added in order ----
 
 template <size_t kBits, size_t kTokens>
 HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel, const Operand& x,
@@ -184,7 +185,7 @@ HWY_INLINE Tile<kTokens> GroupedTile(const Weight& weight, const uint8_t* panel,
   return out;
 }
 
-// Rows [16 p, 16 p + 16) of the product for tokens [token, token + kTokens), with bias.
+// Outputs [16 p, 16 p + 16) of the product for tokens [token, token + kTokens), with bias.
 template <size_t kTokens>
 HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Operand& x,
                                        size_t token) {
@@ -221,7 +222,7 @@ HWY_NOINLINE Tile<kTokens> ComputeTile(const Weight& weight, size_t p, const Ope
   return out;
 }
 
-// Calls body(token, tile size as a constant) over all tokens in tiles as large as fit.
+// Calls body(token, integral_constant of the tile's size) for all tokens, in tiles as large as fit.
 template <typename Body>
 HWY_INLINE void ForTiles(size_t tokens, const Body& body) {
   size_t token = 0;

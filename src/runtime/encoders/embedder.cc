@@ -9,7 +9,8 @@
 namespace dunnock {
 namespace {
 
-// Adds what one way of pooling makes of the rows, of which the first is token `first` of its text.
+// Appends the pooled vector of `rows`, whose first row is the hidden state of token `first` (from
+// 0) of its text.
 void AddPooled(std::vector<float>* out, Pooling pooling, ConstRows rows, size_t first) {
   const auto row = [&](size_t t) { return std::span(rows[t], rows.cols); };
   const size_t begin = out->size(), last = rows.count - 1;
@@ -28,7 +29,7 @@ void AddPooled(std::vector<float>* out, Pooling pooling, ConstRows rows, size_t 
       for (size_t t = 1; t < rows.count; ++t) {
         for (size_t d = 0; d < vector.size(); ++d) {
           const float v = row(t)[d];
-          if (v > vector[d] || std::isnan(v)) vector[d] = v;  // what is not a number is told later
+          if (v > vector[d] || std::isnan(v)) vector[d] = v;  // NaN is reported later
         }
       }
       return;
@@ -77,7 +78,7 @@ size_t Embedder::dimensions() const {
 Result<std::string> Embedder::PromptOf(const std::string& name) const {
   const auto& prompts = config_.prompts.by_name;
   if (const auto it = prompts.find(name); it != prompts.end()) return it->second;
-  // What encoders of the E5 kind expect, whose folders do not say so.
+  // E5 models expect these prefixes, but their folders do not say so.
   if (prompts.empty() && (name == "query" || name == "passage")) return name + ": ";
   if (name == "query" || name == "document") return "";
   std::string known;
@@ -113,7 +114,7 @@ Result<std::vector<Embedding>> Embedder::Embed(std::span<const std::string> text
   size_t prompt_tokens = 0;
   if (!config_.include_prompt && !prompt.empty()) {
     const std::vector<int32_t> alone = tokenizer->EncodeTruncated(prompt, most).ids;
-    // What the tokenizer puts behind a text is not the prompt's.
+    // The special token that ends a text ([SEP]) does not belong to the prompt.
     prompt_tokens = alone.size() - (!alone.empty() && tokenizer->IsSpecial(alone.back()) ? 1 : 0);
   }
   DUNNOCK_TRY(std::vector<Embedding> out, Run(ids, options.normalize, prompt_tokens));

@@ -11,7 +11,7 @@ struct PoolingName {
   std::string_view mode, flag;  // the newer and the older form
   Pooling pooling;
 };
-// In the order in which several flags of the older form are put together.
+// In the order in which the vectors are concatenated if several flags of the older form are set.
 constexpr PoolingName kPoolingNames[] = {
     {"cls", "pooling_mode_cls_token", Pooling::kCls},
     {"max", "pooling_mode_max_tokens", Pooling::kMax},
@@ -42,7 +42,7 @@ Status ReadPooling(const std::string& file, const Json& json, EmbedderConfig* co
     config->include_prompt = *include == true;  // null is no
   }
   config->pooling.clear();
-  // Beside the newer form the older one does not count.
+  // The newer form takes precedence: the older one is then ignored.
   if (const auto mode = json.find("pooling_mode"); mode != json.end()) {
     const Json list = mode->is_array() ? *mode : Json::array({*mode});
     if (list.empty() || list.size() > kMostPoolings)
@@ -73,7 +73,7 @@ Status ReadModules(std::vector<std::string>* notes, const Engine& engine, Embedd
   DUNNOCK_TRY(const std::vector<SentenceModule> modules, ReadSentenceModules(engine, kOthers));
   *found = !modules.empty();
   if (modules.empty()) {
-    // A plain encoder: the library takes the mean; unit length is what search wants.
+    // A plain encoder: the library takes the mean. We also normalize, as search expects.
     for (const char* file : {"1_Pooling/config.json", "config_sentence_transformers.json"}) {
       if (engine.files().contains(file))
         notes->push_back(Str(file, " does not count without modules.json, which is missing"));
@@ -88,7 +88,7 @@ Status ReadModules(std::vector<std::string>* notes, const Engine& engine, Embedd
     if (module.name == "Normalize") {
       DUNNOCK_TRY(const Json json, engine.ReadConfigFile(file));
       DUNNOCK_TRY_STATUS(CheckSettings(notes, file, json, NormalizeSettings()));
-      // Before there is a vector it has nothing to do.
+      // In front of the pooling there is no vector to normalize, and it has no effect.
       config->normalize = poolings > 0;
     }
     if (module.name != "Pooling") continue;
@@ -118,7 +118,7 @@ Result<EmbedderConfig> ReadEmbedderConfig(std::vector<std::string>* notes, const
   DUNNOCK_TRY(const Json json, engine.ReadConfigFile(file));
   DUNNOCK_TRY_STATUS(CheckSettings(notes, file, json, EmbedderSettings()));
   if (json.contains("model_type") && json["model_type"].is_null()) {
-    // To the library null is another kind of model, and not the default.
+    // To the library null is not the default but another kind of model.
     return Unsupported(Str(file, ": \"model_type\" is null: expected \"SentenceTransformer\""));
   }
   DUNNOCK_TRY(config.prompts, ReadSentencePrompts(json));

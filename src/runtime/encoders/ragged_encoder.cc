@@ -10,8 +10,8 @@
 namespace dunnock {
 namespace {
 
-// A batch holds at most about this many tokens: enough to read the weights seldom, little enough
-// for a core's own cache.
+// About the largest number of tokens per batch: large enough that the weights are read seldom,
+// small enough that the activations stay in a core's own cache.
 constexpr size_t kBatchTokens = 128;
 
 }  // namespace
@@ -50,14 +50,14 @@ Status RaggedEncoder::RunOrThrow(std::span<const EncoderInput> inputs, const Bat
   const ThreadPool::Use use(pool);
   size_t total = 0;
   for (const EncoderInput& input : inputs) total += input.ids.size();
-  // As many batches as a multiple of the threads, if the texts can be dealt out so.
+  // Aim at a number of batches that is a multiple of the number of threads.
   const size_t rounds = 1 + (total - std::min<size_t>(total, 1)) / (pool.threads() * kBatchTokens);
   const size_t budget = (total + pool.threads() * rounds - 1) / (pool.threads() * rounds);
   std::vector<size_t> ends;
   size_t tokens = 0, largest = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const size_t n = inputs[i].ids.size();
-    // A text joins a batch if that leaves it nearer to its share.
+    // A text joins the current batch if that brings the batch nearer to its share of tokens.
     if (tokens > 0 && tokens + n / 2 >= budget) {
       ends.push_back(i);
       tokens = 0;

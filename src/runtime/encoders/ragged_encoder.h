@@ -1,7 +1,8 @@
 #pragma once
-// RaggedEncoder: many texts through an encoder without padding. Some texts, one after another in
-// one matrix, are a batch; a batch is one thread's work, unless there are too few to keep all busy.
-// A text's hidden states depend neither on its neighbours nor on its batch.
+// RaggedEncoder: runs many texts through an encoder without padding. The tokens of several texts,
+// one text after another, are the rows of one matrix: a batch. Each batch is one thread's work if
+// there are enough of them to keep all threads busy; otherwise all threads work on one batch at a
+// time. The bits of a text's hidden states do not depend on the batch it is in.
 
 #include <functional>
 #include <memory>
@@ -19,29 +20,33 @@ struct EncoderInput {
 };
 
 struct EncodedBatch {
-  size_t first = 0;                 // the input that texts[0] is; inputs keep their order
+  size_t first = 0;                 // texts[i] is input first + i
   ConstRows hidden;                 // (tokens of the batch, hidden_size)
-  std::span<const Sequence> texts;  // with the first row of each
-  Scratch& scratch;                 // for what comes after: hidden is not in it
+  std::span<const Sequence> texts;  // first row and number of rows of each text in `hidden`
+  Scratch& scratch;                 // free for use by the callback; `hidden` does not lie in it
 };
 
+// Keeps a reference to the engine, which must outlive it. Keeps the memory of its batches for the
+// next call.
 class RaggedEncoder {
  public:
   explicit RaggedEncoder(const Engine& engine) : engine_(&engine) {}
 
-  // Faults of an input: no ids, ids outside the vocabulary, more than the model has positions.
+  // Errors: kInvalid for an input without ids, ids or type ids out of range, or not as many type
+  // ids as ids; kLimit for more ids than the model has positions. Run expects inputs that pass.
   Status Check(std::span<const EncoderInput> inputs) const;
 
-  // Calls each(batch) once a batch, from several threads at once. An error where memory cannot be
-  // had, or a hidden state is not finite; what `each` has got is then worth nothing.
+  // Calls each(batch) once per batch, from several threads at once; the batch is valid during the
+  // call. Errors: kMemory, or kInvalid for a hidden state that is not finite. After an error the
+  // results that `each` collected must not be used.
   using BatchFn = std::function<void(const EncodedBatch&)>;
   Status Run(std::span<const EncoderInput> inputs, const BatchFn& each);
 
  private:
-  // What a batch needs of memory; kept for the next one.
+  // The memory that one batch needs.
   struct Workspace {
     BatchBuilder batch;
-    std::vector<KvCache> caches;  // a text's keys and values, while its batch runs
+    std::vector<KvCache> caches;  // keys and values of each text while its batch runs
     std::vector<float> hidden;
     Scratch scratch;
   };

@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kSentenceConfig[] = "config_sentence_transformers.json";
 
-// An activation is written by the name of a torch class. A class of someone else's would be code to
-// run: as in the library, it does not count. nullopt: none that counts.
+// Whether the activation is a sigmoid. It is written as the name of a torch class; a class from any
+// other package would be code to run and is ignored, as in the library. nullopt: no activation.
 Result<std::optional<bool>> ReadActivation(std::vector<std::string>* notes, const std::string& file,
                                            const Json& object, std::string_view key) {
   const Json* value = FindMember(object, key);
@@ -31,7 +31,7 @@ Result<std::optional<bool>> ReadActivation(std::vector<std::string>* notes, cons
                          ", which is not supported: expected torch's Sigmoid or Identity"));
 }
 
-// In config.json, in the newer form or else the older one.
+// The activation in config.json, under the newer key or else the older one.
 Result<std::optional<bool>> ReadModelActivation(std::vector<std::string>* notes,
                                                 const Json& config) {
   const Json* st = FindMember(config, "sentence_transformers");
@@ -40,8 +40,8 @@ Result<std::optional<bool>> ReadModelActivation(std::vector<std::string>* notes,
   return ReadActivation(notes, "config.json", config, "sbert_ce_default_activation_function");
 }
 
-// Whether the tokenizer's class gives type ids, in transformers: BertTokenizer does, and whatever
-// class says so in its config.
+// Whether transformers' class of this tokenizer gives type ids: BertTokenizer does, and any class
+// whose config lists them in model_input_names.
 Result<bool> HasTypeIds(const Engine& engine) {
   const Json config = ReadSideFile(nullptr, engine.files(), "tokenizer_config.json");
   if (const Json* names = FindMember(config, "model_input_names")) {
@@ -62,7 +62,7 @@ Status Reranker::ReadFolder() {
   Json config = Json::object();
   if (!modules.empty()) {
     DUNNOCK_TRY(config, engine_->ReadConfigFile(kSentenceConfig));
-    // The settings of a folder that holds something else, a bi-encoder by default, do not count.
+    // Settings are ignored unless the file says that the folder holds a cross-encoder.
     if (FindString(config, "model_type") != "CrossEncoder") {
       if (!config.empty()) {
         notes_.push_back(Str(kSentenceConfig,

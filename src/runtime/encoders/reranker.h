@@ -1,6 +1,8 @@
 #pragma once
-// Reranker: how well a passage answers a query, by a cross-encoder that reads both at once. A
-// pair's score does not depend on its neighbours. Scores of different queries do not compare.
+// Reranker: scores how well a passage answers a query, with a cross-encoder that reads both as one
+// input. The reference is CrossEncoder of sentence-transformers 6.2. A pair's score has the same
+// bits whatever other pairs are scored with it. Scores rank passages of one query; they are not
+// comparable between queries.
 
 #include <optional>
 #include <string>
@@ -17,24 +19,29 @@ struct TextPair {
 };
 
 struct RerankScore {
-  float logit = 0;        // of the one label
-  float score = 0;        // the logit, or its sigmoid where the checkpoint says so
-  size_t tokens = 0;      // that the model read
-  size_t cut_tokens = 0;  // of both texts, beyond the model's limit: left out
+  float logit = 0;        // the model's one output
+  float score = 0;        // sigmoid(logit), or the logit itself if the checkpoint says so
+  size_t tokens = 0;      // tokens that the model read, special ones included
+  size_t cut_tokens = 0;  // tokens of both texts that were cut off as too many
 };
 
+// Keeps a reference to the engine, which must outlive it. Each thread uses a reranker of its own.
 class Reranker {
  public:
+  // Errors: kUnsupported if the model is not a cross-encoder with one label or the folder asks for
+  // what is not implemented; kInvalid if its side files are broken.
   static Result<Reranker> Create(const Engine& engine);
 
-  // Scores in input order. A pair that is too long is cut, the longer text first, as the reference
-  // does; with `cut` false it is an error.
+  // One score per pair, in the order of the pairs. A pair with more than max_tokens() tokens is
+  // cut, the longer text first, as the reference does; with `cut` false it is an error (kLimit).
+  // Other errors: kInvalid for a score that is not finite, kNotFound without a tokenizer, kMemory.
   Result<std::vector<RerankScore>> Score(std::span<const TextPair> pairs, bool cut = true);
+  // The same for ids and type ids that include the special tokens; needs no tokenizer.
   Result<std::vector<RerankScore>> ScoreIds(std::span<const EncoderInput> inputs);
 
   size_t max_tokens() const { return transformer_.max_tokens; }
   bool sigmoid() const { return sigmoid_; }
-  // Settings of the folder that are not done here.
+  // Settings in the folder that have no effect here, in words for the user.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -44,11 +51,11 @@ class Reranker {
   const Engine* engine_;
   RaggedEncoder encoder_;
   SentenceTransformer transformer_;
-  std::string prompt_;    // in front of every query
-  bool type_ids_ = true;  // the model is told which text a token is of
+  std::string prompt_;    // put in front of every query
+  bool type_ids_ = true;  // type ids tell the query (0) from the passage (1)
   bool sigmoid_ = true;
   std::vector<std::string> notes_;
-  std::optional<Tokenizer> lowercasing_;  // in place of the engine's
+  std::optional<Tokenizer> lowercasing_;  // used in place of the engine's tokenizer
 };
 
 }  // namespace dunnock

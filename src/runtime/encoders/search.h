@@ -1,5 +1,5 @@
 #pragma once
-// Search over a set of embeddings held in memory: exact cosine similarity, best first.
+// Exact search over embeddings held in memory: every vector is compared with the query.
 
 #include <cstddef>
 #include <span>
@@ -10,19 +10,20 @@
 namespace dunnock {
 
 struct Hit {
-  size_t index;  // in the order of Add
-  float score;   // cosine, -1 to 1
+  size_t index;  // how many vectors were added before this one
+  float score;   // cosine similarity, -1 to 1
 };
 
 class SearchSet {
  public:
   explicit SearchSet(size_t dimensions) : dimensions_(dimensions) {}
 
-  // Keeps a copy of the vector, brought to unit length.
+  // Keeps a copy of the vector (dimensions), scaled to unit length.
   void Add(std::span<const float> vector);
   size_t size() const { return vectors_.size() / dimensions_; }
 
-  // The `most` nearest, the earlier one first among equals.
+  // The `most` vectors most similar to the query (dimensions), the best first; among equal scores
+  // the one added earlier.
   std::vector<Hit> Nearest(std::span<const float> query, size_t most) const;
 
  private:

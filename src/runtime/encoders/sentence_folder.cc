@@ -71,7 +71,7 @@ constexpr Setting kNormalize[] = {
     {"module_output_name", Treatment::kRefused, R"(["sentence_embedding"])", "sentence_embedding"},
 };
 
-// A limit in tokens; absent, null: `none`.
+// Reads a limit in tokens; gives `none` if the key is absent or null.
 Result<size_t> ReadLimit(const std::string& file, const Json& json, std::string_view key,
                          size_t none) {
   const Json* value = FindMember(json, key);
@@ -84,7 +84,7 @@ Result<size_t> ReadLimit(const std::string& file, const Json& json, std::string_
   return *value > 1e9 ? SIZE_MAX : value->get<size_t>();
 }
 
-// `object`, the member `key` of the file, may have the members `expected` and `ignored` only.
+// Checks that `object`, the member `key` of the file, has no members but `expected` and `ignored`.
 Status CheckMembers(const std::string& file, std::string_view key, const Json& object,
                     std::string_view expected, std::string_view ignored = "") {
   for (const auto& [name, value] : object.items()) {
@@ -95,7 +95,7 @@ Status CheckMembers(const std::string& file, std::string_view key, const Json& o
   return {};
 }
 
-// `limit` from an object of settings for the tokenizer; of them only its limit is known here.
+// Reads `limit` from an object of settings for the tokenizer, the only one of them supported here.
 Status ReadLimitIn(const std::string& file, const Json& json, std::string_view key,
                    std::string_view limit_key, size_t* limit) {
   const Json* arguments = FindMember(json, key);
@@ -106,7 +106,7 @@ Status ReadLimitIn(const std::string& file, const Json& json, std::string_view k
   return {};
 }
 
-// The later ones win: how the tokenizer is made, and how it is called.
+// Arguments for making the tokenizer, then those for calling it, which take precedence.
 Status ReadTokenizerArguments(const std::string& file, const Json& json, size_t* limit) {
   DUNNOCK_TRY_STATUS(ReadLimitIn(file, json, "tokenizer_args", "model_max_length", limit));
   DUNNOCK_TRY_STATUS(ReadLimitIn(file, json, "processor_kwargs", "model_max_length", limit));
@@ -152,8 +152,8 @@ Result<std::vector<SentenceModule>> ReadSentenceModules(const Engine& engine,
     const std::string type = FindString(module, "type").value_or("");
     const auto path = FindString(module, "path");
     if (!path) return Invalid(Str("modules.json: module ", out.size(), ": \"path\" is missing"));
-    // Old and new packages of the library differ ("models", "base.modules.transformer"): the class
-    // is what counts.
+    // Versions of the library name different packages ("models", "base.modules.transformer"), so
+    // only the class is compared.
     SentenceModule m{type.substr(type.rfind('.') + 1), *path == "." ? "" : *path};
     const bool known =
         type.starts_with("sentence_transformers.") &&
@@ -175,7 +175,8 @@ Result<std::vector<SentenceModule>> ReadSentenceModules(const Engine& engine,
   return out;
 }
 
-// What a limit leaves no room for is not cut by the reference's tokenizer, whose subtraction wraps.
+// With a limit below the number of special tokens the reference's tokenizer does not cut at all,
+// because its subtraction wraps. Such a limit is refused here.
 Status CheckRoom(const Engine& engine, size_t limit, bool pair) {
   if (!engine.has_tokenizer()) return {};
   DUNNOCK_TRY(const Tokenizer* tokenizer, engine.tokenizer());
@@ -211,7 +212,7 @@ Result<SentenceTransformer> ReadSentenceTransformer(std::vector<std::string>* no
       break;
     }
   }
-  // The limit of this file is taken in place of the tokenizer's, not beside it.
+  // A limit in this file replaces the tokenizer's, even with a larger one.
   if (limit == 0) {
     DUNNOCK_TRY(limit, ReadLimit("tokenizer_config.json", tokenizer, key, positions));
   }
@@ -236,7 +237,7 @@ Result<SentencePrompts> ReadSentencePrompts(const Json& config) {
   const Json* name = FindMember(config, "default_prompt_name");
   if (name == nullptr) return out;
   if (name->is_string()) out.default_name = name->get<std::string>();
-  // The library has prompts of these two names, empty ones, whatever the file says.
+  // The library always knows these two names; without a text in the file the prompts are empty.
   const bool known = out.by_name.contains(out.default_name) || out.default_name == "query" ||
                      out.default_name == "document";
   if (known) return out;

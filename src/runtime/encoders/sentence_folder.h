@@ -1,7 +1,8 @@
 #pragma once
 // The side files of a folder that sentence-transformers saved, read as that library (6.2) reads
-// them: modules.json and the folders it names, sentence_bert_config.json, and
-// config_sentence_transformers.json. None of them counts where there is no modules.json.
+// them: modules.json and the folders it names, sentence_bert_config.json and
+// config_sentence_transformers.json. Without modules.json the others are ignored. Errors of all
+// functions here: kInvalid for a broken file, kUnsupported for a setting that is not implemented.
 
 #include <map>
 #include <span>
@@ -15,29 +16,29 @@
 namespace dunnock {
 
 struct SentenceModule {
-  std::string name;  // of the class, without its package: "Pooling"
+  std::string name;  // of its class, without the package: "Pooling"
   std::string path;  // its folder; empty: the checkpoint's own
 };
 
-// In the order they run. An error names what is neither a Transformer, which is first, nor one of
-// `others`. Empty: there is no modules.json.
+// The modules in the order they run; empty if there is no modules.json. kUnsupported unless the
+// first is a Transformer and the rest are in `others`.
 Result<std::vector<SentenceModule>> ReadSentenceModules(const Engine& engine,
                                                         std::span<const std::string_view> others);
 
 // What the library's Transformer module does with a text before the encoder sees it.
 struct SentenceTransformer {
-  size_t max_tokens = 0;   // special ones included
-  bool lowercase = false;  // before all that the tokenizer does
+  size_t max_tokens = 0;   // per text, special tokens included
+  bool lowercase = false;  // before the tokenizer's own steps
 };
-// `modules`: whether there is a modules.json; `output`: what the module gives, "token_embeddings"
-// or "scores".
+// `modules` says whether there is a modules.json; `output` what the module has to give:
+// "token_embeddings" or "scores".
 Result<SentenceTransformer> ReadSentenceTransformer(std::vector<std::string>* notes,
                                                     const Engine& engine, bool modules,
                                                     std::string_view output);
 
 struct SentencePrompts {
-  std::map<std::string, std::string> by_name;  // "query": what is put in front of a text
-  std::string default_name;                    // or empty
+  std::map<std::string, std::string> by_name;  // name ("query") -> the text put in front
+  std::string default_name;                    // empty: none
 };
 Result<SentencePrompts> ReadSentencePrompts(const Json& config);
 

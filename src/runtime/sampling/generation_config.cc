@@ -44,7 +44,7 @@ constexpr Setting kSettings[] = {
     {"guidance_scale", Treatment::kNoted, "[1]", "there is no guidance"},
     {"watermarking_config", Treatment::kNoted, "[]", "there is no watermark"},
     {"token_healing", Treatment::kNoted, "[false]", "the prompt's last token stays"},
-    // A logit that is no number is an error here.
+    // NaN among the logits is an error here.
     {"remove_invalid_values", Treatment::kHarmless},
     // Of beams only:
     {"early_stopping", Treatment::kHarmless},
@@ -197,7 +197,7 @@ Result<GenerationConfig> ReadGenerationConfig(std::vector<std::string>* notes,
   double temperature = 1.0;
   reader.Number(&temperature, "temperature", 0.0, 100.0);
   sampling.temperature = samples ? temperature : 0.0;
-  sampling.top_k = 50;  // transformers' own default, whenever it draws
+  sampling.top_k = 50;  // transformers' default
   reader.Whole(&sampling.top_k, "top_k");
   reader.Number(&sampling.top_p, "top_p", 0.0, 1.0);
   reader.Number(&sampling.min_p, "min_p", 0.0, 1.0);
@@ -217,7 +217,7 @@ Result<GenerationConfig> ReadGenerationConfig(std::vector<std::string>* notes,
   reader.Words(&rules.bad_words, "bad_words_ids");
   reader.Whole(&rules.no_repeat_ngram, "no_repeat_ngram_size");
   reader.Whole(&rules.min_tokens, "min_new_tokens");
-  // The older limit counts only where the newer one is not.
+  // As in transformers, min_length counts only if min_new_tokens is absent.
   if (FindMember(json, "min_new_tokens") == nullptr) reader.Whole(&rules.min_length, "min_length");
   reader.Ids(&out.eos_ids, "eos_token_id");
   reader.Texts(&out.stop_strings, "stop_strings");

@@ -1,6 +1,6 @@
 #pragma once
-// generation_config.json: what transformers' generate() would do with the model by default. Where
-// there is none, config.json is read for the same keys, as there.
+// generation_config.json: what transformers' generate() does with a model by default. A folder
+// without this file may have the same keys in config.json.
 
 #include <optional>
 #include <string>
@@ -16,13 +16,16 @@ struct GenerationConfig {
   std::vector<int32_t> eos_ids;
   std::vector<std::string> stop_strings;
   std::optional<size_t> max_new_tokens;
-  std::optional<size_t> max_length;  // of prompt and reply; max_new_tokens wins
+  std::optional<size_t> max_length;  // prompt and reply together; max_new_tokens takes precedence
 };
 
-// `file` is the name of what `json` was read from. A value of the wrong type is an error.
+// `file` is the name of the file that `json` comes from, for messages. Adds to `notes` what the
+// file asks for and is not done (GenerationSettings). kInvalid: a value of the wrong type or out of
+// range.
 Result<GenerationConfig> ReadGenerationConfig(std::vector<std::string>* notes,
                                               const std::string& file, const Json& json);
 
+// What is done with each key.
 std::span<const Setting> GenerationSettings();
 
 }  // namespace dunnock

@@ -8,7 +8,7 @@ namespace {
 // Longer matches are surer guesses, so they are tried first.
 constexpr size_t kLongest = 4, kShortest = 2;
 
-// Of two different runs of ids with the same key, one would give a wrong guess, nothing worse.
+// Two runs of ids may have the same key. That costs a wrong guess, which the model rejects.
 uint64_t KeyOf(std::span<const int32_t> ids) {
   uint64_t key = ids.size();
   for (const int32_t id : ids) key = (key ^ static_cast<uint32_t>(id)) * 0x9E3779B97F4A7C15u;
@@ -31,7 +31,7 @@ void PromptLookup::Append(std::span<const int32_t> ids) {
 std::span<const int32_t> PromptLookup::Guess(size_t room) const {
   for (size_t n = std::min(kLongest, ids_.size()); n >= kShortest; --n) {
     const auto found = places_.find(KeyOf(std::span(ids_).last(n)));
-    // The newest place is the end itself.
+    // The newest occurrence is the end of ids_ itself, so the one before it is wanted.
     if (found == places_.end() || found->second.before == 0) continue;
     const size_t at = found->second.before;
     return std::span(ids_).subspan(at, std::min({room, length_, ids_.size() - at}));

@@ -42,7 +42,7 @@ TEST(PromptLookup, GuessesAsFarAsTheyHold) {
   EXPECT_TRUE(Guess(off).empty());
 }
 
-// A small model repeats itself, so many guesses are right, and many are not where it is sampled.
+// A small model repeats itself, so many guesses are right; with sampling many are wrong.
 TEST(PromptLookup, TheReplyIsTheSame) {
   const std::string folder =
       DUNNOCK_SOURCE_DIR "/tests/golden/models/smollm2-135m-instruct/safetensors";
@@ -68,7 +68,7 @@ TEST(PromptLookup, TheReplyIsTheSame) {
     if (temperature == 0) {
       EXPECT_GT(found.right_tokens, 10u);
     }
-    // What is cached is prompt and reply, without the wrong guesses.
+    // The cache holds prompt and reply, without the wrong guesses.
     EXPECT_EQ(session.used(), prompt.size() + found.ids.size() - 1);
     const Reply again = session.Generate(prompt, options).value();
     EXPECT_EQ(again.checksum, expected.checksum) << temperature;

@@ -11,7 +11,7 @@ namespace dunnock {
 
 namespace {
 
-// No two logits of float32 that differ are nearer than what this makes certain: the same as greedy.
+// Below this temperature the softmax of any two logits that differ is 1 and 0: it is greedy.
 constexpr double kGreedyBelow = 1e-30;
 
 }  // namespace
@@ -73,8 +73,8 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
   }
   std::sort(candidates.begin(), candidates.end(), before);
 
-  // Distances to the largest: the quotient of a tiny temperature is 0 or -infinity, never no
-  // number.
+  // Dividing distances to the largest logit, not logits, by a tiny temperature gives 0 or minus
+  // infinity, never NaN.
   const float largest = candidates[0].logit;
   for (Candidate& c : candidates) {
     const double distance = c.logit == largest ? 0.0 : double{c.logit} - double{largest};
@@ -100,7 +100,7 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     candidates.resize(keep);
     softmax();
   }
-  if (options_.typical_p < 1.0) {  // those whose surprise is nearest to the expected one
+  if (options_.typical_p < 1.0) {  // those whose surprise is nearest to the entropy
     double entropy = 0.0;
     for (const float v : p) entropy -= v > 0.0f ? double{v} * Log(v) : 0.0;
     std::vector<size_t> order(p.size());
@@ -120,7 +120,7 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
     candidates = std::move(kept);
     softmax();
   }
-  // In logarithms, as no power of the C library is the same on every machine.
+  // Compared as logarithms by our own Log: the C library's functions differ between machines.
   const auto cut_below = [&](double least_log) {
     size_t keep = 1;
     while (keep < p.size() && p[keep] > 0.0f && Log(p[keep]) >= least_log) ++keep;
@@ -146,7 +146,7 @@ int32_t Sampler::Draw(std::vector<Candidate>& candidates) {
 int32_t Sampler::Next(std::span<float> logits) {
   DUNNOCK_CHECK(!logits.empty());
   Penalize(logits);
-  // What is not a number has no place in an order: it is never chosen while there is another.
+  // NaN has no place in an order: as minus infinity it is never chosen while there is another.
   for (float& logit : logits) logit = std::isnan(logit) ? -INFINITY : logit;
   int32_t id = 0;
   if (options_.temperature < kGreedyBelow) {

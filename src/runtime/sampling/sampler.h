@@ -1,9 +1,9 @@
 #pragma once
 // Chooses the next token from logits. The steps and their order are those of transformers'
-// generate(): logit bias, repetition penalty, (OpenAI's) frequency and presence penalties,
-// temperature, top-k, top-p, min-p, typical-p, epsilon, eta, then one draw. Temperature 0 is
-// greedy: the largest logit after the penalties, the lowest id among equals. The same seed gives
-// the same tokens on every machine.
+// generate(), with the penalties of the OpenAI API put in: logit bias, repetition penalty,
+// frequency and presence penalties, temperature, top-k, top-p, min-p, typical-p, epsilon cutoff,
+// eta cutoff, then one draw. Temperature 0 is greedy: the largest logit after the penalties, the
+// lowest id among equals. The same seed and logits give the same tokens on every machine.
 
 #include <cstdint>
 #include <map>
@@ -19,31 +19,43 @@ namespace dunnock {
 
 struct SamplingOptions {
   double temperature = 0.0;
-  int32_t top_k = 0;                // 0: off
-  double top_p = 1.0;               // Holtzman et al. 2019
-  double min_p = 0.0;               // Nguyen et al. 2024
-  double typical_p = 1.0;           // Meister et al. 2022
-  double epsilon_cutoff = 0.0;      // only tokens as likely as this; Hewitt et al. 2022
-  double eta_cutoff = 0.0;          // or as the distribution is even; the same
-  double repetition_penalty = 1.0;  // Keskar et al. 2019, over prompt and reply
-  double frequency_penalty = 0.0;   // over the reply
+  int32_t top_k = 0;  // keep the k likeliest tokens; 0: all
+  // Keep the fewest likeliest tokens whose probabilities reach this sum (Holtzman et al. 2019).
+  double top_p = 1.0;
+  // Keep tokens at least min_p times as likely as the likeliest (Nguyen et al. 2024).
+  double min_p = 0.0;
+  // Keep the tokens whose surprise -log p is nearest to the entropy, until their probabilities
+  // reach this sum (Meister et al. 2022).
+  double typical_p = 1.0;
+  // Keep tokens of at least this probability, and at least the likeliest (Hewitt et al. 2022).
+  double epsilon_cutoff = 0.0;
+  // The same with the probability min(eta, sqrt(eta) exp(-entropy)).
+  double eta_cutoff = 0.0;
+  // Positive logits of tokens in prompt or reply are divided by it, others multiplied (Keskar et
+  // al. 2019).
+  double repetition_penalty = 1.0;
+  // For a token that the reply has n > 0 times, frequency_penalty n + presence_penalty is
+  // subtracted from its logit.
+  double frequency_penalty = 0.0;
   double presence_penalty = 0.0;
-  std::map<int32_t, float> logit_bias = {};
+  std::map<int32_t, float> logit_bias = {};  // added to the logit of a token id
   uint64_t seed = 0;
-  TokenRules rules = {};  // TokenFilter's
+  TokenRules rules = {};  // for TokenFilter; Sampler does not look at them
 };
 
-// Says which option is out of its range.
+// kInvalid, with the name and the range of an option that is out of its range. Does not look at the
+// epsilon and eta cutoffs, which ReadGenerationConfig checks.
 Status CheckSampling(const SamplingOptions& options);
 
 class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options);
 
-  // Tokens of the prompt count for the repetition penalty.
+  // The repetition penalty counts tokens of the prompt as well.
   void SeePrompt(std::span<const int32_t> ids);
 
-  // Picks a token from logits (vocab_size), which it changes, and remembers it.
+  // Picks a token from logits (vocab_size), which it overwrites, and remembers it as part of the
+  // reply. NaN counts as minus infinity.
   int32_t Next(std::span<float> logits);
 
  private:
@@ -56,8 +68,8 @@ class Sampler {
 
   SamplingOptions options_;
   std::mt19937_64 random_;
-  std::unordered_map<int32_t, uint32_t> seen_;     // prompt and reply: id -> 1
-  std::unordered_map<int32_t, uint32_t> counted_;  // reply: id -> how often
+  std::unordered_map<int32_t, uint32_t> seen_;     // ids of prompt and reply; the value is 1
+  std::unordered_map<int32_t, uint32_t> counted_;  // how often the reply has an id
   std::vector<Candidate> candidates_;
 };
 

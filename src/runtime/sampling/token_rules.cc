@@ -28,7 +28,7 @@ void TokenFilter::Apply(std::span<float> logits) const {
   const auto forbid = [&](std::span<const int32_t> ids) {
     each(ids, [](float& logit) { logit = -INFINITY; });
   };
-  // All but the last of a sequence are what came last.
+  // Whether the newest ids are all of the sequence but its last.
   const auto begun = [&](std::span<const int32_t> sequence) {
     const auto before = sequence.first(sequence.size() - 1);
     return before.size() <= ids_.size() &&
@@ -39,7 +39,7 @@ void TokenFilter::Apply(std::span<float> logits) const {
   }
   const auto penalty = static_cast<float>(1.0 / rules_.prompt_penalty);
   each(penalized_, [&](float& logit) { logit = logit < 0.0f ? logit * penalty : logit / penalty; });
-  // What followed the last n - 1 tokens among the first `count` ids.
+  // Forbids every id that followed the newest n - 1 ids somewhere in the first `count` ids.
   const auto forbid_ngrams = [&](size_t n, size_t count) {
     if (n == 0 || ids_.size() + 1 < n) return;
     const auto last = std::span(ids_).last(n - 1);
@@ -51,7 +51,7 @@ void TokenFilter::Apply(std::span<float> logits) const {
   forbid_ngrams(rules_.no_repeat_ngram, ids_.size());
   forbid_ngrams(rules_.no_prompt_ngram, prompt_);
   for (const std::vector<int32_t>& word : rules_.bad_words) {
-    // As transformers has it, a word that is one of the end ids is no bad word.
+    // As in transformers, a bad word that is a single stop id is ignored.
     const bool end = word.size() == 1 && std::ranges::count(stop_ids_, word[0]) > 0;
     if (!end && begun(word)) forbid({&word.back(), 1});
   }

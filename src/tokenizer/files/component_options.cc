@@ -1,5 +1,4 @@
-// The options of the components of a tokenizer.json, and what each may be. An option of another
-// type, or a word that is none of its words, would otherwise be taken for its default.
+// The table of the options of each component of a tokenizer.json, and of what each may be.
 
 #include <algorithm>
 

@@ -8,7 +8,9 @@
 
 namespace dunnock {
 
-// Refuses options of a component that are not of the type, or none of the words, that they may be.
+// kUnsupported for an option of a component of this type ("ByteLevel") that has another JSON type,
+// or is another word, than the option may have. Otherwise the default would silently take its
+// place.
 Status CheckOptions(const Json& component, std::string_view type);
 
 }  // namespace dunnock

@@ -1,6 +1,6 @@
 #pragma once
-// The long lists of a tokenizer.json, vocabulary and merges, taken while the file is parsed: kept
-// as JSON they would be most of the memory and the time that loading a tokenizer takes.
+// The long lists of a tokenizer.json, vocabulary and merges, read while the file is parsed. Kept as
+// JSON values they would take most of the memory and the time of loading a tokenizer.
 
 #include <string>
 #include <string_view>
@@ -14,11 +14,11 @@ namespace dunnock {
 
 struct ModelLists {
   Vocabulary vocabulary;
-  std::vector<double> scores;  // by id, where "vocab" is a list of [text, score] (Unigram)
-  Status vocabulary_fault;     // the first thing that is wrong with it
+  std::vector<double> scores;  // by id, if "vocab" is a list of [text, score] (Unigram)
+  Status vocabulary_fault;     // the first error in it
 
   struct Merge {
-    size_t at;  // in merge_texts, left and right behind each other
+    size_t at;  // offset in merge_texts, where right follows left
     size_t left_size, right_size;
   };
   std::string merge_texts;
@@ -26,12 +26,14 @@ struct ModelLists {
   Status merge_fault;
 };
 
-// The tokenizer.json without the entries of model.vocab and model.merges, which go to the lists.
+// Parses a tokenizer.json. The entries of model.vocab and model.merges go to `lists` and are left
+// out of the result. kInvalid if the text is not JSON; errors in the lists are kept in them until
+// the model is made.
 Result<Json> ParseTokenizerJson(std::string_view text, ModelLists* lists);
 
-// Ids above this are a mistake: memory is taken for every id up to the largest.
+// The largest number of ids: a table has an entry for every id up to the largest, used or not.
 inline constexpr int64_t kMostTokens = 4'000'000;
-// Longer tokens are refused: Unigram's search looks this far ahead from every character.
+// The longest token in bytes: Unigram's search looks this far ahead from every character.
 inline constexpr size_t kLongestToken = 1024;
 
 }  // namespace dunnock

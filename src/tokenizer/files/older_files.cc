@@ -40,7 +40,7 @@ class Message {
  public:
   explicit Message(ByteSpan bytes) : reader_(bytes) {}
 
-  // False at the end; an error where the bytes are no message.
+  // False at the end; an error if the bytes are not a protobuf message.
   Result<bool> Next(Field* out) {
     if (reader_.remaining() == 0) return false;
     DUNNOCK_TRY(const uint64_t key, Varint());
@@ -148,8 +148,8 @@ std::string EncodeBase64(std::string_view bytes) {
 // Known files have 61,000 of 8 bytes each.
 constexpr size_t kMostMerges = 1'000'000, kMostMergeBytes = 32 << 20;
 
-// Llama's: merges are all pairs of tokens whose union is a token, in the order of its score; of
-// equal scores the one with the longer left side first.
+// Llama's BPE: SentencePiece stores scores, not merges. Every split of a token into two tokens is a
+// merge; merges are ranked by the score of the token, among equals the longer left side first.
 Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
   std::unordered_map<std::string_view, size_t> ids;
   Json vocab = Json::object(), added = Json::array();
@@ -230,8 +230,8 @@ Result<Json> LlamaTokenizer(const SentencePieceModel& model) {
   return json;
 }
 
-// XLM-R's: its four special tokens first, then SentencePiece's without its own three; <mask> is
-// last.
+// XLM-R's Unigram: its own four special tokens come first, then SentencePiece's tokens without its
+// three special ones; <mask> is last.
 Json XlmrTokenizer(const SentencePieceModel& model) {
   Json vocab = Json::array({Json::array({"<s>", 0.0}), Json::array({"<pad>", 0.0}),
                             Json::array({"</s>", 0.0}), Json::array({"<unk>", 0.0})});

@@ -1,7 +1,7 @@
 #pragma once
-// The older files of tokenizers, rewritten as tokenizer.json: vocab.txt (WordPiece),
-// tokenizer.model and sentencepiece.bpe.model (SentencePiece: BPE as Llama has it, Unigram as XLM-R
-// has it).
+// Converts the older files of tokenizers to the JSON of a tokenizer.json: vocab.txt (WordPiece),
+// tokenizer.model and sentencepiece.bpe.model (SentencePiece: BPE as in Llama, Unigram as in
+// XLM-R). The reference is transformers' conversion of slow tokenizers.
 
 #include <string>
 #include <string_view>
@@ -12,9 +12,11 @@
 
 namespace dunnock {
 
-// An error that names the files looked for, if there is none of them.
+// The text of a tokenizer.json made from the first of these files that is there. kNotFound, with
+// the names that were looked for, if none is; kInvalid for a broken file.
 Result<std::string> TokenizerJsonFromFiles(const FileSet& files);
 
+// `config` is tokenizer_config.json.
 Result<Json> TokenizerFromVocabTxt(std::string_view vocab, const Json& config);
 Result<Json> TokenizerFromSentencePiece(ByteSpan model);
 

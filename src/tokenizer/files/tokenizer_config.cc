@@ -38,7 +38,7 @@ constexpr Setting kSettings[] = {
     {"tokenize_chinese_chars", Treatment::kDone},
     {"add_prefix_space", Treatment::kDone},
     {"legacy", Treatment::kDone},
-    // Beside a tokenizer.json they do not count.
+    // Ignored if there is a tokenizer.json.
     {"add_bos_token", Treatment::kDone},
     {"add_eos_token", Treatment::kDone},
     {"split_special_tokens", Treatment::kNoted, "[false]",
@@ -55,14 +55,14 @@ constexpr Setting kSettings[] = {
     {"processor_class", Treatment::kHarmless},
     {"response_template", Treatment::kHarmless},
     {"chat_control_tokens", Treatment::kHarmless},
-    // Nothing is padded; a limit counts where a model needs one.
+    // Nothing is padded here, and a limit is applied only by callers that need one.
     {"padding_side", Treatment::kHarmless},
     {"pad_token_type_id", Treatment::kHarmless},
     {"pad_to_multiple_of", Treatment::kHarmless},
     {"max_length", Treatment::kHarmless},
     {"stride", Treatment::kHarmless},
     {"truncation_strategy", Treatment::kHarmless},
-    // transformers leaves byte pair encodings alone as well, and encoders decode nothing.
+    // transformers does not apply it to byte pair encodings either, and encoders decode nothing.
     {"clean_up_tokenization_spaces", Treatment::kHarmless},
     {"errors", Treatment::kHarmless},
     {"use_default_system_prompt", Treatment::kHarmless},
@@ -81,7 +81,7 @@ std::optional<std::string> TokenText(const Json& config, std::string_view key) {
 }
 
 std::string ClassOf(const Json& config, std::string_view model_type) {
-  // An empty name is that of no class, and not the default of the model.
+  // An empty name is not the same as no name: it does not select the model's default class.
   std::string name =
       FindString(config, "tokenizer_class").value_or(model_type == "bert" ? "BertTokenizer" : "");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
@@ -95,7 +95,7 @@ Result<std::optional<bool>> Flag(const Json& config, const char* key) {
   return Invalid(Str(kFile, ": \"", key, "\" is ", DumpJson(*value), ": expected true or false"));
 }
 
-// Calls each(component) for a component and those in it, of a sequence.
+// Calls each(component) for a component and, if it is a sequence, for all components in it.
 template <typename Each>
 void EachComponent(Json* component, const Each& each) {
   if (!component->is_object()) return;
@@ -109,7 +109,7 @@ void EachComponent(Json* component, const Each& each) {
   }
 }
 
-// BertTokenizer takes the vocabulary alone from tokenizer.json: its steps are made from this file.
+// BertTokenizer uses only the vocabulary of tokenizer.json; its steps follow this file.
 Status ApplyBert(Json* tokenizer, std::vector<std::string>* notes,
                  const OrderedJson& special_tokens, const Json& config,
                  const Vocabulary& vocabulary) {
@@ -155,8 +155,8 @@ bool Replaces(const Json& step, std::string_view from, std::string_view to) {
          FindString(*pattern, "String") == from && FindString(step, "content") == to;
 }
 
-// LlamaTokenizer has no normalizer; those that make SentencePiece's marks for spaces are its own
-// way to write what its pre-tokenizer does.
+// LlamaTokenizer has no normalizer: normalizers that turn spaces into SentencePiece's marks are an
+// older way to write what its pre-tokenizer does.
 void DropNormalizers(Json* normalizer) {
   const auto foreign = [](const Json& step) {
     const bool prepends =
@@ -181,8 +181,8 @@ bool HasByteLevel(Json* tokenizer) {
   return found;
 }
 
-// LlamaTokenizer puts SentencePiece's steps with bytes in the place of any that tokenizer.json has.
-// Other steps are followed here, and named.
+// LlamaTokenizer replaces the decoder of tokenizer.json with SentencePiece's steps with byte
+// fallback. A different decoder is followed here, with a note.
 void NoteForeignSteps(Json* tokenizer, std::vector<std::string>* notes) {
   bool spaces = false;
   for (const char* component : {"normalizer", "pre_tokenizer"}) {
@@ -208,8 +208,8 @@ void NoteForeignSteps(Json* tokenizer, std::vector<std::string>* notes) {
   note(FindBool((*tokenizer)["model"], "byte_fallback").value_or(false), "byte_fallback");
 }
 
-// Where a text begins with a mark for a space: LlamaTokenizer and XLMRobertaTokenizer say so here.
-// One that was made from a SentencePiece file gets LlamaTokenizer's own step.
+// Whether a text begins with a mark for a space: an option of LlamaTokenizer and
+// XLMRobertaTokenizer. A tokenizer made from a SentencePiece file gets LlamaTokenizer's step.
 Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const Json& config,
                         const std::string& name, bool own_file) {
   DUNNOCK_TRY(const auto prefix, Flag(config, "add_prefix_space"));
@@ -253,7 +253,7 @@ Status ApplyPrefixSpace(Json* tokenizer, std::vector<std::string>* notes, const 
   return {};
 }
 
-// One that was made from a SentencePiece file begins with <s> by default, but LlamaTokenizer's.
+// Tokenizers made from a SentencePiece file begin with <s> by default, except LlamaTokenizer.
 Status ApplyBosAndEos(Json* tokenizer, const Json& config, bool llama) {
   DUNNOCK_TRY(const auto bos, Flag(config, "add_bos_token"));
   DUNNOCK_TRY(const auto eos, Flag(config, "add_eos_token"));
@@ -296,7 +296,8 @@ class AddedTokenList {
     }
   }
 
-  // One that is there gets these flags; a new one has the vocabulary's id, or the next.
+  // A token that is already there gets these flags; a new one gets its id from the vocabulary, or
+  // else the next free id.
   Status Put(Json token) {
     const std::string content = FindString(token, "content").value_or("");
     if (content.empty()) return {};
@@ -334,7 +335,7 @@ Status AddTokens(Json* tokenizer, std::vector<std::string>* notes, const FileSet
   const OrderedJson named = FindSpecialTokens(files);
   std::vector<std::string> special;
   for (const auto& [key, text] : named.items()) special.push_back(text.get<std::string>());
-  // The newer name, else the older one; a list, or an object by name.
+  // Under the newer key or else the older one, as a list or as an object by name.
   const Json* extra = FindMember(config, "extra_special_tokens");
   if (extra == nullptr || extra->empty()) extra = FindMember(config, "additional_special_tokens");
   if (extra != nullptr && extra->is_structured()) {
@@ -400,7 +401,7 @@ Json ReadSideFile(std::vector<std::string>* notes, const FileSet& files, const s
 
 OrderedJson FindSpecialTokens(const FileSet& files) {
   const Json config = ReadSideFile(nullptr, files, std::string(kFile));
-  // The older file wins, but not over a config of the newer form.
+  // special_tokens_map.json takes precedence, but not over a config of the newer form.
   const Json map = config.contains("added_tokens_decoder")
                        ? Json::object()
                        : ReadSideFile(nullptr, files, "special_tokens_map.json");
@@ -410,7 +411,7 @@ OrderedJson FindSpecialTokens(const FileSet& files) {
     if (!token) token = TokenText(config, key);
     if (token) out[std::string(key)] = *std::move(token);
   }
-  // Those of names of their own ("image_token"), which templates ask for as well.
+  // Special tokens with names of their own ("image_token"), which templates may use as well.
   const Json* extra = FindMember(config, "extra_special_tokens");
   if (extra != nullptr && extra->is_object()) {
     for (const auto& [key, value] : extra->items()) {
@@ -427,7 +428,7 @@ Status ApplyTokenizerConfig(Json* tokenizer, std::vector<std::string>* notes, co
   ReadSideFile(notes, files, "special_tokens_map.json");
   DUNNOCK_TRY_STATUS(CheckSettings(notes, kFile, config, kSettings));
   std::string name = ClassOf(config, model_type);
-  // As in transformers: tokenizers like Llama 3's name this class, but are of another kind.
+  // As in transformers: Llama 3's and similar tokenizers name this class but are not of its kind.
   if (name == "LlamaTokenizer" && HasByteLevel(tokenizer)) name.clear();
   if (name == "LlamaTokenizer" || name == "XLMRobertaTokenizer" || name == "GPT2Tokenizer")
     DUNNOCK_TRY_STATUS(ApplyPrefixSpace(tokenizer, notes, config, name, own_file));

@@ -60,7 +60,7 @@ class Bpe final : public TokenModel {
     return {};
   }
 
-  // Where whole pieces are looked up, none is cut.
+  // With "ignore_merges" whole pieces are looked up, so none may be cut.
   size_t WordSize(std::string_view piece) const override {
     return ignore_merges_ ? piece.size() : joins_.WordSize(piece);
   }
@@ -112,7 +112,7 @@ class Bpe final : public TokenModel {
         give_unknown();
         add(*id);
       } else if (byte_fallback_ && HasBytes(c)) {
-        // As the reference has it, an unknown token waiting to be given comes behind these.
+        // As in the reference, an unknown token that is still pending comes after these.
         for (const char b : c) add(byte_ids_[static_cast<uint8_t>(b)]);
       } else if (unknown_ >= 0) {  // else the character vanishes
         if (!fuse_unknown_) give_unknown();
@@ -130,10 +130,12 @@ class Bpe final : public TokenModel {
     return true;
   }
 
+  // Words of up to this many symbols are merged in place: a linear search for the best pair after
+  // each merge is faster than a queue.
   static constexpr size_t kShort = 48;
   void MergeShort(const std::vector<Symbol>& symbols, std::vector<int32_t>* ids) const {
     std::array<int32_t, kShort> id;
-    std::array<PairTable::Value, kShort> pair;  // of i and i + 1
+    std::array<PairTable::Value, kShort> pair;  // the merge of symbols i and i + 1
     constexpr PairTable::Value kNone{UINT32_MAX, -1};
     size_t n = symbols.size();
     for (size_t i = 0; i < n; ++i) id[i] = symbols[i].id;
@@ -158,6 +160,8 @@ class Bpe final : public TokenModel {
     ids->insert(ids->end(), id.begin(), id.begin() + static_cast<std::ptrdiff_t>(n));
   }
 
+  // Merges with a priority queue of candidates over the linked list of symbols. Candidates whose
+  // symbols have been merged otherwise stay in the queue and are skipped when they come up.
   void Merge(std::vector<Symbol>* list) const {
     std::vector<Symbol>& symbols = *list;
     std::priority_queue<Candidate> queue;

@@ -23,6 +23,7 @@ void Joins::AllowUnknown(const Vocabulary& vocabulary) {
   for (size_t c = 0; c < kClasses; ++c) joins_mark = joins_mark || (c != kMark && table_[c][kMark]);
   for (size_t c = 0; c < kClasses; ++c) {
     const char text = static_cast<char>(c);
+    // kOther counts as unknown: some of the many characters in it are not in the vocabulary.
     const bool known = c == kMark ? knows_mark : c < kMark && vocabulary.Find({&text, 1});
     if (known) continue;
     table_[c].set();

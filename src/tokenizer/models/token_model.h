@@ -1,7 +1,7 @@
 #pragma once
-// The model of a tokenizer: one pre-token to ids. Three kinds (bpe.cc, wordpiece.cc, unigram.cc),
-// each following Hugging Face's tokenizers, whose ids are the reference. Words met lately are not
-// worked out again (word_cache.h).
+// TokenModel: the part of a tokenizer that turns one piece of text, as the pre-tokenizer cut it,
+// into ids. There are three kinds (bpe.cc, wordpiece.cc, unigram.cc), with the ids of Hugging
+// Face's tokenizers. Immutable once made: any number of threads may encode.
 
 #include <memory>
 #include <string_view>
@@ -20,24 +20,26 @@ class TokenModel {
   TokenModel(const TokenModel&) = delete;
   TokenModel& operator=(const TokenModel&) = delete;
   virtual ~TokenModel() = default;
+  // Appends the ids of a piece. Words encoded lately come from the thread's word_cache.h.
   void Encode(std::string_view piece, std::vector<int32_t>* ids) const;
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  protected:
-  // From an object of ids by text.
+  // Takes the vocabulary, an object of ids by text, from the lists; the error found in it, if any.
   Status TakeVocabulary(const Json& model, ModelLists* lists);
 
   Vocabulary vocabulary_;
 
  private:
-  // Bytes of the first word of a piece, which is worked out alone: by default all of it.
+  // The length in bytes of the first word of a piece. Words are encoded alone; by default the piece
+  // is one word.
   virtual size_t WordSize(std::string_view piece) const { return piece.size(); }
   virtual void EncodeWord(std::string_view word, std::vector<int32_t>* ids) const = 0;
 
   uint64_t serial_;
 };
 
-// From the "model" object of tokenizer.json and its lists.
+// From the "model" object of tokenizer.json and its lists. kInvalid or kLimit for a broken model.
 Result<std::unique_ptr<TokenModel>> MakeBpe(const Json& model, ModelLists lists);
 Result<std::unique_ptr<TokenModel>> MakeWordPiece(const Json& model, ModelLists lists);
 Result<std::unique_ptr<TokenModel>> MakeUnigram(const Json& model, ModelLists lists);

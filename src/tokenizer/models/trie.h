@@ -1,6 +1,7 @@
 #pragma once
-// A trie over bytes, for finding all texts of a set that begin at a place. Built once; the children
-// of a node are a run of nodes, and their bytes a run of bytes.
+// A trie over bytes: finds all texts of a set that begin a given text. It does not change after
+// construction. The children of a node are consecutive nodes, and the bytes that lead to them are
+// consecutive as well, so a child is found with memchr.
 
 #include <array>
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace dunnock {
 class Trie {
  public:
   Trie() = default;
-  // Of equal texts the largest value counts; empty ones are left out. The texts are not kept.
+  // Values are at least 0. Of equal texts the largest value counts; empty texts are left out. The
+  // texts are needed only during the call.
   explicit Trie(std::vector<std::pair<std::string_view, int32_t>> texts);
 
   bool empty() const { return nodes_.size() <= 1; }
@@ -41,9 +43,9 @@ class Trie {
     uint32_t children = 0;
     int32_t value = -1;
   };
-  std::array<uint32_t, 256> roots_{};  // of texts that begin with a byte; 0: none does
-  std::vector<Node> nodes_;            // the root is 0
-  std::vector<uint8_t> bytes_;         // that lead to a node from its parent
+  std::array<uint32_t, 256> roots_{};  // by first byte: its node; 0: no text begins with it
+  std::vector<Node> nodes_;            // the root is node 0
+  std::vector<uint8_t> bytes_;         // by node: the byte that leads to it from its parent
 };
 
 }  // namespace dunnock

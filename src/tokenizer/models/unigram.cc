@@ -38,13 +38,15 @@ class Unigram final : public TokenModel {
         byte_ids_.push_back(vocabulary_.Find(name).value_or(-1));
       }
     }
-    // What SentencePiece takes off.
+    // SentencePiece's penalty for an unknown token.
     unknown_score_ = *std::min_element(scores_.begin(), scores_.end()) - 10.0;
     trie_ = Trie(std::move(texts));
     return {};
   }
 
   void EncodeWord(std::string_view piece, std::vector<int32_t>* ids) const override {
+    // best[i] is the best split of the first i bytes: its score, and its last token, which begins
+    // at `from`.
     struct Best {
       double score = 0;
       size_t from = std::string::npos;
@@ -66,10 +68,11 @@ class Unigram final : public TokenModel {
         offer(length, scores_[static_cast<size_t>(id)], id);
         has_single = has_single || length == size;
       });
+      // A character that is not a token by itself may still be an unknown token.
       if (!has_single) offer(size, unknown_score_, unknown_);
       at += size;
     }
-    // Backwards; what is unknown in a row is one token.
+    // Backwards; unknown characters in a row become one unknown token.
     const size_t before = ids->size();
     for (size_t end = piece.size(); end > 0;) {
       size_t begin = best[end].from;
@@ -86,7 +89,7 @@ class Unigram final : public TokenModel {
   }
 
  private:
-  // Last byte first, as the caller goes.
+  // Last byte first, because the caller collects ids backwards.
   void AddUnknown(std::string_view text, std::vector<int32_t>* ids) const {
     if (const auto id = vocabulary_.Find(text)) return ids->push_back(*id);
     if (!byte_ids_.empty()) {

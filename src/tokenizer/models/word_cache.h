@@ -1,6 +1,6 @@
 #pragma once
-// The ids of short words met lately, for text repeats its words. Of two words in one slot the newer
-// stays. Each thread has a cache of its own, shared by all tokenizers.
+// The ids of short words encoded lately, since text repeats its words. A direct-mapped cache: of
+// two words with the same slot the newer stays. Each thread has one, shared by all tokenizers.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,17 +14,17 @@ class WordCache {
  public:
   static WordCache& OfThread();
 
-  // Owners are told apart: the same word has other ids in another vocabulary.
+  // `owner` is a number of the tokenizer's model: the same word has other ids in another one.
   static uint64_t KeyOf(uint64_t owner, std::string_view word);
 
-  // The ids of the word; empty where it is not here (a word has at least one).
+  // The ids of the word, valid until the next Add; empty if it is not in the cache.
   std::span<const int32_t> Find(uint64_t key, std::string_view word) const {
     const Slot& slot = SlotOf(key);
     if (slot.key != key || std::string_view(slot.text, slot.size) != word) return {};
     return {slot.ids, slot.count};
   }
 
-  // Does nothing for long words.
+  // Words of more than kLongest bytes or kMostIds ids are not kept.
   void Add(uint64_t key, std::string_view word, std::span<const int32_t> ids) {
     if (word.size() > kLongest || ids.size() > kMostIds) return;
     Slot& slot = SlotOf(key);

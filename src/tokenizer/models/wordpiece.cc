@@ -1,5 +1,6 @@
-// WordPiece (Schuster and Nakajima 2012; BERT): the longest token that begins a word, then the
-// longest that goes on ("##..."); a word with any part left over is one unknown token.
+// WordPiece (Schuster and Nakajima 2012; BERT): the longest token that begins a word, then again
+// and again the longest that continues it ("##..."). If any part is left over, the whole word is
+// one unknown token.
 
 #include "base/str.h"
 #include "base/text/utf8.h"
