@@ -15,6 +15,7 @@ PLANTED = [
     ("src/runtime/engine.cc", "#include <nlohmann/json.hpp>\n", "includes <nlohmann/json.hpp>"),
     ("src/models/bert.cc", "#ifdef __AVX2__\n#endif\n", "no platform is known"),
     ("src/models/llama.cc", "\n" * 171, "a page of mathematics"),
+    ("src/models/mamba.cc", "class Mamba final : public Model {\n" + "\n" * 170, "a page of mathematics"),
     ("src/helper/helper.h", "#pragma once\n", "is on no floor"),
 ]
 
