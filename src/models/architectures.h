@@ -1,5 +1,6 @@
 #pragma once
-// One maker an architecture, defined in its own file. To add one: docs/adding-a-model.md.
+// One maker per architecture, each defined in a file of its own; the table in models/model.cc says
+// which model_type uses which. To add one: docs/adding-a-model.md.
 
 #include <memory>
 
@@ -7,7 +8,16 @@
 
 namespace dunnock {
 
-Result<std::unique_ptr<Model>> MakeLlama(const Json& config);
+// What a relative of Llama takes where its config.json is silent: the defaults of its config class
+// in the reference implementation.
+struct LlamaTraits {
+  size_t kv_heads = 0;  // 0: as many as query heads
+  size_t context = 2048;
+  double rope_theta = 10000;
+  bool tied = false;  // the head is the embedding
+};
+
+Result<std::unique_ptr<Model>> MakeLlama(const Json& config, const LlamaTraits& traits);
 Result<std::unique_ptr<Model>> MakeBert(const Json& config);
 Result<std::unique_ptr<Model>> MakeOpenElm(const Json& config);
 

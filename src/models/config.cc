@@ -53,12 +53,12 @@ Result<bool> ConfigFlag(const Json& config, std::string_view key, bool fallback)
   return value->get<bool>();
 }
 
-Result<double> ConfigRopeTheta(const Json& config, std::string_view key) {
-  constexpr double kDefault = 10000.0, kMost = 1e12;
-  const auto theta = [&](const Json& object, std::string_view name, double fallback) {
-    return NumberIn(object, name, fallback, 1, false, kMost, "a number above 1");
+Result<double> ConfigRopeTheta(const Json& config, std::string_view key, double fallback) {
+  constexpr double kMost = 1e12;
+  const auto theta = [&](const Json& object, std::string_view name, double otherwise) {
+    return NumberIn(object, name, otherwise, 1, false, kMost, "a number above 1");
   };
-  DUNNOCK_TRY(const double top, theta(config, key, kDefault));
+  DUNNOCK_TRY(const double top, theta(config, key, fallback));
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
     const Json* rope = FindMember(config, name);
     if (rope == nullptr || rope->empty()) continue;

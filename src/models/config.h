@@ -35,8 +35,9 @@ Result<float> ConfigEpsilon(const Json& config, std::string_view key, float fall
 Result<bool> ConfigFlag(const Json& config, std::string_view key, bool fallback);
 
 // The base of rotary positions as transformers 5 finds it: in rope_scaling, else in
-// rope_parameters, else at the top under `key`. A type other than "default" is refused.
-Result<double> ConfigRopeTheta(const Json& config, std::string_view key);
+// rope_parameters, else at the top under `key`, else `fallback`. A type other than "default" is
+// refused.
+Result<double> ConfigRopeTheta(const Json& config, std::string_view key, double fallback);
 
 // heads * head_dim, and what is asked of both: a whole number of query heads per kv head, an even
 // number of dimensions that attention takes.
@@ -51,7 +52,12 @@ Status RequireActivation(const Json& config, std::string_view key,
 // refuses (settings.cc has the tables).
 Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config);
 
-// The tables: of every architecture (""), of "llama", "openelm" or "bert".
-std::span<const Setting> ConfigSettings(std::string_view model_type);
+// A table of keys of config.json, in the order in which docs/settings.md shows them.
+struct ConfigTable {
+  std::string_view model_type;  // "": the keys of every architecture
+  std::string_view title;       // "a Llama"
+  std::span<const Setting> settings;
+};
+std::span<const ConfigTable> ConfigTables();
 
 }  // namespace dunnock

@@ -17,6 +17,7 @@ namespace dunnock {
 namespace {
 
 struct Config {
+  std::string model_type;
   size_t hidden, layers, heads, kv_heads, head_dim, ffn, vocab, context;
   float rms_epsilon;
   double rope_theta;
@@ -24,23 +25,28 @@ struct Config {
   bool tied;
 };
 
-Result<Config> ParseConfig(const Json& json) {
+Result<Config> ParseConfig(const Json& json, const LlamaTraits& traits) {
   constexpr std::string_view kActivations[] = {"silu", "swish"};
   DUNNOCK_TRY_STATUS(RequireActivation(json, "hidden_act", kActivations));
   Config c{};
+  DUNNOCK_TRY(c.model_type, RequiredString(json, "model_type"));
   DUNNOCK_TRY(c.hidden, ConfigSize(json, "hidden_size"));
   DUNNOCK_TRY(c.layers, ConfigSize(json, "num_hidden_layers", kMostLayers));
   DUNNOCK_TRY(c.heads, ConfigSize(json, "num_attention_heads"));
-  DUNNOCK_TRY(c.kv_heads, ConfigSizeOr(json, "num_key_value_heads", c.heads));
+  // Null is not absent: it asks for as many as query heads.
+  const bool own_kv_heads = json.contains("num_key_value_heads") || traits.kv_heads == 0;
+  DUNNOCK_TRY(c.kv_heads,
+              ConfigSizeOr(json, "num_key_value_heads", own_kv_heads ? c.heads : traits.kv_heads));
   DUNNOCK_TRY(c.head_dim, ConfigSizeOr(json, "head_dim", c.hidden / c.heads));
   DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
-  DUNNOCK_TRY(c.context, ConfigSizeOr(json, "max_position_embeddings", 2048, kMostRopePositions));
-  DUNNOCK_TRY(c.rope_theta, ConfigRopeTheta(json, "rope_theta"));
+  DUNNOCK_TRY(c.context,
+              ConfigSizeOr(json, "max_position_embeddings", traits.context, kMostRopePositions));
+  DUNNOCK_TRY(c.rope_theta, ConfigRopeTheta(json, "rope_theta", traits.rope_theta));
   DUNNOCK_TRY(c.rms_epsilon, ConfigEpsilon(json, "rms_norm_eps", 1e-6f));
   DUNNOCK_TRY(const bool attention_bias, ConfigFlag(json, "attention_bias", false));
   DUNNOCK_TRY(const bool mlp_bias, ConfigFlag(json, "mlp_bias", false));
-  DUNNOCK_TRY(c.tied, ConfigFlag(json, "tie_word_embeddings", false));
+  DUNNOCK_TRY(c.tied, ConfigFlag(json, "tie_word_embeddings", traits.tied));
   c.attention_bias = attention_bias ? Bias::kYes : Bias::kNone;
   c.mlp_bias = mlp_bias ? Bias::kYes : Bias::kNone;
   if (FindMember(json, "head_dim") == nullptr && c.hidden % c.heads != 0) {
@@ -64,7 +70,7 @@ class Llama final : public Model {
  public:
   explicit Llama(const Config& config)
       : c_(config), layers_(c_.layers), rope_(c_.rope_theta, c_.head_dim) {
-    info_.model_type = "llama";
+    info_.model_type = c_.model_type;
     info_.vocab_size = c_.vocab;
     info_.hidden_size = c_.hidden;
     info_.layers = c_.layers;
@@ -150,8 +156,8 @@ class Llama final : public Model {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> MakeLlama(const Json& config) {
-  DUNNOCK_TRY(const Config c, ParseConfig(config));
+Result<std::unique_ptr<Model>> MakeLlama(const Json& config, const LlamaTraits& traits) {
+  DUNNOCK_TRY(const Config c, ParseConfig(config, traits));
   return std::make_unique<Llama>(c);
 }
 

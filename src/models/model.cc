@@ -14,9 +14,10 @@ struct Architecture {
   std::string_view model_type;  // as config.json spells it
   Result<std::unique_ptr<Model>> (*make)(const Json& config);
 };
+// By name. A variant is a row here, with the maker of what it varies and its own traits.
 constexpr Architecture kArchitectures[] = {
     {"bert", MakeBert},
-    {"llama", MakeLlama},
+    {"llama", [](const Json& config) { return MakeLlama(config, {}); }},
     {"openelm", MakeOpenElm},
 };
 

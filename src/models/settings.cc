@@ -107,6 +107,14 @@ constexpr Setting kBert[] = {
     {"embedding_size", kRefused, "[]", "none: the width of embeddings is hidden_size"},
 };
 
+// A model type may have several: a variant has that of what it varies, and one of its own.
+constexpr ConfigTable kTables[] = {
+    {"", "", kAll},
+    {"llama", "a Llama", kLlama},
+    {"openelm", "an OpenELM", kOpenElm},
+    {"bert", "a BERT", kBert},
+};
+
 // Weights that another program has quantized in a form of its own.
 Status RefuseForeignQuantization(const Json& config) {
   for (const char* key : {"quantization_config", "quantization", "compression_config"}) {
@@ -134,19 +142,17 @@ Status RefuseWindow(const Json& config) {
 
 }  // namespace
 
+std::span<const ConfigTable> ConfigTables() { return kTables; }
+
 Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config) {
   DUNNOCK_TRY_STATUS(RefuseForeignQuantization(config));
-  DUNNOCK_TRY_STATUS(CheckSettings(notes, "config.json", config, kAll));
   const std::string type = FindString(config, "model_type").value_or("");
   if (type == "llama") DUNNOCK_TRY_STATUS(RefuseWindow(config));
-  return CheckSettings(notes, "config.json", config, ConfigSettings(type));
-}
-
-std::span<const Setting> ConfigSettings(std::string_view model_type) {
-  return model_type == "llama"     ? std::span<const Setting>(kLlama)
-         : model_type == "openelm" ? std::span<const Setting>(kOpenElm)
-         : model_type == "bert"    ? std::span<const Setting>(kBert)
-                                   : std::span<const Setting>(kAll);
+  for (const ConfigTable& table : kTables) {
+    if (!table.model_type.empty() && table.model_type != type) continue;
+    DUNNOCK_TRY_STATUS(CheckSettings(notes, "config.json", config, table.settings));
+  }
+  return {};
 }
 
 }  // namespace dunnock

@@ -58,7 +58,7 @@ class Runner {
     if (engine_.model().info().causal) {
       DUNNOCK_TRY_STATUS(RunDecoder());
     } else {
-      RunEncoder();
+      DUNNOCK_TRY_STATUS(RunEncoder());
     }
     return std::move(report_);
   }
@@ -142,29 +142,29 @@ class Runner {
     return 1000.0 * static_cast<double>(n * options_.decode_tokens) / MsSince(start);
   }
 
-  void RunEncoder() {
+  Status RunEncoder() {
     const size_t most = engine_.model().info().context_length;
     for (const size_t want : {8, 16, 32, 128}) {
       const size_t tokens = std::min(want, most);
       BenchRow row = Row("text_ms", Str("text of ", tokens, " tokens"), tokens, false);
-      Encode(row, {tokens});
+      DUNNOCK_TRY_STATUS(Encode(row, {tokens}));
     }
     const size_t tokens = std::min<size_t>(128, most);
     BenchRow even =
-        Row("texts_per_s", Str("texts of ", tokens, " tokens a second, 32 at once"), tokens);
-    Encode(even, std::vector<size_t>(32, tokens));
+        Row("texts_per_s", Str("texts of ", tokens, " tokens per second, 32 at once"), tokens);
+    DUNNOCK_TRY_STATUS(Encode(even, std::vector<size_t>(32, tokens)));
     // The lengths of consecutive sentences of an encyclopedia, without and with padding.
     const std::vector<size_t> sentences = {25, 32, 39, 29, 54, 16, 25, 29, 47, 42, 49,
                                            58, 35, 80, 47, 17, 64, 70, 11, 48, 34, 56,
                                            30, 43, 29, 29, 21, 42, 33, 23, 34, 29};
     const size_t longest = *std::max_element(sentences.begin(), sentences.end());
-    BenchRow ragged = Row("ragged_texts_per_s", "sentences of 11 to 80 tokens a second", 0);
-    Encode(ragged, sentences);
+    BenchRow ragged = Row("ragged_texts_per_s", "sentences of 11 to 80 tokens per second", 0);
+    DUNNOCK_TRY_STATUS(Encode(ragged, sentences));
     BenchRow padded = Row("padded_texts_per_s", "the same, each as long as the longest", 0);
-    Encode(padded, std::vector<size_t>(sentences.size(), longest));
+    return Encode(padded, std::vector<size_t>(sentences.size(), longest));
   }
 
-  void Encode(BenchRow& row, const std::vector<size_t>& lengths) {
+  Status Encode(BenchRow& row, const std::vector<size_t>& lengths) {
     const ModelInfo& info = engine_.model().info();
     RaggedEncoder encoder(engine_);
     std::vector<EncoderInput> inputs(lengths.size());
@@ -178,9 +178,9 @@ class Runner {
     row.texts = lengths.size();
     row.operations += 2.0 * static_cast<double>(work_.layer_parameters * tokens);
     row.bytes = static_cast<double>(work_.layer_bytes);
-    (void)Repeat(row, [&]() -> Result<double> {
+    return Repeat(row, [&]() -> Result<double> {
       const Clock::time_point start = Clock::now();
-      encoder.Run(inputs, [](const EncodedBatch&) {});
+      DUNNOCK_TRY_STATUS(encoder.Run(inputs, [](const EncodedBatch&) {}));
       const double ms = MsSince(start);
       return row.is_rate ? 1000.0 * static_cast<double>(lengths.size()) / ms : ms;
     });

@@ -16,6 +16,7 @@ PLANTED = [
     ("src/models/bert.cc", "#ifdef __AVX2__\n#endif\n", "no platform is known"),
     ("src/models/llama.cc", "\n" * 171, "a page of mathematics"),
     ("src/runtime/session.cc", 'const char* kText = "too long: use --ctx-size";\n', "names no flag"),
+    ("src/models/mamba.cc", "class Mamba final : public Model {\n" + "\n" * 170, "a page of mathematics"),
     ("src/helper/helper.h", "#pragma once\n", "is on no floor"),
 ]
 

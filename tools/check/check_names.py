@@ -25,7 +25,7 @@ COMMENT = {".cc": r"(?<![:\"])//(.*)", ".h": r"(?<![:\"])//(.*)", ".mjs": r"(?<!
 # Files that others have, or that a build makes.
 ELSEWHERE = ["transformers/*", "dunnock-*.mjs"]
 # Parts of a name that stand for any.
-ANY = {"x", "NAME", "DIR", "FILE", "OUT"}
+ANY = {"x", "NAME", "ID", "DIR", "FILE", "OUT"}
 # Data of tests, and a list of where files of other projects came from.
 UNREAD = {"tests/cases/chat_templates/SOURCES.md"}
 CASES = {("tests", "golden"), ("tests", "cases")}

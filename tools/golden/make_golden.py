@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the golden data of tests/ with transformers and sentence-transformers as the oracle.
 
-  make_golden.py tiny [--full] [--out DIR]   random checkpoints with their hidden states and logits
-  make_golden.py catalogue [--out DIR]       a tiny one of every model in catalog/models.json
+  make_golden.py tiny [NAME...] [--full] [--out DIR]   random checkpoints with their hidden states and logits
+  make_golden.py catalogue [ID...] [--out DIR]         a tiny one of every model in catalog/models.json
   make_golden.py hessians                    what the products of a model of each kind multiply
   make_golden.py openelm                     compares tools/reference/openelm_reference.py with Qwen3's layers
   make_golden.py smollm2 --gguf FILE --text wiki.test.raw
@@ -79,7 +79,8 @@ def write_tensors(path, tensors, metadata=None):
 # ---------------------------------------------------------------- tiny random checkpoints
 
 # Sizes that keep each committed file below 150 KB ...
-LLAMA = {
+# In this order: a name's place is its seed, so new ones go to the end.
+DECODERS = {
     "llama-gqa-tied": dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
                            intermediate_size=72, num_hidden_layers=3, vocab_size=128,
                            tie_word_embeddings=True, theta=10000.0),
@@ -97,12 +98,14 @@ LLAMA = {
                        intermediate_size=64, num_hidden_layers=2, vocab_size=80,
                        tie_word_embeddings=True, theta=100000.0),
 }
-BERT = {
+ENCODERS = {
     "bert-tiny": dict(hidden_size=32, num_attention_heads=4, num_hidden_layers=3,
                       intermediate_size=56, vocab_size=150, max_position_embeddings=64),
     "bert-odd": dict(hidden_size=36, num_attention_heads=3, num_hidden_layers=2,
                      intermediate_size=52, vocab_size=97, max_position_embeddings=40),
 }
+# model_type (llama where a decoder's entry has none): the classes of transformers, and what llama.cpp calls it.
+DECODER_CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM, "llama")}
 # ... and the same models in wider shapes (--full), too large to commit.
 FULL = {
     "llama-gqa-tied": dict(hidden_size=64, head_dim=16, intermediate_size=160),
@@ -159,10 +162,11 @@ def gguf_name(name):
 
 def write_gguf(path, config, state, matrices="F32"):
     """llama.cpp's names and order of rows; matrices in another type hold the same values."""
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     import gguf
     kind = gguf.GGMLQuantizationType[matrices]
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    w = gguf.GGUFWriter(path, "llama")
+    w = gguf.GGUFWriter(path, DECODER_CLASSES[config.model_type][2])
     w.add_name(os.path.basename(os.path.dirname(os.path.dirname(path))))
     w.add_vocab_size(config.vocab_size)
     w.add_context_length(config.max_position_embeddings)
@@ -173,10 +177,10 @@ def write_gguf(path, config, state, matrices="F32"):
     w.add_head_count_kv(config.num_key_value_heads)
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     w.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    w.add_rope_dimension_count(config.head_dim)
-    if config.head_dim * config.num_attention_heads != config.hidden_size:
-        w.add_key_length(config.head_dim)
-        w.add_value_length(config.head_dim)
+    w.add_rope_dimension_count(head_dim)
+    if head_dim * config.num_attention_heads != config.hidden_size:
+        w.add_key_length(head_dim)
+        w.add_value_length(head_dim)
     w.add_file_type(gguf.LlamaFileType.ALL_F32 if matrices == "F32"
                     else gguf.LlamaFileType["MOSTLY_" + matrices])
     for name, t in state.items():
@@ -232,7 +236,7 @@ def write_containers(folder, model, config, legacy=False):
         wrote(path)
         write_json(f"{folder}/{sub}/config.json", old)
     torch_file("pytorch")
-    if config.model_type == "llama":
+    if config.model_type in DECODER_CLASSES:
         write_gguf(f"{folder}/gguf/model.gguf", config, state)
     if legacy:
         torch_file("pytorch-legacy", _use_new_zipfile_serialization=False)
@@ -251,18 +255,19 @@ def write_containers(folder, model, config, legacy=False):
         again = type(model).from_pretrained(f"{folder}/{sub}")
         for k, v in again.state_dict().items():
             assert torch.equal(v, model.state_dict()[k]), (sub, k)
-        if config.model_type == "llama":
+        if config.model_type in DECODER_CLASSES:
             assert again.config.rope_parameters["rope_theta"] == \
                 config.rope_parameters["rope_theta"]
 
 
-def make_llama(name, shape, seed, out):
+def make_decoder(name, shape, seed, out):
     shape = dict(shape)
     theta = shape.pop("theta")
-    config = LlamaConfig(**shape, rms_norm_eps=1e-5, max_position_embeddings=256, bos_token_id=1,
+    config_class, model_class, _ = DECODER_CLASSES[shape.pop("model_type", "llama")]
+    config = config_class(**shape, rms_norm_eps=1e-5, max_position_embeddings=256, bos_token_id=1,
                          eos_token_id=2, attn_implementation="eager",
                          rope_parameters={"rope_type": "default", "rope_theta": theta})
-    model = randomize(LlamaForCausalLM(config), seed, config.tie_word_embeddings)
+    model = randomize(model_class(config), seed, config.tie_word_embeddings)
     model.tie_weights()
     ids = torch.from_numpy(np.random.default_rng(seed).integers(0, config.vocab_size, 24))
     ids[5], ids[6] = ids[4], 0                       # a repeated id, and id 0
@@ -283,7 +288,7 @@ def make_llama(name, shape, seed, out):
           + " ".join(f"{h.std():.2f}" for h in hidden) + f"; logits {result.logits.std():.2f}")
 
 
-def make_bert(name, shape, seed, out):
+def make_encoder(name, shape, seed, out, write=True):
     config = BertConfig(**shape, hidden_act="gelu", type_vocab_size=2, layer_norm_eps=1e-12,
                         pad_token_id=0, attn_implementation="eager")
     model = randomize(BertModel(config), seed)
@@ -311,10 +316,11 @@ def make_bert(name, shape, seed, out):
             assert torch.allclose(alone, last[row, :n], atol=1e-5)
             golden[f"batch.{row}.ids"] = batch[row, :n].to(torch.int32)
             golden[f"batch.{row}.last"] = last[row, :n]
-    write_containers(f"{out}/{name}", model, config)
-    write_tensors(f"{out}/{name}/golden.safetensors", golden)
-    print(f"  {name}: {sum(p.numel() for p in model.parameters())} parameters; std of hidden "
-          + " ".join(f"{h.std():.2f}" for h in result.hidden_states))
+    if write:
+        write_containers(f"{out}/{name}", model, config)
+        write_tensors(f"{out}/{name}/golden.safetensors", golden)
+        print(f"  {name}: {sum(p.numel() for p in model.parameters())} parameters; std of hidden "
+              + " ".join(f"{h.std():.2f}" for h in result.hidden_states))
     return model, config
 
 
@@ -398,17 +404,33 @@ def make_st(name, model, config, pooling, out):
     print(f"  {name}: greatest cosine of two sentences {others.max():.4f}")
 
 
+# Folders of sentence-transformers over the first encoder: their pooling.
+FOLDERS = {"st-tiny": "mean", "st-tiny-cls": "cls"}
+
+
 def tiny(args):
-    for i, (name, shape) in enumerate(LLAMA.items()):
-        make_llama(name, {**shape, **(FULL.get(name, {}) if args.full else {})}, 100 + i, args.out)
-    made = {name: make_bert(name, {**shape, **(FULL.get(name, {}) if args.full else {})}, 200 + i,
-                            args.out) for i, (name, shape) in enumerate(BERT.items())}
-    make_st("st-tiny", *made["bert-tiny"], "mean", args.out)
-    make_st("st-tiny-cls", *made["bert-tiny"], "cls", args.out)
-    for folder, _, files in os.walk(args.out):
-        for f in files:
-            size = os.path.getsize(os.path.join(folder, f))
-            assert args.full or size < 150_000, (folder, f, size)
+    unknown = set(args.name) - {*DECODERS, *ENCODERS, *FOLDERS}
+    if unknown:
+        sys.exit(f"make_golden.py: no {', '.join(sorted(unknown))}: expected {', '.join([*DECODERS, *ENCODERS, *FOLDERS])}")
+    wanted = args.name or [*DECODERS, *ENCODERS, *FOLDERS]
+
+    def shape_of(name, shape):
+        return {**shape, **(FULL.get(name, {}) if args.full else {})}
+
+    for i, (name, shape) in enumerate(DECODERS.items()):
+        if name in wanted:
+            make_decoder(name, shape_of(name, shape), 100 + i, args.out)
+    for i, (name, shape) in enumerate(ENCODERS.items()):
+        folders = [f for f in FOLDERS if f in wanted and i == 0]
+        if name in wanted or folders:
+            made = make_encoder(name, shape_of(name, shape), 200 + i, args.out, write=name in wanted)
+            for folder in folders:
+                make_st(folder, *made, FOLDERS[folder], args.out)
+    for name in wanted:
+        for folder, _, files in os.walk(f"{args.out}/{name}"):
+            for f in files:
+                size = os.path.getsize(os.path.join(folder, f))
+                assert args.full or size < 150_000, (folder, f, size)
 
 
 # ---------------------------------------------------------------- a tiny one of every model
@@ -688,8 +710,17 @@ def golden_pairs(entry, folders, model):
 
 
 def catalogue(args):
+    models = model_configs.load_catalogue()["models"]
+    ids = [m["id"] for m in models]
+    if set(args.id) - set(ids):
+        sys.exit(f"make_golden.py: no {', '.join(sorted(set(args.id) - set(ids)))} in {model_configs.CATALOGUE}")
     index, total = {}, 0
-    for i, full in enumerate(model_configs.load_catalogue()["models"]):
+    if args.id:                                      # what is not named stays
+        with open(f"{args.out}/index.json") as f:
+            index = json.load(f)
+    for i, full in enumerate(models):
+        if args.id and full["id"] not in args.id:
+            continue
         entry = tiny_entry(full)
         root = f"{args.out}/{entry['id']}"
         state, buffers = tiny_weights(entry, 1000 + i)
@@ -712,8 +743,8 @@ def catalogue(args):
         print(f"  {entry['id']}: {size} bytes; std {shown}")
         assert size < 240_000, size
     with open(f"{args.out}/index.json", "w") as f:
-        f.write("{\n" + ",\n".join(f' "{k}": {json.dumps(v)}' for k, v in index.items()) + "\n}\n")
-    print(f"  {len(index)} models, {total} bytes")
+        f.write("{\n" + ",\n".join(f' "{k}": {json.dumps(index[k])}' for k in ids if k in index) + "\n}\n")
+    print(f"  {len(args.id or ids)} models, {total} bytes")
 
 
 def openelm(args):
@@ -1107,10 +1138,12 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = p.add_subparsers(dest="verb", required=True)
     v = verbs.add_parser("tiny")
+    v.add_argument("name", nargs="*", help="only these, of those at the top of this file; nothing else is touched")
     v.add_argument("--full", action="store_true", help="wider shapes; not for the repository")
     v.add_argument("--out", default=MODELS)
     v.set_defaults(run=tiny)
     v = verbs.add_parser("catalogue")
+    v.add_argument("id", nargs="*", help="only these; nothing else is touched")
     v.add_argument("--out", default=MODELS)
     v.set_defaults(run=catalogue)
     verbs.add_parser("hessians").set_defaults(run=hessians)

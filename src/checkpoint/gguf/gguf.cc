@@ -40,19 +40,24 @@ constexpr Renaming kBertLayer[] = {
     {"layer_output_norm", "output.LayerNorm"},
 };
 
-Result<Json> LlamaConfig(const GgufFile& gguf);
-Result<Json> BertConfig(const GgufFile& gguf);
-
 struct Architecture {
-  std::string_view name;
-  std::span<const Renaming> top, layer;
+  std::string_view name;  // general.architecture, and what the metadata's keys begin with
+  std::string_view model_type, hugging_face;  // config.json's model_type, and its architecture
+  std::span<const Renaming> top, layer;       // names of tensors, outside of layers and in them
   std::string_view layer_prefix;
-  Result<Json> (*config)(const GgufFile& gguf);
+  // The rows of the q and k of a head are pairs of neighbours to be rotated, where Hugging Face has
+  // the first halves of all pairs, then the second.
+  bool neighbours_rotate;
+  Result<Json> (*config)(const GgufFile& gguf, const Architecture& architecture);
 };
 
+Result<Json> LlamaConfig(const GgufFile& gguf, const Architecture& architecture);
+Result<Json> BertConfig(const GgufFile& gguf, const Architecture& architecture);
+
 constexpr Architecture kArchitectures[] = {
-    {"llama", kLlamaTop, kLlamaLayer, "model.layers.", LlamaConfig},
-    {"bert", kBertTop, kBertLayer, "encoder.layer.", BertConfig},
+    {"llama", "llama", "LlamaForCausalLM", kLlamaTop, kLlamaLayer, "model.layers.", true,
+     LlamaConfig},
+    {"bert", "bert", "BertModel", kBertTop, kBertLayer, "encoder.layer.", false, BertConfig},
 };
 
 // "blk.7.attn_q.weight" -> "model.layers.7.self_attn.q_proj.weight"; nullopt when it is unknown.
@@ -88,19 +93,19 @@ Result<uint64_t> RowsOf(const GgufFile& gguf, const std::string& tensor) {
   return it->second.shape[0];
 }
 
-Result<Json> CommonConfig(const GgufFile& gguf, const std::string& prefix) {
+Result<Json> CommonConfig(const GgufFile& gguf, const Architecture& architecture) {
   constexpr Renaming kSizes[] = {{"embedding_length", "hidden_size"},
                                  {"block_count", "num_hidden_layers"},
                                  {"attention.head_count", "num_attention_heads"},
                                  {"feed_forward_length", "intermediate_size"},
                                  {"context_length", "max_position_embeddings"}};
-  Json config = Json::object();
+  Json config = {{"model_type", architecture.model_type},
+                 {"architectures", Json::array({architecture.hugging_face})}};
   for (const Renaming& size : kSizes) {
-    DUNNOCK_TRY(const uint64_t value, gguf.RequiredUint(Str(prefix, size.ggml)));
-    if (value == 0 || value > INT32_MAX) {
-      return Invalid(
-          Str("metadata \"", prefix, size.ggml, "\" is ", value, ": expected 1 to ", INT32_MAX));
-    }
+    const std::string key = Str(architecture.name, ".", size.ggml);
+    DUNNOCK_TRY(const uint64_t value, gguf.RequiredUint(key));
+    if (value == 0 || value > INT32_MAX)
+      return Invalid(Str("metadata \"", key, "\" is ", value, ": expected 1 to ", INT32_MAX));
     config[size.hugging_face] = value;
   }
   DUNNOCK_TRY(const uint64_t vocab, RowsOf(gguf, "token_embd.weight"));
@@ -108,37 +113,37 @@ Result<Json> CommonConfig(const GgufFile& gguf, const std::string& prefix) {
   return config;
 }
 
-Result<Json> LlamaConfig(const GgufFile& gguf) {
+// A Llama's, and its relatives'.
+Result<Json> LlamaConfig(const GgufFile& gguf, const Architecture& architecture) {
   if (gguf.tensors.contains("rope_freqs.weight"))
     return Unsupported("tensor \"rope_freqs.weight\": scaled rotary positions are not supported");
-  DUNNOCK_TRY(Json config, CommonConfig(gguf, "llama."));
-  config["model_type"] = "llama";
-  config["architectures"] = {"LlamaForCausalLM"};
+  DUNNOCK_TRY(Json config, CommonConfig(gguf, architecture));
+  const auto key = [&](std::string_view name) { return Str(architecture.name, ".", name); };
   config["hidden_act"] = "silu";
   const auto heads = config["num_attention_heads"].get<uint64_t>();
   const auto hidden = config["hidden_size"].get<uint64_t>();
-  DUNNOCK_TRY(const auto kv_heads, gguf.Uint("llama.attention.head_count_kv"));
+  DUNNOCK_TRY(const auto kv_heads, gguf.Uint(key("attention.head_count_kv")));
   config["num_key_value_heads"] = kv_heads.value_or(heads);
-  DUNNOCK_TRY(const auto key, gguf.Uint("llama.attention.key_length"));
-  DUNNOCK_TRY(const auto value, gguf.Uint("llama.attention.value_length"));
-  if (key != value) return Unsupported("key_length and value_length differ in llama.attention");
-  if (!key && hidden % heads != 0) {
-    return Invalid(Str("embedding_length ", hidden, " is not a multiple of ", heads,
-                       " heads, and llama.attention.key_length is missing"));
+  DUNNOCK_TRY(const auto key_length, gguf.Uint(key("attention.key_length")));
+  DUNNOCK_TRY(const auto value_length, gguf.Uint(key("attention.value_length")));
+  if (key_length != value_length)
+    return Unsupported(Str("key_length and value_length differ in ", key("attention")));
+  if (!key_length && hidden % heads != 0) {
+    return Invalid(Str("embedding_length ", hidden, " is not a multiple of ", heads, " heads, and ",
+                       key("attention.key_length"), " is missing"));
   }
-  const uint64_t head_dim = key.value_or(hidden / heads);
+  const uint64_t head_dim = key_length.value_or(hidden / heads);
   if (head_dim == 0 || head_dim % 2 != 0 || head_dim > INT32_MAX) {
     return Invalid(Str("heads of ", head_dim, " dimensions: expected an even number"));
   }
   if (head_dim * heads != hidden) config["head_dim"] = head_dim;
-  DUNNOCK_TRY(const auto rotated, gguf.Uint("llama.rope.dimension_count"));
+  DUNNOCK_TRY(const auto rotated, gguf.Uint(key("rope.dimension_count")));
   if (rotated.value_or(head_dim) != head_dim) {
-    return Unsupported(Str("metadata \"llama.rope.dimension_count\" is ", *rotated,
+    return Unsupported(Str("metadata \"", key("rope.dimension_count"), "\" is ", *rotated,
                            ": expected all ", head_dim, " dimensions of a head"));
   }
-  DUNNOCK_TRY(config["rms_norm_eps"],
-              gguf.RequiredNumber("llama.attention.layer_norm_rms_epsilon"));
-  DUNNOCK_TRY(const auto theta, gguf.Number("llama.rope.freq_base"));
+  DUNNOCK_TRY(config["rms_norm_eps"], gguf.RequiredNumber(key("attention.layer_norm_rms_epsilon")));
+  DUNNOCK_TRY(const auto theta, gguf.Number(key("rope.freq_base")));
   config["rope_theta"] = theta.value_or(10000.0);
   config["tie_word_embeddings"] = !gguf.tensors.contains("output.weight");
   config["attention_bias"] = gguf.tensors.contains("blk.0.attn_q.bias");
@@ -172,10 +177,8 @@ Status AddClassifier(const GgufFile& gguf, Json& config) {
   return {};
 }
 
-Result<Json> BertConfig(const GgufFile& gguf) {
-  DUNNOCK_TRY(Json config, CommonConfig(gguf, "bert."));
-  config["model_type"] = "bert";
-  config["architectures"] = {"BertModel"};
+Result<Json> BertConfig(const GgufFile& gguf, const Architecture& architecture) {
+  DUNNOCK_TRY(Json config, CommonConfig(gguf, architecture));
   config["hidden_act"] = "gelu";
   config["position_embedding_type"] = "absolute";
   DUNNOCK_TRY(config["layer_norm_eps"], gguf.RequiredNumber("bert.attention.layer_norm_epsilon"));
@@ -185,9 +188,9 @@ Result<Json> BertConfig(const GgufFile& gguf) {
   return config;
 }
 
-// ggml's llama rotates (RoPE) neighbouring rows 2i and 2i + 1 of a head together, Hugging Face's
-// rows i and i + d/2. ggml's converter interleaved the halves, and this separates them again. Whole
-// rows move, so quantized types need no decoding. A bias counts as rows of one element.
+// Where neighbours_rotate, ggml rotates the rows (2i, 2i + 1) of a head and Hugging Face the rows
+// (i, i + d/2): ggml's converter interleaved the halves, and this puts them apart again. Whole rows
+// move, so block types need no decoding. A bias is rows of one element.
 Result<Tensor> HalvesApart(const Tensor& tensor, uint64_t heads, std::vector<Blob>& storage) {
   const uint64_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
   if (heads == 0 || rows == 0 || rows % 2 != 0 || rows % heads != 0 || rows / heads % 2 != 0 ||
@@ -208,7 +211,7 @@ Result<Tensor> HalvesApart(const Tensor& tensor, uint64_t heads, std::vector<Blo
 
 // The number of heads whose rows have to be moved; 0 if the tensor is not affected by RoPE.
 uint64_t RotaryHeads(const Architecture& architecture, const Json& config, std::string_view name) {
-  if (architecture.name != "llama") return 0;
+  if (!architecture.neighbours_rotate) return 0;
   if (name.find(".q_proj.") != std::string_view::npos) return config["num_attention_heads"];
   if (name.find(".k_proj.") != std::string_view::npos) return config["num_key_value_heads"];
   return 0;
@@ -220,7 +223,7 @@ Result<const Architecture*> FindArchitecture(const GgufFile& gguf) {
   std::string known;
   for (const Architecture& a : kArchitectures) {
     if (a.name == *name) return &a;
-    known += Str(known.empty() ? "\"" : " or \"", a.name, "\"");
+    known += Str(known.empty() ? "one of " : ", ", "\"", a.name, "\"");
   }
   return Unsupported(Str("architecture ", Shown(*name), ": expected ", known));
 }
@@ -279,7 +282,7 @@ Status ReadGgufCheckpoint(std::span<const Blob> parts, Checkpoint& out) {
   if (gguf.tensors.empty()) return ReadVocabularyAlone(gguf, out);
   DUNNOCK_TRY(const Architecture* architecture, FindArchitecture(gguf));
   DUNNOCK_TRY_STATUS(CheckGgufSettings(&out.notes, gguf, architecture->name));
-  DUNNOCK_TRY(out.config, architecture->config(gguf));
+  DUNNOCK_TRY(out.config, architecture->config(gguf, *architecture));
   for (const auto& [name, tensor] : gguf.tensors) {
     const auto translated = Translate(*architecture, name);
     if (!translated) {

@@ -26,6 +26,8 @@ Status CheckSampling(const SamplingOptions& o) {
   DUNNOCK_TRY_STATUS(check("top_p", o.top_p, 0.0, 1.0));
   DUNNOCK_TRY_STATUS(check("min_p", o.min_p, 0.0, 1.0));
   DUNNOCK_TRY_STATUS(check("typical_p", o.typical_p, 0.0, 1.0));
+  DUNNOCK_TRY_STATUS(check("epsilon_cutoff", o.epsilon_cutoff, 0.0, 1.0));
+  DUNNOCK_TRY_STATUS(check("eta_cutoff", o.eta_cutoff, 0.0, 1.0));
   DUNNOCK_TRY_STATUS(check("repetition penalty", o.repetition_penalty, 0.01, 100.0));
   DUNNOCK_TRY_STATUS(check("frequency penalty", o.frequency_penalty, -100.0, 100.0));
   return check("presence penalty", o.presence_penalty, -100.0, 100.0);

@@ -43,8 +43,7 @@ struct SamplingOptions {
   TokenRules rules = {};  // for TokenFilter; Sampler does not look at them
 };
 
-// kInvalid, with the name and the range of an option that is out of its range. Does not look at the
-// epsilon and eta cutoffs, which ReadGenerationConfig checks.
+// kInvalid, with the name and the range of an option that is out of its range.
 Status CheckSampling(const SamplingOptions& options);
 
 class Sampler {
