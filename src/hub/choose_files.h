@@ -25,8 +25,6 @@ struct GgufModel {
   std::vector<std::string> parts;    // in order
   std::vector<std::string> missing;  // parts that should be there and are not
 };
-// The parts that "m-00002-of-00003.gguf" is one of, in order; the file alone if it is whole.
-std::vector<std::string> PartsOfGguf(const std::string& file);
 // All but projectors of images ("mmproj") and importance matrices, which are no models.
 std::vector<GgufModel> GgufModels(const std::vector<std::string>& files);
 

@@ -47,6 +47,8 @@ class Engine {
   const Model& model() const { return *model_; }
   Model& model() { return *model_; }  // for visitors of its weights
   ThreadPool& pool() const { return *pool_; }
+  // For the options of an engine that is to share it.
+  const std::shared_ptr<ThreadPool>& shared_pool() const { return pool_; }
   KvEncoding kv_cache() const { return kv_cache_; }
   // The error explains why there is none.
   Result<const Tokenizer*> tokenizer() const;
