@@ -5,16 +5,21 @@
 # make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
 # make wasm    build the core for WebAssembly into build/wasm; installs Emscripten beside the system
 # make build   leaves the program at build/release/dunnock
+# make install  installs the program, the shared library and its headers below PREFIX (DESTDIR: a root in front of it)
 
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 
-.PHONY: demo build test bench bench-models bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
+.PHONY: demo build install test bench bench-models bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
 
 build: setup
 	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
 	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+install: build
+	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
 
 setup:
 	@mkdir -p build
@@ -59,7 +64,7 @@ lint: setup
 	@scripts/lint
 
 format:
-	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
+	@git ls-files 'include/*.h' 'examples/*.c' 'examples/*.cc' 'src/*.h' 'src/*.c' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
 
 fuzz:
 	@scripts/setup clang-19 libclang-rt-19-dev
