@@ -1,10 +1,10 @@
-# make demo    install what is missing, build, fetch the default models, chat, embed and search
-# make test    install what is missing, build, run every test (fetches the real weights once)
+# make demo    install what is missing, build the program, fetch the default models, chat, embed and search
+# make test    install what is missing, build everything, run every test (fetches the real weights once)
 # make bench   measure the kernels and the default models beside the machine's limits
 # make bench-models  speed of the models beside the machine's limits, into docs/benchmarks.md
 # make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
 # make wasm    build the core for WebAssembly into build/wasm; installs Emscripten beside the system
-# make build   leaves the program at build/release/dunnock
+# make build   leaves the program at build/release/dunnock; make tests builds its tests as well
 # make install  installs the program, the shared library and its headers below PREFIX (DESTDIR: a root in front of it)
 
 SHELL := /bin/bash
@@ -12,23 +12,31 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: demo build install test bench bench-models bench-peers asan tsan lint format fuzz setup clean wasm wasm-test wasm-bench neon-test
+# $(call configure,DUNNOCK_TESTS=ON|OFF) prints only what went wrong.
+configure = mkdir -p build; cmake --preset $(PRESET) -D$(1) > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 
-build: setup
-	@cmake --preset $(PRESET) > build/configure.log 2>&1 || { mkdir -p build; cmake --preset $(PRESET); }
+.PHONY: demo build install tests test bench bench-models bench-peers asan tsan lint format fuzz clean wasm wasm-test wasm-bench neon-test
+
+build:
+	@scripts/setup build
+	@$(call configure,DUNNOCK_TESTS=OFF)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target dunnock
+
+tests:
+	@scripts/setup build test
+	@$(call configure,DUNNOCK_TESTS=ON)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-install: build
+install:
+	@scripts/setup build
+	@$(call configure,DUNNOCK_TESTS=OFF)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target dunnock dunnock_shared
 	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
-
-setup:
-	@mkdir -p build
-	@scripts/setup
 
 demo: build
 	@scripts/demo build/$(PRESET)/dunnock
 
-test: build
+test: tests
 	@scripts/run_tests $(PRESET)
 
 bench: build
@@ -57,17 +65,18 @@ neon-test:
 	@scripts/neon_test
 
 asan tsan:
-	@scripts/setup clang-19 libclang-rt-19-dev
+	@scripts/setup clang
 	@$(MAKE) --no-print-directory test PRESET=$@
 
-lint: setup
+lint:
+	@scripts/setup lint
 	@scripts/lint
 
 format:
 	@git ls-files 'include/*.h' 'examples/*.c' 'examples/*.cc' 'src/*.h' 'src/*.c' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
 
 fuzz:
-	@scripts/setup clang-19 libclang-rt-19-dev
+	@scripts/setup build test clang
 	@scripts/fuzz
 
 clean:

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "kernels/limits.h"
 #include "kernels/matmul.h"
-#include "kernels/pack.h"
+#include "kernels/packing/pack.h"
 #include "kernels/target.h"
 
 namespace dunnock {

@@ -3,7 +3,7 @@
 
   bench/models.py [--dunnock build/release/dunnock] [--rounds 3] [--repeat 3] [--threads 2] [--only PART ...]
 
-Real weights where a package has them, else checkpoints of the true shape with random weights (tools/make_checkpoint.py,
+Real weights where a package has them, else checkpoints of the true shape with random weights (tools/checkpoints/make_checkpoint.py,
 which needs numpy), rounded to int4 or int8; they stay in build/bench. A round measures one model after another; shown are the
 medians of the rounds' medians and the median share of the limit. Run it on a quiet machine.
 """
@@ -41,7 +41,7 @@ def prepare(args, model, form, real):
         source = model
         if not real:
             source = f"{folder}.checkpoint"
-            output_of(args.python, f"{ROOT}/tools/make_checkpoint.py", model, "-o", source)
+            output_of(args.python, f"{ROOT}/tools/checkpoints/make_checkpoint.py", model, "-o", source)
         output_of(args.dunnock, "quantize", source, "-o", folder, "--format", form, "--quiet")
         if not real:
             shutil.rmtree(source)

@@ -1,7 +1,7 @@
 # dunnock_floor(NAME [DEPS floor-or-library...]) makes the library dunnock_NAME from every x.cc of
 # the current folder, and the test program NAME_test from every x_test.cc beside them. Of x_posix.cc
 # and x_wasm.cc it takes the one for this platform.
-# tools/check_floors.py checks that includes agree with the floors.
+# tools/check/check_floors.py checks that includes agree with the floors.
 
 add_library(dunnock_options INTERFACE)
 target_compile_features(dunnock_options INTERFACE cxx_std_23)

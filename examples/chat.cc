@@ -1,6 +1,6 @@
 // A conversation: chat MODEL [CATALOGUE_ID]
-// Reads a message per line of standard input. MODEL is a checkpoint folder or a GGUF file; the id of
-// a known model ("tinyllama-1.1b-chat-v0.1") gives what its files lack, such as a chat template.
+// Reads a message per line of standard input. MODEL is a checkpoint folder or a GGUF file; the id
+// of a known model ("tinyllama-1.1b-chat-v0.1") gives what its files lack, such as a chat template.
 #include <dunnock/dunnock.h>
 
 #include <iostream>

@@ -1,4 +1,5 @@
-// The passages of standard input, one per line, that are nearest to a question: search MODEL QUESTION
+// The passages of standard input, one per line, that are nearest to a question: search MODEL
+// QUESTION
 #include <dunnock/dunnock.h>
 
 #include <cstdio>

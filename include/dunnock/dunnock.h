@@ -281,7 +281,7 @@ class Model {
     return detail::List(dunnock_model_note_count(get()),
                         [&](size_t i) { return dunnock_model_note(get(), i); });
   }
-  // The defaults of the model's generation config.
+  // The defaults of the model's generation config, and what the catalogue recommends.
   GenerateOptions generate_options() const {
     dunnock_generate_options o;
     detail::Call(dunnock_model_generate_options, get(), &o, sizeof o);

@@ -193,7 +193,7 @@ typedef struct dunnock_model_options {
   /* Compute on the threads of another model, in place of threads of its own. */
   const struct dunnock_model* share_threads_of;
   /* An id, alias or repository of the catalogue: fills what it knows and the files lack (a chat
-   * template, texts that end a turn, the prompts of an embedder). */
+   * template, texts that end a turn, recommended sampling, the prompts of an embedder). */
   const char* catalogue_id;
   /* The Jinja source of a chat template: in place of the model's own, or only where it has none.
    * `fallback_template` wins over the catalogue's. */
@@ -366,8 +366,8 @@ typedef struct dunnock_generate_options {
 /* Neutral defaults: greedy, nothing else. */
 DUNNOCK_API void dunnock_generate_options_init(dunnock_generate_options* options,
                                                size_t struct_size);
-/* The defaults of the model's generation config, in place of the neutral ones. NULL options in the
- * functions below mean these. */
+/* The defaults of the model's generation config, and what the catalogue recommends where that is
+ * silent, in place of the neutral ones. NULL options in the functions below mean these. */
 DUNNOCK_API dunnock_status dunnock_model_generate_options(const dunnock_model* model,
                                                           dunnock_generate_options* options,
                                                           size_t struct_size,

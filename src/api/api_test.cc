@@ -356,6 +356,10 @@ TEST(Api, CatalogueFillsTemplateStopsAndPrompts) {
   const dunnock::Files files = TalkingLlama();
   EXPECT_FALSE(Model(files).info().has_chat_template);
   EXPECT_TRUE(Model(files, {.catalogue_id = "tinyllama-1.1b-chat-v0.1"}).info().has_chat_template);
+  // Recommended sampling is the default of who names the model, and of nobody else.
+  const Model recommended(files, {.catalogue_id = "smollm2-135m-instruct"});
+  EXPECT_EQ(recommended.generate_options().temperature, 0.2);
+  EXPECT_EQ(Model(files).generate_options().temperature, 0.0);
   const Model own(files, {.catalogue_id = "tinyllama-1.1b-chat-v0.1", .fallback_template = "own"});
   EXPECT_EQ(own.RenderChat(std::vector<Message>{{"user", "x"}}), "own");
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/memory.h"
 #include "base/result.h"
+#include "base/system/memory.h"
 
 namespace dunnock::api {
 

@@ -3,8 +3,8 @@
 #include "api/handles.h"
 #include "api/options.h"
 #include "base/str.h"
-#include "runtime/embedder.h"
-#include "runtime/reranker.h"
+#include "runtime/encoders/embedder.h"
+#include "runtime/encoders/reranker.h"
 
 struct dunnock_embedder {
   std::shared_ptr<const dunnock::Engine> engine;

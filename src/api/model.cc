@@ -7,6 +7,7 @@
 #include "catalogue/known_prompts.h"
 #include "runtime/bits.h"
 #include "runtime/checksum.h"
+#include "runtime/recommended.h"
 
 namespace dunnock {
 namespace {
@@ -49,8 +50,7 @@ Status FillFromCatalogue(const char* id, EngineOptions* options, FileSet* files)
                     closest ? Str(": did you mean ", *closest, "?") : ""),
                 Remedy::kKnownModels);
   }
-  options->fallback_template = entry->template_fallback;
-  options->fallback_stop_texts = entry->stop_texts;
+  UseCatalogue(*entry, options);
   AddKnownPrompts(*entry, files);
   return {};
 }

@@ -1,6 +1,6 @@
 // Vectors in memory and those nearest to a query.
 
-#include "runtime/search.h"
+#include "runtime/encoders/search.h"
 
 #include <algorithm>
 #include <cmath>

@@ -80,9 +80,9 @@ Result<GenerateOptions> ReadGenerateOptions(const dunnock_generate_options* give
                                             const Engine& engine, size_t prompt_tokens,
                                             size_t context, bool conversation) {
   DUNNOCK_TRY(const dunnock_generate_options o,
-              api::ReadOptions(given, Defaults(engine.sampling()), "options"));
+              api::ReadOptions(given, Defaults(engine.recommended_sampling()), "options"));
   GenerateOptions out;
-  out.sampling = engine.sampling();
+  out.sampling = engine.recommended_sampling();
   DUNNOCK_TRY_STATUS(ReadSampling(o, &out.sampling));
   out.max_tokens = MostTokens(o.max_tokens, engine, prompt_tokens, context);
   DUNNOCK_TRY(out.stop, api::Texts(o.stop, o.stop_count, "options: stop"));
@@ -199,7 +199,7 @@ dunnock_status dunnock_model_generate_options(const dunnock_model* model,
     DUNNOCK_TRY_STATUS(Given(options, "options"));
     if (struct_size < api::kFirstSize<dunnock_generate_options>)
       return Invalid(Str("struct_size is ", struct_size, ": expected sizeof *options"));
-    api::WriteStruct(Defaults(model->engine->sampling()), options, struct_size);
+    api::WriteStruct(Defaults(model->engine->recommended_sampling()), options, struct_size);
     return {};
   });
 }

@@ -6,7 +6,7 @@
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 namespace dunnock {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 
 namespace dunnock {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 
 namespace dunnock {
 namespace {

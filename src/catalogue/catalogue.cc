@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/closest.h"
 #include "base/str.h"
+#include "base/text/closest.h"
 
 namespace dunnock {
 namespace {
@@ -53,6 +53,7 @@ CatalogueEntry ParseEntry(const Json& m) {
   e.stop_texts = Get<std::vector<std::string>>(m, "stop_texts");
   e.tokenizer_from = text("tokenizer_from");
   e.prompts = Get<std::map<std::string, std::string>>(m, "prompts");
+  if (const Json* sampling = FindMember(m, "sampling")) e.sampling = *sampling;
   e.data = m;
   DUNNOCK_CHECK(!e.id.empty() && !e.repo.empty());
   return e;

@@ -33,6 +33,7 @@ struct CatalogueEntry {
   std::vector<std::string> stop_texts;         // end a turn where no token does
   std::string tokenizer_from;                  // the entry whose tokenizer it uses
   std::map<std::string, std::string> prompts;  // of an embedder: "query", "passage"
+  Json sampling;  // what its card recommends, as keys of generation_config.json; null: nothing
 
   Json data;  // the entry as it stands in the file, for those who print it
 };

@@ -60,5 +60,13 @@ TEST(Catalogue, PromptsAndStopTexts) {
             std::vector<std::string>{"### Human:"});
 }
 
+TEST(Catalogue, SamplingThatCardsRecommend) {
+  EXPECT_EQ(FindInCatalogue("smollm2-135m-instruct")->sampling,
+            Json({{"do_sample", true}, {"temperature", 0.2}, {"top_p", 0.9}}));
+  EXPECT_EQ(FindInCatalogue("tinyllama-1.1b-chat-v1.0")->sampling.at("top_k"), 50);
+  EXPECT_EQ(FindInCatalogue("openelm-270m")->sampling, Json({{"repetition_penalty", 1.2}}));
+  EXPECT_TRUE(FindInCatalogue("smollm2-135m")->sampling.is_null());
+}
+
 }  // namespace
 }  // namespace dunnock

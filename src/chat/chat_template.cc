@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "jinja/interpreter.h"
 #include "jinja/parser.h"
 

@@ -1,5 +1,5 @@
 // Public chat templates with hundreds of message lists, against jinja2
-// (tools/make_template_corpus.py).
+// (tools/golden/make_template_corpus.py).
 
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@
 namespace dunnock {
 namespace {
 
-// tools/make_jinja_cases.py: what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names another
-// file of such cases, like thousands of random ones.
+// tools/golden/make_jinja_cases.py: what jinja2 makes of each snippet. DUNNOCK_JINJA_CASES names
+// another file of such cases, like thousands of random ones.
 TEST(ChatTemplate, EqualsJinja2) {
   const char* other = std::getenv("DUNNOCK_JINJA_CASES");
   const std::string text =

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/split_name.h"
 #include "base/str.h"
+#include "base/text/split_name.h"
 #include "checkpoint/gguf/gguf.h"
 #include "checkpoint/pytorch/pytorch.h"
 #include "checkpoint/safetensors.h"

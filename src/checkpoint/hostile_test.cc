@@ -1,5 +1,5 @@
 // Truncated, lying and hostile files: each must get an error that names the file and says what is
-// wrong with it, in little memory. tools/make_hostile_files.py writes them.
+// wrong with it, in little memory. tools/golden/make_hostile_files.py writes them.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -6,42 +6,19 @@
 #include <exception>
 #include <new>
 
-#include "base/closest.h"
-#include "base/memory.h"
 #include "base/str.h"
+#include "base/system/memory.h"
+#include "base/text/closest.h"
+#include "cli/flags/arguments.h"
 #include "cli/remedies.h"
-#include "cli/verbs.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
+#include "cli/verbs/verbs.h"
 
 using namespace dunnock;
 using namespace dunnock::cli;
 
 namespace {
-
-// A text that begins with a dash looks like flags: "-q is it" would become -q and "- is it".
-const char* TextTakenForFlags(const CLI::App& program, int argc, char** argv) {
-  const CLI::App* verb = nullptr;
-  for (const CLI::App* one : program.get_subcommands({})) {
-    if (argc > 1 && one->check_name(argv[1])) verb = one;
-  }
-  if (verb == nullptr) return nullptr;
-  const auto takes_value = [&](const std::string& name) {
-    const CLI::Option* option = verb->get_option_no_throw(name);
-    return name.starts_with('-') && option != nullptr && option->get_expected_max() > 0;
-  };
-  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
-    const std::string_view text(argv[i]);
-    const size_t blank = text.find_first_of(" \t\r\n");
-    // What follows an option is its value, whatever it looks like.
-    if (text.size() < 3 || text[0] != '-' || blank == text.npos || takes_value(argv[i - 1]))
-      continue;
-    const bool number = text[1] >= '0' && text[1] <= '9';
-    // A value may also stand in the same word: --prompt="a b", -p"a b".
-    const bool joined = text[1] == '-' ? text.find('=') < blank
-                                       : blank > 2 && takes_value(std::string(text.substr(0, 2)));
-    if (!number && !joined) return argv[i];
-  }
-  return nullptr;
-}
 
 // What CLI11 found wrong, in one line, with the command that helps.
 void ReportUsage(const CLI::App& program, const std::string& what, int argc, char** argv) {
@@ -80,26 +57,10 @@ int main(int argc, char** argv) {
   // Wherever nothing better is to be done (CancelScope), an interrupt ends the program at once:
   // downloads go on where they stopped.
   signal(SIGINT, +[](int) { _exit(130); });
-  CLI::App program(
-      "Small language models: chat, complete, embed and search, natively.\n"
-      "A MODEL is an id that `dunnock list` shows, a hub repository (org/name[@revision]),\n"
-      "a folder, or a file (x.gguf). Behind a colon stands which of several GGUF files:\n"
-      "org/name:Q4_K_M.",
-      "dunnock");
-  program.require_subcommand(1);
-  program.fallthrough(false);
-  program.set_version_flag("--version", VersionText());
-  program.footer(
-      "Start with:  dunnock chat smollm2-135m-instruct\n"
-      "One verb:    dunnock VERB --help");
   Common common;
   Action action;
-  for (const auto add :
-       {AddRun,  AddChat,     AddEmbed,   AddSearch,   AddRerank,     AddPull,     AddList,
-        AddShow, AddRm,       AddCache,   AddTokenize, AddDetokenize, AddTemplate, AddLogits,
-        AddEval, AddQuantize, AddInspect, AddBench,    AddDoctor,     AddVersion,  AddCompletion}) {
-    add(program, common, &action);
-  }
+  const std::unique_ptr<CLI::App> made = MakeProgram(common, &action);
+  CLI::App& program = *made;
   try {
     std::vector<std::string> arguments = GuardTexts(program, argc, argv);
     if (const char* text = TextTakenForFlags(program, argc, argv)) {

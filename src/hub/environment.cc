@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include "base/str.h"
-#include "hub/http.h"
 #include "hub/hub.h"
+#include "hub/transfer/http.h"
 #include "io/file.h"
 
 namespace dunnock {

@@ -1,11 +1,12 @@
 #include "hub/hub.h"
+#include "hub/cache/cached_models.h"
 
 #include <algorithm>
 #include <filesystem>
 
 #include "base/str.h"
 #include "catalogue/known_prompts.h"
-#include "hub/cache.h"
+#include "hub/cache/cache.h"
 #include "hub/choose_files.h"
 #include "hub/model_name.h"
 #include "hub/sources.h"

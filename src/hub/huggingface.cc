@@ -3,11 +3,11 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "hub/answers.h"
-#include "hub/cache.h"
+#include "hub/cache/cache.h"
 #include "hub/choose_files.h"
-#include "hub/download.h"
 #include "hub/sources.h"
+#include "hub/transfer/answers.h"
+#include "hub/transfer/download.h"
 #include "io/file.h"
 
 namespace dunnock {

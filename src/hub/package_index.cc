@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "hub/cache/cached_models.h"
 #include "hub/sources.h"
 #include "hub/wheel.h"
 #include "io/file.h"

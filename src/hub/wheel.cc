@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/str.h"
-#include "hub/cache.h"
+#include "hub/cache/cache.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
 

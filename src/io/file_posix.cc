@@ -13,10 +13,10 @@
 #include <iterator>
 #include <memory>
 
-#include "base/huge_pages.h"
-#include "base/memory.h"
 #include "base/str.h"
-#include "base/thread_pool.h"
+#include "base/system/huge_pages.h"
+#include "base/system/memory.h"
+#include "base/system/thread_pool.h"
 #include "io/file.h"
 
 namespace dunnock {

@@ -1,7 +1,7 @@
 #include <filesystem>
 
-#include "base/split_name.h"
 #include "base/str.h"
+#include "base/text/split_name.h"
 #include "io/file.h"
 #include "io/model_files.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "unicode/characters.h"
 
 namespace dunnock::jinja {
@@ -363,10 +363,6 @@ class Lexer {
 };
 
 }  // namespace
-
-std::unexpected<Error> FailAt(Position at, const std::string& message) {
-  return Invalid(Str("chat template, line ", at.line, ", column ", at.column, ": ", message));
-}
 
 Result<std::vector<Token>> Tokenize(const std::string& source) {
   std::string unix_lines;

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "jinja/print.h"
 
 namespace dunnock::jinja {

@@ -6,10 +6,10 @@
 #include <hwy/highway.h>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/norm-inl.h"
-#include "kernels/quantize-inl.h"
-#include "kernels/rotate-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/norm-inl.h"
+#include "kernels/simd/quantize-inl.h"
+#include "kernels/simd/rotate-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
@@ -27,7 +27,7 @@ void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form
     RmsNormRow(memory, x, left.norm.data(), size, left.epsilon);
     x = memory;
   }
-  F16 largest = Set(0.0f);
+  FloatLanes largest = Set(0.0f);
   if (form.rotation > 1) {
     largest = RotateBlocks(memory, x, size, form.rotation);
     x = memory;

@@ -8,12 +8,12 @@
 #include <random>
 
 #include "base/str.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
-#include "kernels/pack.h"
+#include "kernels/packing/pack.h"
 #include "kernels/rope.h"
 #include "kernels/target.h"
 #include "tensor/float16.h"

@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "kernels/activations.h"
-#include "kernels/quantize-inl.h"
-#include "kernels/rotate-inl.h"
+#include "kernels/simd/quantize-inl.h"
+#include "kernels/simd/rotate-inl.h"
 #include "tensor/float16.h"
 
 #ifndef DUNNOCK_KV_CACHE_ONCE
@@ -63,7 +63,7 @@ void StoreInt8(KvHead at, const Int8Layout& layout, size_t heads, size_t size, s
     };
     for (size_t i = 0; i < k.count; ++i) {
       const size_t p = position + i;
-      const F16 largest = RotateBlocks(rotated, k[i] + h * size, size, block);
+      const FloatLanes largest = RotateBlocks(rotated, k[i] + h * size, size, block);
       at.key_scales[p] = QuantizeGroup(codes[0], rotated, size, largest).scale;
       StoreKey(at.keys + p / 16 * 16 * layout.key + p % 16 * 4, codes[0], size);
     }

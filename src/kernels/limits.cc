@@ -8,8 +8,8 @@
 #include <atomic>
 #include <chrono>
 
-#include "base/thread_pool.h"
-#include "kernels/dot-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/dot-inl.h"
 #include "tensor/rows.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -22,13 +22,13 @@ uint32_t SpinDots(size_t rounds) {
   uint8_t bytes[64];
   for (size_t i = 0; i < 64; ++i) bytes[i] = static_cast<uint8_t>(i % 16);
   const Codes codes = LoadCodes(bytes);
-  I16 sum[kSums];
-  for (I16& s : sum) s = SetI(0);
+  IntLanes sum[kSums];
+  for (IntLanes& s : sum) s = SetI(0);
   for (size_t r = 0; r < rounds; ++r) {
-    for (I16& s : sum) s = DotCodes7(s, codes, static_cast<int32_t>(0x01020304 + r));
+    for (IntLanes& s : sum) s = DotCodes7(s, codes, static_cast<int32_t>(0x01020304 + r));
   }
-  I16 total = SetI(0);
-  for (const I16& s : sum) total = AddI(total, s);
+  IntLanes total = SetI(0);
+  for (const IntLanes& s : sum) total = AddI(total, s);
   int32_t lanes[16];
   for (size_t p = 0; p < kParts; ++p) hn::StoreU(total.part[p], TagI(), lanes + p * kWidth);
   return static_cast<uint32_t>(lanes[0]) + static_cast<uint32_t>(lanes[15]);
@@ -37,7 +37,7 @@ uint32_t SpinDots(size_t rounds) {
 size_t OperationsARound() { return kSums * 16 * 4 * 2; }
 
 uint32_t ReadAll(const uint8_t* bytes, size_t size) {
-  I16 sum[4] = {SetI(0), SetI(0), SetI(0), SetI(0)};
+  IntLanes sum[4] = {SetI(0), SetI(0), SetI(0), SetI(0)};
   for (size_t i = 0; i + 256 <= size; i += 256) {
     for (size_t j = 0; j < 4; ++j) {
       __builtin_prefetch(bytes + i + 2048 + j * 64);
@@ -48,7 +48,7 @@ uint32_t ReadAll(const uint8_t* bytes, size_t size) {
     }
   }
   int32_t lanes[16];
-  const I16 total = AddI(AddI(sum[0], sum[1]), AddI(sum[2], sum[3]));
+  const IntLanes total = AddI(AddI(sum[0], sum[1]), AddI(sum[2], sum[3]));
   for (size_t p = 0; p < kParts; ++p) hn::StoreU(total.part[p], TagI(), lanes + p * kWidth);
   return static_cast<uint32_t>(lanes[0]) + static_cast<uint32_t>(lanes[15]);
 }

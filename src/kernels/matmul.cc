@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "kernels/activations.h"
-#include "kernels/gemm-inl.h"
-#include "kernels/math-inl.h"
 #include "kernels/norm.h"
 #include "kernels/observer.h"
-#include "kernels/tiles-inl.h"
+#include "kernels/simd/gemm-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/tiles-inl.h"
 
 #ifndef DUNNOCK_MATMUL_ONCE
 #define DUNNOCK_MATMUL_ONCE
@@ -40,8 +40,8 @@ HWY_INLINE void ForTile(const Rows& out, size_t p, size_t token, size_t n, const
   }
 }
 
-HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n, const F16* values,
-                            Epilogue epilogue) {
+HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n,
+                            const FloatLanes* values, Epilogue epilogue) {
   switch (epilogue) {
     case Epilogue::kStore:
       return ForTile(out, p, token, n,
@@ -59,8 +59,8 @@ HWY_NOINLINE void StoreTile(const Rows& out, size_t p, size_t token, size_t n, c
   }
 }
 
-HWY_NOINLINE void StoreSwiGlu(const Rows& out, size_t p, size_t token, size_t n, const F16* gate,
-                              const F16* up) {
+HWY_NOINLINE void StoreSwiGlu(const Rows& out, size_t p, size_t token, size_t n,
+                              const FloatLanes* gate, const FloatLanes* up) {
   ForTile(out, p, token, n,
           [&](size_t i, const float*, size_t) HWY_ATTR { return Mul(Silu(gate[i]), up[i]); });
 }
@@ -71,7 +71,7 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
                    size_t begin, size_t end) {
   const bool fine = x.quantized != nullptr && x.quantized->passes() == 2;
   const size_t rows = fine ? 2 * out.count : out.count;
-  const auto store = [&](size_t p, size_t row, size_t n, const F16* values) HWY_ATTR {
+  const auto store = [&](size_t p, size_t row, size_t n, const FloatLanes* values) HWY_ATTR {
     if (!fine) return StoreTile(out, p, row, n, values, epilogue);
     for (size_t i = row; i < row + n; ++i)
       StoreTile(out, p, i / 2, 1, values++, i % 2 == 0 ? epilogue : Epilogue::kAdd);
@@ -82,11 +82,12 @@ void ProjectPanels(const Rows& out, const Weight& weight, const Operand& x, Epil
       return {{&weight, p}, {&weight, p + 1 < end ? p + 1 : p}};
     };
     Gemm((end - begin + 1) / 2, pair_at, *x.quantized, rows,
-         [&](size_t i, size_t row, size_t n, const F16* one, const F16* other) HWY_ATTR {
-           const size_t p = begin + 2 * i;
-           store(p, row, n, one);
-           if (p + 1 < end) store(p + 1, row, n, other);
-         });
+         [&](size_t i, size_t row, size_t n, const FloatLanes* one, const FloatLanes* other)
+             HWY_ATTR {
+               const size_t p = begin + 2 * i;
+               store(p, row, n, one);
+               if (p + 1 < end) store(p + 1, row, n, other);
+             });
     return;
   }
   for (size_t p = begin; p < end; ++p) {
@@ -105,7 +106,7 @@ void SwiGluPanels(const Rows& out, const Weight& gate, const Operand& gate_x, co
       return {{&gate, begin + i}, {&up, begin + i}};
     };
     Gemm(end - begin, pair_at, *gate_x.quantized, out.count,
-         [&](size_t i, size_t token, size_t n, const F16* g, const F16* u)
+         [&](size_t i, size_t token, size_t n, const FloatLanes* g, const FloatLanes* u)
              HWY_ATTR { StoreSwiGlu(out, begin + i, token, n, g, u); });
     return;
   }

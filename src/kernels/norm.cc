@@ -10,10 +10,10 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
-#include "kernels/math-inl.h"
-#include "kernels/norm-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/lanes-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/norm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
@@ -25,12 +25,12 @@ void RmsNormRows(float* out, const float* x, const float* weight, size_t count, 
 
 void LayerNormRow(float* out, const float* x, const float* weight, const float* bias, size_t n,
                   float epsilon) {
-  F16 sum = Set(0.0f);
+  FloatLanes sum = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) sum = Add(sum, LoadFirst(x + i, n - i));
   const float mean = Sum(sum) / static_cast<float>(n);
-  F16 squares = Set(0.0f);
+  FloatLanes squares = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) {
-    F16 v = Sub(LoadFirst(x + i, n - i), Set(mean));
+    FloatLanes v = Sub(LoadFirst(x + i, n - i), Set(mean));
     if (n - i < 16) {  // the lanes behind the end hold 0 - mean: clear them
       float lanes[16];
       Store(v, lanes);
@@ -39,9 +39,9 @@ void LayerNormRow(float* out, const float* x, const float* weight, const float* 
     squares = Add(squares, Mul(v, v));
   }
   const float variance = Sum(squares) / static_cast<float>(n);
-  const F16 inverse = Set(1.0f / std::sqrt(variance + epsilon));
+  const FloatLanes inverse = Set(1.0f / std::sqrt(variance + epsilon));
   for (size_t i = 0; i < n; i += 16) {
-    const F16 v = Mul(Sub(LoadFirst(x + i, n - i), Set(mean)), inverse);
+    const FloatLanes v = Mul(Sub(LoadFirst(x + i, n - i), Set(mean)), inverse);
     StoreFirst(Add(Mul(v, LoadFirst(weight + i, n - i)), LoadFirst(bias + i, n - i)), out + i,
                n - i);
   }
@@ -49,7 +49,7 @@ void LayerNormRow(float* out, const float* x, const float* weight, const float* 
 
 void L2NormalizeRow(float* x, size_t n) {
   const float length = std::sqrt(SumOfSquares(x, n));
-  const F16 divisor = Set(length < 1e-12f ? 1e-12f : length);
+  const FloatLanes divisor = Set(length < 1e-12f ? 1e-12f : length);
   for (size_t i = 0; i < n; i += 16)
     StoreFirst(Div(LoadFirst(x + i, n - i), divisor), x + i, n - i);
 }
@@ -61,7 +61,7 @@ size_t ArgMaxOf(const float* x, size_t n) {
   size_t best = 0;
   for (size_t begin = 0; begin < n; begin += kBlock) {
     const size_t end = std::min(n, begin + kBlock), whole = begin + (end - begin) / 16 * 16;
-    F16 largest = Set(-INFINITY);
+    FloatLanes largest = Set(-INFINITY);
     for (size_t i = begin; i < whole; i += 16) largest = Max(largest, Load(x + i));
     float here = MaxOf(largest);
     for (size_t i = whole; i < end; ++i) here = here < x[i] ? x[i] : here;
@@ -77,12 +77,12 @@ size_t ArgMaxOf(const float* x, size_t n) {
 void SoftmaxRow(float* x, size_t n) {
   float most = x[0];
   for (size_t i = 1; i < n; ++i) most = most < x[i] ? x[i] : most;
-  F16 sum = Set(0.0f);
+  FloatLanes sum = Set(0.0f);
   for (size_t i = 0; i < n; i += 16) {
     StoreFirst(Exp(Sub(LoadFirst(x + i, n - i), Set(most))), x + i, n - i);
     sum = Add(sum, LoadFirst(x + i, n - i));
   }
-  const F16 total = Set(Sum(sum));
+  const FloatLanes total = Set(Sum(sum));
   for (size_t i = 0; i < n; i += 16) StoreFirst(Div(LoadFirst(x + i, n - i), total), x + i, n - i);
 }
 

@@ -1,6 +1,6 @@
 #include "kernels/observer.h"
 
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 
 namespace dunnock {
 

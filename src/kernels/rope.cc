@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
-#include "kernels/lanes-inl.h"
+#include "base/system/thread_pool.h"
+#include "kernels/simd/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
@@ -19,8 +19,8 @@ void RopeRow(float* x, size_t cols, const float* cos_sin, size_t half) {
   for (float* head = x; head < x + cols; head += 2 * half) {
     for (size_t i = 0; i < half; i += 16) {
       const size_t n = half - i;
-      const F16 c = LoadFirst(cos + i, n), s = LoadFirst(sin + i, n);
-      const F16 a = LoadFirst(head + i, n), b = LoadFirst(head + half + i, n);
+      const FloatLanes c = LoadFirst(cos + i, n), s = LoadFirst(sin + i, n);
+      const FloatLanes a = LoadFirst(head + i, n), b = LoadFirst(head + half + i, n);
       StoreFirst(Sub(Mul(a, c), Mul(b, s)), head + i, n);
       StoreFirst(Add(Mul(b, c), Mul(a, s)), head + half + i, n);
     }

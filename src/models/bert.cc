@@ -5,8 +5,8 @@
 // even with an XLM-R vocabulary, and what is attended to follows the sequence, never "id ==
 // pad_token_id". Without padding there is nothing to mask.
 
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
@@ -106,7 +106,7 @@ class Bert final : public Model {
     }
     if (c.labels > 0) {
       visit.Linear("pooler.dense", &pooler_, c.hidden, c.hidden, Bias::kYes);
-      visit.Linear("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
+      visit.Head("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
     }
   }
 

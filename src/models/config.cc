@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 
 namespace dunnock {
 namespace {

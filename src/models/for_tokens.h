@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "tensor/rows.h"
 
 namespace dunnock {

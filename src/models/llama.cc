@@ -93,7 +93,7 @@ class Llama final : public Model {
       visit.Linear(at + "mlp.down_proj", &l.down, c.hidden, c.ffn, c.mlp_bias);
     }
     visit.Vector("model.norm.weight", &norm_, c.hidden);
-    visit.Linear(c.tied ? "model.embed_tokens" : "lm_head", &head_, c.vocab, c.hidden);
+    visit.Head(c.tied ? "model.embed_tokens" : "lm_head", &head_, c.vocab, c.hidden);
   }
 
   void Embed(const Pass& pass) const override {

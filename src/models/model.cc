@@ -1,11 +1,11 @@
 #include "models/model.h"
 
 #include "base/check.h"
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 #include "models/architectures.h"
 #include "models/config.h"
-#include "models/loader.h"
+#include "models/loading/loader.h"
 
 namespace dunnock {
 namespace {

@@ -15,7 +15,7 @@
 #include "base/result.h"
 #include "kernels/kv_cache.h"
 #include "models/batch.h"
-#include "models/weights.h"
+#include "models/loading/weights.h"
 #include "tensor/rows.h"
 
 namespace dunnock {

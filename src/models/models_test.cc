@@ -8,7 +8,7 @@
 #include <map>
 
 #include "base/str.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "io/file.h"
 #include "kernels/target.h"
 #include "models/forward.h"

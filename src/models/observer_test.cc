@@ -1,6 +1,6 @@
 // What calibration gathers: x^T x of every product's input, beside numpy's from the reference's own
-// inputs (tools/make_golden.py hessians), for one thread and for several, and without changing a
-// bit of the result.
+// inputs (tools/golden/make_golden.py hessians), for one thread and for several, and without
+// changing a bit of the result.
 
 #include "kernels/observer.h"
 
@@ -11,7 +11,7 @@
 #include <map>
 #include <mutex>
 
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "io/file.h"
 #include "models/forward.h"
 

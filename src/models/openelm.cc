@@ -2,7 +2,7 @@
 // feed-forward grow with depth (Mehta et al. 2024, arXiv 2404.14619). Queries and keys get an
 // RMSNorm of their own, over each head, before the rotation. One tensor holds q, k and v, one the
 // gate above the up projection. The head is always the embedding. Reference: general_gpt in
-// apple/corenet; tools/openelm_reference.py.
+// apple/corenet; tools/reference/openelm_reference.py.
 
 #include <algorithm>
 #include <cmath>
@@ -157,7 +157,7 @@ class OpenElm final : public Model {
       visit.Linear(at + "ffn.proj_2", &l.down, hidden, ffn);
     }
     visit.Vector("transformer.norm.weight", &norm_, hidden);
-    visit.Linear("transformer.token_embeddings", &head_, c_.vocab, hidden);
+    visit.Head("transformer.token_embeddings", &head_, c_.vocab, hidden);
   }
 
   void Embed(const Pass& pass) const override {

@@ -1,7 +1,7 @@
 // What is done with each key of config.json that the reference implementations read.
 
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 #include "models/config.h"
 
 namespace dunnock {

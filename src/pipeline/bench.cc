@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include "base/str.h"
 #include "kernels/limits.h"
 #include "kernels/norm.h"
 #include "models/forward.h"
-#include "runtime/ragged_encoder.h"
+#include "runtime/encoders/ragged_encoder.h"
 #include "runtime/session.h"
 
 namespace dunnock {
@@ -23,16 +22,17 @@ double MsSince(Clock::time_point start) {
 struct Work final : WeightVisitor {
   uint64_t layer_bytes = 0, layer_parameters = 0, head_bytes = 0, head_parameters = 0;
 
-  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias,
+  void Linear(const std::string&, Weight* weight, size_t rows, size_t cols, Bias,
               RowSlice) override {
-    const bool head = name == "lm_head" || tables.contains(name);
-    (head ? head_bytes : layer_bytes) += weight->size_bytes();
-    (head ? head_parameters : layer_parameters) += uint64_t{rows} * cols;
+    layer_bytes += weight->size_bytes();
+    layer_parameters += uint64_t{rows} * cols;
+  }
+  void Head(const std::string&, Weight* weight, size_t rows, size_t cols, Bias) override {
+    head_bytes += weight->size_bytes();
+    head_parameters += uint64_t{rows} * cols;
   }
   void Vector(const std::string&, std::vector<float>*, size_t) override {}
-  void Embedding(const std::string& name, Table*, size_t, size_t) override { tables.insert(name); }
-
-  std::set<std::string> tables;
+  void Embedding(const std::string&, Table*, size_t, size_t) override {}
 };
 
 // The same ids on every machine (Numerical Recipes' generator).

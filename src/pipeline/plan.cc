@@ -6,7 +6,8 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "kernels/activations.h"
-#include "models/loader.h"
+#include "models/loading/find_tensor.h"
+#include "models/loading/loader.h"
 
 namespace dunnock {
 namespace {
@@ -34,25 +35,16 @@ class Planner final : public WeightVisitor {
 
   void Linear(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias,
               RowSlice slice) override {
-    const size_t total = slice.total == 0 ? rows : slice.total;
-    const Tensor* source = Find(name + ".weight", {total, cols});
-    const Tensor* bias_source = bias == Bias::kYes ? Find(name + ".bias", {rows}) : nullptr;
-    if (source == nullptr) return;
-    if (cols > kMostIntegerCols) {
-      faults_.push_back(
-          Str(name, ": ", cols, " columns, integer sums are exact up to ", kMostIntegerCols));
-      return;
-    }
-    const auto table = std::find_if(plan_.begin(), plan_.end(), [&](const PlannedTensor& t) {
-      return t.kind == PlannedTensor::kTable && t.name == name;
-    });
-    const bool tied = table != plan_.end();
-    if (tied) plan_.erase(table);
-    const bool head = tied || name == "lm_head" || name == "classifier";
-    plan_.push_back({PlannedTensor::kMatrix, PackedName(name, rows, slice), source, slice.first,
-                     rows, cols, bias_source, FormFor(head, rows, cols)});
+    Matrix(name, rows, cols, bias, slice, false);
   }
 
+  // A table that the head is tied to goes into the bundle once, as the head.
+  void Head(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias) override {
+    std::erase_if(plan_, [&](const PlannedTensor& t) {
+      return t.kind == PlannedTensor::kTable && t.name == name;
+    });
+    Matrix(name, rows, cols, bias, {}, true);
+  }
   void Vector(const std::string& name, std::vector<float>*, size_t size) override {
     if (const Tensor* source = Find(name, {size}))
       plan_.push_back({PlannedTensor::kVector, name, source, 0, 1, size});
@@ -70,6 +62,21 @@ class Planner final : public WeightVisitor {
   }
 
  private:
+  void Matrix(const std::string& name, size_t rows, size_t cols, Bias bias, RowSlice slice,
+              bool head) {
+    const size_t total = slice.total == 0 ? rows : slice.total;
+    const Tensor* source = Find(name + ".weight", {total, cols});
+    const Tensor* bias_source = bias == Bias::kYes ? Find(name + ".bias", {rows}) : nullptr;
+    if (source == nullptr) return;
+    if (cols > kMostIntegerCols) {
+      faults_.push_back(
+          Str(name, ": ", cols, " columns, integer sums are exact up to ", kMostIntegerCols));
+      return;
+    }
+    plan_.push_back({PlannedTensor::kMatrix, PackedName(name, rows, slice), source, slice.first,
+                     rows, cols, bias_source, FormFor(head, rows, cols)});
+  }
+
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
     auto found = FindTensor(checkpoint_, name, shape);
     if (found) return *found;

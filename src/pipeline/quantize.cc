@@ -5,15 +5,15 @@
 #include <filesystem>
 
 #include "base/check.h"
-#include "base/memory.h"
 #include "base/str.h"
-#include "base/thread_pool.h"
+#include "base/system/memory.h"
+#include "base/system/thread_pool.h"
 #include "bundle/bundle.h"
 #include "bundle/layout.h"
 #include "hub/hub.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
-#include "kernels/pack.h"
+#include "kernels/packing/pack.h"
 #include "pipeline/plan.h"
 #include "pipeline/side_files.h"
 #include "tensor/float16.h"

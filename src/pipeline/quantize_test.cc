@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "bundle/bundle.h"
 #include "io/file.h"
-#include "kernels/pack.h"
+#include "kernels/packing/pack.h"
 #include "models/forward.h"
 #include "pipeline/bench.h"
 #include "pipeline/plan.h"

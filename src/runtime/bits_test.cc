@@ -15,7 +15,7 @@
 #include "io/file.h"
 #include "kernels/target.h"
 #include "runtime/checksum.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -14,8 +14,8 @@
 #include "checkpoint/checkpoint.h"
 #include "io/file.h"
 #include "models/forward.h"
-#include "runtime/embedder.h"
-#include "runtime/reranker.h"
+#include "runtime/encoders/embedder.h"
+#include "runtime/encoders/reranker.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "base/memory.h"
 #include "base/str.h"
+#include "base/system/memory.h"
 #include "bundle/bundle.h"
 #include "tokenizer/files/tokenizer_config.h"
 
@@ -114,21 +114,32 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   } else {
     engine->no_template_ = parsed.error();
   }
-  DUNNOCK_TRY_STATUS(engine->ReadGenerationSettings());
+  DUNNOCK_TRY_STATUS(engine->ReadGenerationSettings(options.recommended_sampling));
   return engine;
 }
 
-Status Engine::ReadGenerationSettings() {
+Status Engine::ReadGenerationSettings(const Json& recommended) {
   if (!model_->info().causal) return {};
-  const std::string file = "generation_config.json";
+  std::string file = "generation_config.json";
   Json generation = ReadSideFile(&notes_, files_, file);
-  if (files_.contains(file)) {
+  if (!files_.contains(file)) {
+    file = "config.json";
+    generation = config_;
+  } else if (FindMember(generation, "eos_token_id") == nullptr &&
+             config_.contains("eos_token_id")) {
     // An end in config.json still counts where this file names none.
-    if (FindMember(generation, "eos_token_id") == nullptr && config_.contains("eos_token_id"))
-      generation["eos_token_id"] = config_["eos_token_id"];
-    DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, file, generation));
-  } else {
-    DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, "config.json", config_));
+    generation["eos_token_id"] = config_["eos_token_id"];
+  }
+  DUNNOCK_TRY(generation_, ReadGenerationConfig(&notes_, file, generation));
+  recommended_ = generation_.sampling;
+  if (recommended.is_object()) {
+    for (const auto& [key, value] : recommended.items()) {
+      if (FindMember(generation, key) == nullptr) generation[key] = value;
+    }
+    std::vector<std::string> same_notes;
+    DUNNOCK_TRY(const GenerationConfig advised,
+                ReadGenerationConfig(&same_notes, file, generation));
+    recommended_ = advised.sampling;
   }
   stop_ids_ = generation_.eos_ids;
   if (tokenizer_) {

@@ -11,10 +11,10 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "base/thread_pool.h"
+#include "base/system/thread_pool.h"
 #include "chat/chat_template.h"
 #include "models/model.h"
-#include "runtime/generation_config.h"
+#include "runtime/sampling/generation_config.h"
 #include "tokenizer/tokenizer.h"
 
 namespace dunnock {
@@ -31,6 +31,9 @@ struct EngineOptions {
   // Used when the checkpoint has none: a template, and texts that end a turn under it.
   std::string fallback_template = {};
   std::vector<std::string> fallback_stop_texts = {};
+  // What the model's card recommends: keys of generation_config.json, which stand where that file
+  // is silent. See Engine::recommended_sampling.
+  Json recommended_sampling = {};
 };
 
 struct ChatMessage {
@@ -63,6 +66,9 @@ class Engine {
 
   // generation_config.json, with its defaults where it is silent.
   const SamplingOptions& sampling() const { return generation_.sampling; }
+  // The same with what the model's card recommends where that file is silent: for a user who asks
+  // for nothing. Equal to sampling() where there is no recommendation.
+  const SamplingOptions& recommended_sampling() const { return recommended_; }
   // Texts that end any reply.
   const std::vector<std::string>& stop_strings() const { return generation_.stop_strings; }
   // The most tokens of a reply that generation_config.json asks for; `otherwise` where it does not,
@@ -85,7 +91,7 @@ class Engine {
 
  private:
   static Result<std::unique_ptr<Engine>> LoadOrThrow(FileSet files, const EngineOptions& options);
-  Status ReadGenerationSettings();
+  Status ReadGenerationSettings(const Json& recommended);
 
   Json config_;
   FileSet files_;
@@ -99,6 +105,7 @@ class Engine {
   Error no_template_;           // why there is none
   OrderedJson special_tokens_;  // bos_token, eos_token, ... as the template wants them
   GenerationConfig generation_;
+  SamplingOptions recommended_;
   std::vector<int32_t> stop_ids_;
   std::vector<std::string> stop_texts_;
 };

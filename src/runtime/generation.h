@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "runtime/engine.h"
-#include "runtime/prompt_lookup.h"
-#include "runtime/sampler.h"
-#include "runtime/stop.h"
+#include "runtime/sampling/prompt_lookup.h"
+#include "runtime/sampling/sampler.h"
+#include "runtime/sampling/stop.h"
 #include "tensor/rows.h"
 
 namespace dunnock {
@@ -27,7 +27,7 @@ struct GenerateOptions {
   size_t max_tokens = 0;  // 0: until the context is full
   // Texts that end the reply, beside the generation config's; found where text is decoded.
   std::vector<std::string> stop;
-  size_t prompt_lookup = 0;  // most tokens guessed a pass (prompt_lookup.h); same reply
+  size_t prompt_lookup = 0;  // most tokens guessed a pass (sampling/prompt_lookup.h); same reply
   bool ignore_stop_ids = false;
   bool decode_text = true;  // false: ids only, no tokenizer needed
   // Set by another thread: the reply ends within the time of a layer, with what it has by then.

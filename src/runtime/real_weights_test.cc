@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "io/file.h"
 #include "kernels/norm.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 #include "runtime/session.h"
 
 namespace dunnock {
@@ -245,7 +245,7 @@ std::string TestModel(const std::string& name) {
   return Str(folder == nullptr ? "" : folder, "/", name);
 }
 
-// Why it is not there, as tools/fetch_test_models.py left it.
+// Why it is not there, as tools/fetch/fetch_test_models.py left it.
 std::string WhyMissing(const std::string& name) {
   const auto reason = ReadTextFile(TestModel(name) + ".missing");
   return Str("$DUNNOCK_TEST_MODELS/", name, " is missing", reason ? ": " + *reason : "");

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "runtime/sampler.h"
-#include "runtime/search.h"
-#include "runtime/stop.h"
+#include "runtime/encoders/search.h"
+#include "runtime/sampling/sampler.h"
+#include "runtime/sampling/stop.h"
 
 namespace dunnock {
 namespace {

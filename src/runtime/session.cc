@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/memory.h"
 #include "base/str.h"
+#include "base/system/memory.h"
 #include "kernels/norm.h"
 #include "models/forward.h"
 

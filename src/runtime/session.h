@@ -24,6 +24,9 @@ class Session {
   using LogitsFn = std::function<void(size_t position, std::span<const float> logits)>;
   Status EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
 
+  // An error where an id is none of the model's vocabulary, or there is none at all.
+  Status CheckIds(std::span<const int32_t> ids) const { return engine_->CheckIds(ids); }
+
   size_t context_length() const { return cache_.capacity(); }
   size_t used() const { return ids_.size(); }
   void Clear() { Truncate(0); }

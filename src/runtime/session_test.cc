@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "base/memory.h"
+#include "base/system/memory.h"
 #include "io/file.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 
 namespace dunnock {
 namespace {

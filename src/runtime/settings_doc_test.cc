@@ -9,8 +9,8 @@
 #include "checkpoint/gguf/gguf.h"
 #include "io/file.h"
 #include "models/config.h"
-#include "runtime/generation_config.h"
-#include "runtime/sentence_folder.h"
+#include "runtime/encoders/sentence_folder.h"
+#include "runtime/sampling/generation_config.h"
 #include "tokenizer/files/tokenizer_config.h"
 
 namespace dunnock {

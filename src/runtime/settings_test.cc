@@ -6,11 +6,11 @@
 
 #include <fstream>
 
-#include "base/split_name.h"
 #include "base/str.h"
+#include "base/text/split_name.h"
 #include "io/file.h"
-#include "runtime/embedder.h"
-#include "runtime/reranker.h"
+#include "runtime/encoders/embedder.h"
+#include "runtime/encoders/reranker.h"
 #include "runtime/session.h"
 
 namespace dunnock {

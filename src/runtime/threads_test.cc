@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "io/file.h"
-#include "runtime/embedder.h"
+#include "runtime/encoders/embedder.h"
 #include "runtime/session.h"
 
 namespace dunnock {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/memory.h"
+#include "base/system/memory.h"
 
 namespace dunnock {
 

@@ -1,7 +1,7 @@
 #pragma once
 // Weight: a matrix in the form that MatMul reads. Rows lie in panels of 16, and inside a panel K
 // runs in chunks of 4 codes, so that each 32-bit lane of a vector register accumulates one row and
-// no kernel ever sums across lanes (docs/formats/panels.md). kernels/pack.h makes them.
+// no kernel ever sums across lanes (docs/formats/panels.md). kernels/packing/pack.h makes them.
 
 #include <cstdint>
 #include <memory>

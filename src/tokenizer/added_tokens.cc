@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/models/token_model.h"
 #include "unicode/characters.h"
 

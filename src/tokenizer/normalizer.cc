@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/steps.h"
 #include "unicode/characters.h"
 

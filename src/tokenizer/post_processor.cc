@@ -1,4 +1,5 @@
 #include "tokenizer/post_processor.h"
+#include "tokenizer/files/component_options.h"
 
 #include <utility>
 

@@ -1,8 +1,8 @@
 #include <array>
 
-#include "base/freed_if_large.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/system/freed_if_large.h"
+#include "base/text/utf8.h"
 #include "tokenizer/steps.h"
 #include "unicode/characters.h"
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "tokenizer/files/component_options.h"
+#include "tokenizer/step_limits.h"
 #include "tokenizer/steps.h"
 
 namespace dunnock {

@@ -56,14 +56,8 @@ int CharToByte(char32_t c);  // -1: none
 
 void ReplaceAll(std::string* text, std::string_view from, std::string_view to);
 
-// Refuses options of a component that are not of the type, or none of the words, that they may be.
-Status CheckOptions(const Json& component, std::string_view type);
-
 // "Sequence" components nest; a file could nest them without end.
 inline constexpr int kMostNesting = 8;
 // Bytes that Precompiled puts in place of a character.
 inline constexpr size_t kLongestMapping = 64;
-// Refuses a tokenizer.json whose normalizers, pre-tokenizers or decoders could blow up a text.
-Status CheckStepLimits(const Json& tokenizer);
-
 }  // namespace dunnock

@@ -1,12 +1,14 @@
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/files/component_options.h"
+#include "tokenizer/step_limits.h"
 
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/freed_if_large.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/system/freed_if_large.h"
+#include "base/text/utf8.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/files/older_files.h"
 #include "tokenizer/files/tokenizer_config.h"
@@ -315,14 +317,6 @@ bool Tokenizer::IsSpecial(int32_t id) const {
 std::vector<std::string> Tokenizer::AddedTokenTexts() const {
   std::vector<std::string> out;
   for (const AddedToken& token : parts_->added.tokens()) out.push_back(token.content);
-  return out;
-}
-
-std::vector<std::string> Tokenizer::SpecialTokenTexts() const {
-  std::vector<std::string> out;
-  for (const AddedToken& token : parts_->added.tokens()) {
-    if (token.special) out.push_back(token.content);
-  }
   return out;
 }
 

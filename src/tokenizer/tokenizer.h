@@ -68,7 +68,6 @@ class Tokenizer {
   bool IsSpecial(int32_t id) const;
   // Tokens beside the model's vocabulary, special ones among them.
   std::vector<std::string> AddedTokenTexts() const;
-  std::vector<std::string> SpecialTokenTexts() const;
   // "truncation" of tokenizer.json: told to whoever asks, never applied by itself.
   std::optional<size_t> truncation_length() const;
 

@@ -49,7 +49,7 @@ bool IsNumber(char32_t c);      // \p{N}
 bool IsNumeric(char32_t c);     // the same a version of Unicode later, as Rust's char::is_numeric
 bool IsWord(char32_t c);        // \w
 // Classes of an old version of Unicode, with which vocabularies were made
-// (tools/make_unicode_tables.py).
+// (tools/tables/make_unicode_tables.py).
 bool IsBertControl(char32_t c);      // what clean_text drops: Cc, Cf, Co but tab, newline, return
 bool IsBertPunctuation(char32_t c);  // P and ASCII's symbols
 bool IsBertAccent(char32_t c);       // Mn

@@ -1,5 +1,6 @@
 #pragma once
-// The shape of the generated tables (tools/make_unicode_tables.py). Use unicode/characters.h instead.
+// The shape of the generated tables (tools/tables/make_unicode_tables.py). Use unicode/characters.h
+// instead.
 
 #include <cstdint>
 #include <span>

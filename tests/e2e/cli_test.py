@@ -253,7 +253,7 @@ class Models(CliTest):
         self.assertIn("not open source", out["licence_notice"])
         text = self.good("show", "openelm-3b-instruct").out
         for line in ("template_fallback +zephyr", "tokenizer_from +tinyllama", "ffn_dim_divisor +256",
-                     "`dunnock pull openelm-3b-instruct` fetches it"):
+                     "`dunnock pull openelm-3b-instruct` downloads it"):
             self.assertRegex(text, line)
         self.assertNotIn("licence_notice", self.good("show", "smollm2", "--json").json)
 
@@ -439,6 +439,26 @@ class Logits(CliTest):
 
 
 class Run(CliTest):
+    def test_WhatTheCardRecommendsIsTheDefaultAndSaid(self):
+        model = self.folder / "smollm2-135m-instruct"  # a folder of that name is that model
+        shutil.copytree(chatter, model)
+        said = r"card recommends: temperature 0\.2, top-k 50, top-p 0\.9, seed 3; --temp 0 always"
+
+        def run(folder, *flags):
+            return self.good("run", folder, "Hello", "-n", "12", "--seed", "3", "--json", *flags)
+        advised = run(model)
+        self.assertRegex(advised.err, said)
+        self.assertEqual(advised.json["ids"], run(chatter, "--temp", "0.2", "--top-p", "0.9").json["ids"])
+        self.assertNotRegex(run(model, "--quiet").err, "recommends")
+        greedy = run(model, "--temp", "0")
+        self.assertNotRegex(greedy.err, "recommends")
+        self.assertEqual(greedy.json["ids"], run(chatter).json["ids"])
+        self.assertRegex(run(model, "--temp", "0.9").err, r"temperature 0\.9, top-k 50, top-p 0\.9")
+        self.assertRegex(self.good("chat", model, "--seed", "3", text="/exit\n").err, said)
+        (model / "generation_config.json").write_text('{"do_sample": false}')
+        self.assertNotRegex(run(model).err, "recommends")
+        self.assertEqual(run(model).json["ids"], greedy.json["ids"])
+
     def test_GenerationConfigIsTheDefault(self):
         model = self.folder / "set"
         shutil.copytree(chatter, model)

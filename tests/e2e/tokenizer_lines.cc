@@ -1,5 +1,5 @@
-// A tokenizer behind standard input, for tools/compare_tokenizers.py: one JSON object a line each
-// way.
+// A tokenizer behind standard input, for tools/compare/compare_tokenizers.py: one JSON object a
+// line each way.
 //   {"text", "special", "parse"} -> ids          {"text", "pair", "max"} -> [ids, type ids]
 //   {"ids"} -> [decoded without special tokens, with them, the same two from StreamDecoder]
 //   {"spans": [[text, trusted], ...], "special"} -> ids

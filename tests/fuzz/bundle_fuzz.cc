@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "bundle/bundle.h"
-#include "kernels/pack.h"
+#include "kernels/packing/pack.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace dunnock;

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "checkpoint/gguf/gguf.h"
 
 namespace dunnock {

@@ -2,23 +2,12 @@
 // What the template language brings along, as jinja2 and Python have it: filters, tests ("is"),
 // methods, global functions. One file each.
 
-#include <optional>
 #include <string>
 
+#include "jinja/limits.h"
 #include "jinja/value.h"
 
 namespace dunnock::jinja {
-
-// Work and memory that a rendering may take. Whatever goes through many elements charges them.
-struct Limits {
-  size_t max_steps, max_bytes;
-  std::optional<int64_t> now_unix;
-  size_t steps = 0;
-
-  Status Charge(size_t amount);
-  Status CheckSize(const Text& text);      // of a text just made
-  Result<Text> Print(const Value& value);  // value.Printed(), charged
-};
 
 // arguments.positional[0] is what stands left of "|" or "is".
 Result<Value> ApplyFilter(Limits& limits, const std::string& name, Arguments arguments);

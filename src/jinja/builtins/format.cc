@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "jinja/print.h"
 
 namespace dunnock::jinja {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "jinja/builtins/builtins.h"
 #include "jinja/builtins/case.h"
 #include "jinja/builtins/format.h"

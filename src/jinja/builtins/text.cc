@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "jinja/builtins/builtins.h"
 #include "unicode/characters.h"
 

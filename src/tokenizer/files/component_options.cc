@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/str.h"
-#include "base/utf8.h"
-#include "tokenizer/steps.h"
+#include "base/text/utf8.h"
+#include "tokenizer/files/component_options.h"
 
 namespace dunnock {
 namespace {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/models/token_model.h"
 
 namespace dunnock {

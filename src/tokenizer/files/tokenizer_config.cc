@@ -4,8 +4,8 @@
 #include <charconv>
 #include <map>
 
-#include "base/shown.h"
 #include "base/str.h"
+#include "base/text/shown.h"
 #include "tokenizer/files/model_lists.h"
 #include "tokenizer/steps.h"
 

@@ -5,9 +5,9 @@
 #include <array>
 #include <queue>
 
-#include "base/freed_if_large.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/system/freed_if_large.h"
+#include "base/text/utf8.h"
 #include "tokenizer/models/joins.h"
 #include "tokenizer/models/token_model.h"
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/freed_if_large.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/system/freed_if_large.h"
+#include "base/text/utf8.h"
 #include "tokenizer/models/token_model.h"
 #include "tokenizer/models/trie.h"
 

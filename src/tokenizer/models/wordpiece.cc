@@ -2,7 +2,7 @@
 // longest that goes on ("##..."); a word with any part left over is one unknown token.
 
 #include "base/str.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "tokenizer/models/token_model.h"
 
 namespace dunnock {

@@ -1,7 +1,0 @@
-#include "base/huge_pages.h"
-
-namespace dunnock {
-
-void PreferHugePages(void* /*begin*/, size_t /*bytes*/) {}
-
-}  // namespace dunnock

@@ -1,0 +1,98 @@
+#include "cli/flags/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+
+#include "base/str.h"
+
+namespace dunnock::cli {
+
+namespace {
+
+bool NeedsGuard(std::string_view text) { return text.starts_with('[') || text.starts_with("++"); }
+
+// Empty, or what is wrong with the text as a value of an option of this type.
+template <typename T>
+std::string NumberFault(std::string_view text) {
+  T value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  // Fractions nearer to 0 than a double are 0.
+  const bool fits = error == std::errc() ||
+                    (std::is_floating_point_v<T> && error == std::errc::result_out_of_range);
+  return fits && stop == end ? "" : Str("expected a number, found \"", text, "\"");
+}
+
+std::string ValueFault(const std::string& type, std::string_view text) {
+  if (type.starts_with("FLOAT")) return NumberFault<double>(text);
+  if (type.starts_with("INT")) return NumberFault<int64_t>(text);
+  if (type.starts_with("UINT")) return NumberFault<uint64_t>(text);
+  return "";
+}
+
+void Unguard(CLI::App& app) {
+  for (CLI::App* verb : app.get_subcommands({})) Unguard(*verb);
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_expected_max() == 0) continue;
+    const std::string type = option->get_type_name();
+    const bool any = option->check_lname("seed");  // -1: any
+    option->transform(CLI::Validator(
+        [type, any](std::string& text) {
+          if (NeedsGuard(text) && text.ends_with(kTextGuard)) text.pop_back();
+          return any && text == "-1" ? "" : ValueFault(type, text);
+        },
+        ""));
+  }
+}
+
+}  // namespace
+
+CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::string>* texts,
+                      const std::string& help) {
+  const CLI::callback_t take = [texts](const CLI::results_t& given) {
+    *texts = given;
+    return true;
+  };
+  return verb.add_option(name, take, help)
+      ->type_name("TEXT")
+      ->type_size(1)
+      ->expected(CLI::detail::expected_max_vector_size);
+}
+
+std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv) {
+  Unguard(program);
+  std::vector<std::string> out(argv + std::min(argc, 1), argv + argc);
+  for (std::string& text : out) {
+    if (NeedsGuard(text)) text += kTextGuard;
+  }
+  std::reverse(out.begin(), out.end());  // as CLI11 wants a list
+  return out;
+}
+
+const char* TextTakenForFlags(const CLI::App& program, int argc, char** argv) {
+  const CLI::App* verb = nullptr;
+  for (const CLI::App* one : program.get_subcommands({})) {
+    if (argc > 1 && one->check_name(argv[1])) verb = one;
+  }
+  if (verb == nullptr) return nullptr;
+  const auto takes_value = [&](const std::string& name) {
+    const CLI::Option* option = verb->get_option_no_throw(name);
+    return name.starts_with('-') && option != nullptr && option->get_expected_max() > 0;
+  };
+  for (int i = 2; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view text(argv[i]);
+    const size_t blank = text.find_first_of(" \t\r\n");
+    // What follows an option is its value, whatever it looks like.
+    if (text.size() < 3 || text[0] != '-' || blank == text.npos || takes_value(argv[i - 1]))
+      continue;
+    const bool number = text[1] >= '0' && text[1] <= '9';
+    // A value may also stand in the same word: --prompt="a b", -p"a b".
+    const bool joined = text[1] == '-' ? text.find('=') < blank
+                                       : blank > 2 && takes_value(std::string(text.substr(0, 2)));
+    if (!number && !joined) return argv[i];
+  }
+  return nullptr;
+}
+
+}  // namespace dunnock::cli

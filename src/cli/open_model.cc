@@ -1,0 +1,126 @@
+#include "cli/open_model.h"
+
+#include <algorithm>
+
+#include "base/str.h"
+#include "base/system/memory.h"
+#include "catalogue/catalogue.h"
+#include "cli/input.h"
+#include "cli/remedies.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
+#include "io/file.h"
+#include "kernels/target.h"
+#include "runtime/recommended.h"
+
+namespace dunnock::cli {
+
+Result<std::string> ReadChatTemplate(const std::string& name_or_file) {
+  if (const auto named = NamedTemplate(name_or_file)) return *named;
+  if (name_or_file == "-" || FileExists(name_or_file)) return ReadText(name_or_file);
+  std::string names;
+  for (const std::string& name : TemplateNames()) names += (names.empty() ? "" : ", ") + name;
+  return Fail(ErrorCode::kNotFound,
+              Str(name_or_file, ": neither a template file nor one of ", names));
+}
+
+namespace {
+
+// The side files of a set that holds a GGUF file come out of its metadata.
+Result<FileSet> WithoutGguf(const Common& common, FileSet files) {
+  const bool gguf = std::any_of(files.begin(), files.end(),
+                                [](const auto& file) { return file.first.ends_with(".gguf"); });
+  if (!gguf) return files;
+  DUNNOCK_TRY(Checkpoint checkpoint, OpenCheckpoint(files));
+  for (const std::string& note : checkpoint.notes) Note(common, note);
+  checkpoint.files["config.json"] =
+      Blob::FromString(DumpJsonPretty(OrderedJson(checkpoint.config)) + "\n");
+  return std::move(checkpoint.files);
+}
+
+Status TakeTokenizer(const Common& common, const std::string& from, const HubOptions& options,
+                     FileSet* files) {
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(from, options, ModelPart::kSideFiles));
+  DUNNOCK_TRY(FileSet all, OpenFetched(model));
+  DUNNOCK_TRY(const FileSet theirs, WithoutGguf(common, std::move(all)));
+  ReplaceTokenizer(theirs, files);
+  return {};
+}
+
+}  // namespace
+
+Result<FileSet> OpenModel(const Common& common, const std::string& name,
+                          const CatalogueEntry** entry, ModelPart part) {
+  const HubOptions options = common.hub();
+  DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options, part));
+  DUNNOCK_TRY(FileSet files, OpenFetched(model));
+  AddKnownPrompts(model, &files);
+  const std::string other = TokenizerSource(model, common.tokenizer, files);
+  const Status completed = other.empty() ? Status{} : TakeTokenizer(common, other, options, &files);
+  ClearProgressLine(common);
+  if (model.entry != nullptr && (model.source == "hub" || model.source == "package")) {
+    if (const std::string notice = LicenceNotice(*model.entry); !notice.empty())
+      Note(common, notice);
+  }
+  if (!completed) {
+    // Without a tokenizer a model still works on ids; one that was asked for has to come.
+    if (!common.tokenizer.empty())
+      return In(Str("--tokenizer: ", common.tokenizer), completed.error());
+    Note(common, Str(model.name, " has no tokenizer of its own, that of ", other, ": ",
+                     WithRemedy(completed.error())));
+  }
+  if (entry != nullptr) *entry = model.entry;
+  return files;
+}
+
+Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::string& name) {
+  if (!common.cpu.empty()) {
+    if (const Status forced = ForceTarget(common.cpu); !forced) return In("--cpu", forced.error());
+  }
+  SetMemoryBudget(common.memory_mb * 1'000'000);
+  EngineOptions options;
+  const CatalogueEntry* entry = nullptr;
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, &entry));
+  if (entry != nullptr) UseCatalogue(*entry, &options);
+  if (!common.chat_template.empty()) {
+    auto source = ReadChatTemplate(common.chat_template);
+    if (!source) return In("--chat-template", std::move(source).error());
+    options.chat_template = *std::move(source);
+  }
+  options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
+  if (!common.kv_cache.empty()) {
+    options.kv_cache = common.kv_cache == "f32"   ? KvEncoding::kF32
+                       : common.kv_cache == "f16" ? KvEncoding::kF16
+                                                  : KvEncoding::kInt8;
+  }
+  options.threads = common.threads;
+  options.progress = ProgressLine(common);
+  auto engine = Engine::Load(std::move(files), options);
+  ClearProgressLine(common);
+  if (!engine) return In(name, std::move(engine).error());
+  for (const std::string& note : (*engine)->notes()) Note(common, note);
+  return engine;
+}
+
+Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
+                              const CatalogueEntry** entry) {
+  DUNNOCK_TRY(FileSet files, OpenModel(common, name, entry, ModelPart::kSideFiles));
+  auto side = WithoutGguf(common, std::move(files));
+  if (!side) return In(name, std::move(side).error());
+  return side;
+}
+
+Result<Tokenizer> OpenTokenizer(const Common& common, const std::string& name) {
+  DUNNOCK_TRY(const FileSet files, OpenSideFiles(common, name));
+  std::string type;
+  if (const auto config = files.find("config.json"); config != files.end()) {
+    const auto json = ParseJson(config->second.text());
+    if (json) type = FindString(*json, "model_type").value_or("");
+  }
+  std::vector<std::string> notes;
+  auto tokenizer = Tokenizer::FromFiles(files, &notes, type);
+  for (const std::string& note : notes) Note(common, note);
+  return tokenizer;
+}
+
+}  // namespace dunnock::cli

@@ -1,0 +1,197 @@
+#include "models/loading/loader.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <set>
+
+#include "base/check.h"
+#include "base/str.h"
+#include "kernels/norm.h"
+#include "kernels/packing/pack.h"
+#include "models/loading/find_tensor.h"
+
+namespace dunnock {
+namespace {
+
+// Left out without a word: tables that are computed, and heads that an encoder without a classifier
+// does not use. Pieces of names.
+constexpr std::string_view kNeverUsed[] = {
+    "position_ids",  "rotary_emb.inv_freq", "rope.inv_freq",
+    "pooler.dense.", "cls.predictions.",    "cls.seq_relationship.",
+};
+
+class Loader final : public WeightVisitor {
+ public:
+  Loader(const Checkpoint& checkpoint, const LoadOptions& options)
+      : checkpoint_(checkpoint), options_(options) {}
+
+  void Linear(const std::string& name, Weight* weight, size_t rows, size_t cols, Bias bias,
+              RowSlice slice) override {
+    const size_t total = slice.total == 0 ? rows : slice.total;
+    DUNNOCK_CHECK(slice.first + rows <= total && (bias == Bias::kNone || slice.total == 0));
+    if (cols > kMostIntegerCols && options_.compute != Compute::kF32) {
+      return Fault(Str(name, ": ", cols, " columns, integer sums are exact up to ",
+                       kMostIntegerCols, ": compute in float32"));
+    }
+    const std::string packed_name = PackedName(name, rows, slice);
+    if (const Weight* packed = FindPacked(packed_name)) {
+      if (!HasShape(packed_name, *packed, rows, cols)) return;
+      if ((bias == Bias::kYes) != (packed->bias.size() > 0))
+        return Fault(Str(name, ": expected ", bias == Bias::kYes ? "a" : "no", " bias"));
+      *weight = options_.compute == Compute::kF32 ? Unpacked(*packed) : *packed;
+      return;
+    }
+    const Tensor* tensor = Find(name + ".weight", {total, cols});
+    if (tensor == nullptr) return;
+    std::atomic<size_t> broken = SIZE_MAX;
+    *weight = Pack(*tensor, slice.first, rows, broken);
+    if (broken != SIZE_MAX)
+      return Fault(Str(name, ".weight: row ", broken.load(), " has values that are not finite"));
+    if (bias == Bias::kYes) {
+      std::vector<float> values;
+      Vector(name + ".bias", &values, rows);
+      if (!values.empty()) SetBias(weight, values);
+    }
+  }
+
+  void Vector(const std::string& name, std::vector<float>* vector, size_t size) override {
+    const Tensor* tensor = Find(name, {size});
+    if (tensor == nullptr) return;
+    vector->resize(size);
+    if (const Status decoded = DecodeRows(*tensor, 0, 1, *vector); !decoded) {
+      Fault(Str(name, ": ", decoded.error().message));
+    } else if (!AllFinite(*vector)) {
+      Fault(Str(name, ": has values that are not finite"));
+    }
+  }
+
+  void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) override {
+    if (const Weight* packed = FindPacked(name)) {
+      if (HasShape(name, *packed, rows, cols)) table->panels = *packed;
+      return;
+    }
+    const Tensor* tensor = Find(name + ".weight", {rows, cols});
+    if (tensor != nullptr) *table = {*tensor, checkpoint_.storage};
+  }
+
+  Status Finish(std::vector<std::string>* notes) const {
+    DUNNOCK_TRY_STATUS(FaultsAsOne(faults_));
+    NoteUnused(notes);
+    return {};
+  }
+
+ private:
+  void Fault(std::string what) { faults_.push_back(std::move(what)); }
+
+  // Tensors that no name of the model asked for: the file is of another model, or of more than one.
+  void NoteUnused(std::vector<std::string>* notes) const {
+    size_t count = 0;
+    std::string first;
+    for (const auto& [name, tensor] : checkpoint_.tensors) {
+      const auto names = [&](std::string_view piece) {
+        return name.find(piece) != std::string::npos;
+      };
+      if (used_.contains(&tensor) ||
+          std::any_of(std::begin(kNeverUsed), std::end(kNeverUsed), names))
+        continue;
+      if (count++ == 0) first = name;
+    }
+    if (count > 0) {
+      notes->push_back(Str(count, count == 1 ? " tensor is" : " tensors are",
+                           " not used by this model, the first is \"", first, "\""));
+    }
+  }
+
+  void Count() {
+    const size_t total =
+        checkpoint_.tensors.size() + (options_.packed ? options_.packed->size() : 0);
+    if (options_.progress) options_.progress({"loading", std::min(seen_, total), total});
+    ++seen_;
+  }
+
+  const Weight* FindPacked(const std::string& name) const {
+    if (options_.packed == nullptr) return nullptr;
+    const auto it = options_.packed->find(name);
+    return it == options_.packed->end() ? nullptr : &it->second;
+  }
+
+  bool HasShape(const std::string& name, const Weight& packed, size_t rows, size_t cols) {
+    Count();
+    if (packed.rows == rows && packed.cols == cols) return true;
+    Fault(Str(name, ": expected (", rows, ", ", cols, "), found (", packed.rows, ", ", packed.cols,
+              ")"));
+    return false;
+  }
+
+  static Weight Unpacked(const Weight& packed) {
+    Weight out =
+        PackRows(WeightEncoding::kF32, packed.rows, packed.cols,
+                 [&](size_t row, std::span<float> values) { UnpackRow(packed, row, values); });
+    out.bias = packed.bias;
+    return out;
+  }
+
+  // Null, with a fault noted, unless the tensor is there with this shape and a type that decodes.
+  const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
+    Count();
+    auto found = FindTensor(checkpoint_, name, shape);
+    if (found) {
+      used_.insert(*found);
+      return *found;
+    }
+    Fault(found.error().message);
+    return nullptr;
+  }
+
+  // GGUF's codes are kept as they are; everything else is rounded to rotated int8, which costs
+  // least (docs/architecture.md). `broken` gets a row that is not finite.
+  Weight Pack(const Tensor& tensor, size_t first, size_t rows, std::atomic<size_t>& broken) const {
+    const size_t cols = tensor.cols();
+    const std::optional<AffineForm> form = AffineFormOf(tensor.dtype);
+    if (options_.compute == Compute::kAuto && form) {
+      return PackGrouped(*form, rows, cols, [&](size_t row, const AffineRow& out) {
+        DecodeAffineRow(tensor, first + row, out);
+        if (!AllFinite(out.scales) || !AllFinite(out.minimums)) broken = first + row;
+      });
+    }
+    const WeightEncoding encoding =
+        options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
+    return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
+      DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
+      if (!AllFinite(out)) broken = first + row;
+    });
+  }
+
+  const Checkpoint& checkpoint_;
+  const LoadOptions& options_;
+  std::vector<std::string> faults_;
+  std::set<const Tensor*> used_;
+  size_t seen_ = 0;
+};
+
+}  // namespace
+
+Status FaultsAsOne(std::span<const std::string> faults) {
+  if (faults.empty()) return {};
+  constexpr size_t kShown = 8;
+  std::string message = Str("the checkpoint does not fit its config.json, ", faults.size(),
+                            faults.size() == 1 ? " fault:" : " faults:");
+  for (size_t i = 0; i < std::min(faults.size(), kShown); ++i) message += "\n  " + faults[i];
+  if (faults.size() > kShown) message += Str("\n  and ", faults.size() - kShown, " more");
+  return Invalid(message);
+}
+
+std::string PackedName(const std::string& name, size_t rows, RowSlice slice) {
+  if (slice.total == 0) return name;
+  return Str(name, ".", slice.first, "-", slice.first + rows);
+}
+
+Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
+                   std::vector<std::string>* notes) {
+  Loader loader(checkpoint, options);
+  model.VisitWeights(loader);
+  return loader.Finish(notes);
+}
+
+}  // namespace dunnock
