@@ -5,15 +5,17 @@
 # make bench-peers   time other engines and ours in turn on the same weights (PEERS="--with llama-cpp-python")
 # make wasm    build the core for WebAssembly into build/wasm; installs Emscripten beside the system
 # make build   leaves the program at build/release/dunnock; make tests builds its tests as well
+# make install  installs the program, the shared library and its headers below PREFIX (DESTDIR: a root in front of it)
 
 SHELL := /bin/bash
 PRESET ?= release
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 
 # $(call configure,DUNNOCK_TESTS=ON|OFF) prints only what went wrong.
 configure = mkdir -p build; cmake --preset $(PRESET) -D$(1) > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 
-.PHONY: demo build tests test bench bench-models bench-peers asan tsan lint format fuzz clean wasm wasm-test wasm-bench neon-test
+.PHONY: demo build install tests test bench bench-models bench-peers asan tsan lint format fuzz clean wasm wasm-test wasm-bench neon-test
 
 build:
 	@scripts/setup build
@@ -24,6 +26,12 @@ tests:
 	@scripts/setup build test
 	@$(call configure,DUNNOCK_TESTS=ON)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+install:
+	@scripts/setup build
+	@$(call configure,DUNNOCK_TESTS=OFF)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target dunnock dunnock_shared
+	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
 
 demo: build
 	@scripts/demo build/$(PRESET)/dunnock
@@ -65,7 +73,7 @@ lint:
 	@scripts/lint
 
 format:
-	@git ls-files 'src/*.h' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
+	@git ls-files 'include/*.h' 'examples/*.c' 'examples/*.cc' 'src/*.h' 'src/*.c' 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -v unicode/tables | xargs clang-format-19 -i
 
 fuzz:
 	@scripts/setup build test clang

@@ -51,6 +51,12 @@ function(dunnock_floor NAME)
   endif()
   add_library(dunnock_${NAME} STATIC ${sources})
   target_link_libraries(dunnock_${NAME} PUBLIC dunnock_options ${ARG_DEPS})
+  if(DUNNOCK_SHARED)
+    # The same objects make the program and the shared library. Hidden, they cost the program nothing: its linker
+    # turns an address that would be asked for at run time into a fixed one.
+    set_target_properties(dunnock_${NAME} PROPERTIES POSITION_INDEPENDENT_CODE ON
+                                                     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  endif()
   if(DUNNOCK_SANITIZE AND NOT NAME STREQUAL "cli")
     # Tests and the command line stay unoptimized: they take the compiler long, and hardly any time to run.
     target_compile_options(dunnock_${NAME} PRIVATE -O1)

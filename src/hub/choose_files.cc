@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/str.h"
-#include "base/text/split_name.h"
+#include "io/model_files.h"
 
 namespace dunnock {
 namespace {
@@ -83,14 +83,6 @@ bool IsTokenizerFile(std::string_view file) {
 bool IsWeightsFile(std::string_view file) {
   return file.ends_with(".safetensors") || file.ends_with(".bin") || file.ends_with(".gguf") ||
          file.ends_with(".safetensors.index.json") || file.ends_with(".bin.index.json");
-}
-
-std::vector<std::string> PartsOfGguf(const std::string& file) {
-  const auto split = ParseSplitName(file);
-  if (!split || split->extension != ".gguf") return {file};
-  std::vector<std::string> parts;
-  for (size_t i = 1; i <= split->count; ++i) parts.push_back(split->Part(i));
-  return parts;
 }
 
 std::vector<GgufModel> GgufModels(const std::vector<std::string>& files) {

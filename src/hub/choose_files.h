@@ -25,9 +25,6 @@ struct GgufModel {
   std::vector<std::string> parts;    // in order
   std::vector<std::string> missing;  // parts that are not there
 };
-// All parts of the split model that "m-00002-of-00003.gguf" belongs to, in order; for any other
-// name the file alone.
-std::vector<std::string> PartsOfGguf(const std::string& file);
 // The models among these files. Image projectors ("mmproj") and importance matrices are left out.
 std::vector<GgufModel> GgufModels(const std::vector<std::string>& files);
 

@@ -66,14 +66,6 @@ TEST(ChooseGguf, WithoutAWordTheUsualOne) {
   EXPECT_EQ(only({"x-Q4_K_M-00002-of-00002.gguf", "x-Q8_0.gguf"})->name, "x-Q8_0.gguf");
 }
 
-TEST(PartsOfGguf, OnlyWhatIsNumberedSo) {
-  EXPECT_EQ(PartsOfGguf("m-00002-of-00002.gguf"),
-            (Names{"m-00001-of-00002.gguf", "m-00002-of-00002.gguf"}));
-  for (const char* whole : {"m.gguf", "m-00003-of-00002.gguf", "m-00000-of-00000.gguf",
-                            "m-0001-of-0002.gguf", "m-00001-of-0000x.gguf"})
-    EXPECT_EQ(PartsOfGguf(whole), Names{whole});
-}
-
 TEST(ChooseFiles, EverySideFileThatIsRead) {
   const Names all = {"README.md",
                      "1_Pooling/config.json",

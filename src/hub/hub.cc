@@ -5,11 +5,13 @@
 #include <filesystem>
 
 #include "base/str.h"
+#include "catalogue/known_prompts.h"
 #include "hub/cache/cache.h"
 #include "hub/choose_files.h"
 #include "hub/model_name.h"
 #include "hub/sources.h"
 #include "io/file.h"
+#include "io/model_files.h"
 
 namespace dunnock {
 namespace {
@@ -127,53 +129,18 @@ Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& optio
 }
 
 Result<FileSet> OpenFetched(const FetchedModel& model) {
-  FileSet files;
-  if (IsFolder(model.path)) {
-    DUNNOCK_TRY(files, MapFolder(model.path));
-    if (!model.gguf.empty()) {
-      std::erase_if(files, [&](const auto& file) {
-        return IsWeightsFile(file.first) &&
-               std::find(model.gguf.begin(), model.gguf.end(), file.first) == model.gguf.end();
-      });
-    }
-    if (!files.contains("manifest.json")) return files;
-    // A bundle's weights are used without conversion, so they are worth reading to huge pages.
-    for (auto& [name, blob] : files) {
-      if (!name.ends_with(".safetensors")) continue;
-      DUNNOCK_TRY(blob, ReadFileToMemory((fs::path(model.path) / name).string()));
-    }
-    return files;
-  }
-  // One file. The other parts of a split model are in the same folder.
-  const fs::path path(model.path);
-  const std::vector<std::string> parts = PartsOfGguf(path.filename().string());
-  for (const std::string& part : parts) {
-    const std::string file = (path.parent_path() / part).string();
-    if (parts.size() > 1 && !FileExists(file)) {
-      return Fail(ErrorCode::kNotFound, Str(model.path, " is one of ", parts.size(), " parts: ",
-                                            file, " is missing: put it beside the others"));
-    }
-    DUNNOCK_TRY(files[part], MapFile(parts.size() > 1 ? file : model.path));
+  DUNNOCK_TRY(FileSet files, OpenModelFiles(model.path));
+  if (!model.gguf.empty() && IsFolder(model.path)) {
+    std::erase_if(files, [&](const auto& file) {
+      return IsWeightsFile(file.first) &&
+             std::find(model.gguf.begin(), model.gguf.end(), file.first) == model.gguf.end();
+    });
   }
   return files;
 }
 
 void AddKnownPrompts(const FetchedModel& model, FileSet* files) {
-  constexpr const char* kPrompts = "config_sentence_transformers.json";
-  if (model.entry == nullptr || model.entry->prompts.empty() || files->contains(kPrompts)) return;
-  (*files)[kPrompts] = Blob::FromString(DumpJson(Json{{"prompts", model.entry->prompts}}));
-  if (files->contains("modules.json")) return;
-  // Prompts are ignored without modules.json: add the modules of a plain encoder.
-  Json modules = Json::array();
-  for (const char* type : {"Transformer", "Pooling", "Normalize"}) {
-    const size_t index = modules.size();
-    modules.push_back({{"idx", index},
-                       {"name", std::to_string(index)},
-                       {"path", index == 0 ? "" : Str(index, "_", type)},
-                       {"type", Str("sentence_transformers.models.", type)}});
-  }
-  (*files)["modules.json"] = Blob::FromString(DumpJson(modules));
-  (*files)["1_Pooling/config.json"] = Blob::FromString(R"({"pooling_mode": "mean"})");
+  if (model.entry != nullptr) AddKnownPrompts(*model.entry, files);
 }
 
 std::string TokenizerSource(const FetchedModel& model, const std::string& named,

@@ -57,6 +57,8 @@ class Engine {
   const Model& model() const { return *model_; }
   Model& model() { return *model_; }  // for visitors of its weights
   ThreadPool& pool() const { return *pool_; }
+  // For the options of an engine that is to share it.
+  const std::shared_ptr<ThreadPool>& shared_pool() const { return pool_; }
   KvEncoding kv_cache() const { return kv_cache_; }
   // Pointers into the engine. Without a tokenizer kNotFound, without a chat template kNotFound or
   // the error from reading it; the message says why there is none.

@@ -32,6 +32,55 @@ export async function* prove({Dunnock, build, threads, bits, read, model}) {
     });
   }
 
+  yield run('sampling goes by its seed, options are checked, a callback ends a reply', async () => {
+    const folder = 'models/llama-gqa-tied/safetensors';
+    const files = {};
+    for (const file of ['config.json', 'model.safetensors']) files[file] = await read(`${folder}/${file}`);
+    const refused = (body, word, status) => {
+      try {
+        body();
+      } catch (error) {
+        if (!error.message.includes(word) || error.status !== status)
+          throw new Error(`found ${error.status}: ${error.message}, expected ${status}: ${word}`);
+        return;
+      }
+      throw new Error(`nothing was thrown, expected ${word}`);
+    };
+    refused(() => dunnock.open(files, {catalogue_id: 'smolm2-135m'}), 'did you mean smollm2-135m', 'not found');
+    dunnock.open(files, {fallback_template: '{{ messages[0].content }}', fallback_stop_texts: ['\n']});
+    const ask = (more) => dunnock.generate({ids: [3, 1, 4, 1, 5], max_tokens: 12, ignore_stop: true, ...more});
+    const greedy = ask({}).ids.join(), seven = ask({temperature: 1.5, seed: 7}).ids.join();
+    equal(ask({temperature: 1.5, seed: 7}).ids.join(), seven);
+    if (ask({temperature: 1.5, seed: 8}).ids.join() === seven) throw new Error('the seed does not count');
+    equal(ask({temperature: 1.5, seed: 8, top_k: 1}).ids.join(), greedy);
+    equal(ask({logit_bias: {9: 1e6}}).ids.join(), Array(12).fill(9).join());
+    equal(ask({prompt_lookup: 4}).ids.join(), greedy);
+    ask({keep_cache: true});
+    equal(ask({keep_cache: true}).timings.cached_tokens, 4);
+    refused(() => ask({top_p: 2}), 'top_p', 'invalid');
+    refused(() => ask({top_p: 'much'}), 'top_p', 'invalid');
+    refused(() => ask({stop: ['.']}), 'no tokenizer', 'not found');
+    refused(() => ask({max_tokens: 100000}), 'the context holds', 'limit');
+    refused(() => dunnock.embed({text: 'a'}), 'does not embed', 'unsupported');
+  });
+
+  yield run('passages are reranked, texts embedded in one batch', async () => {
+    const opened = async (folder, names) => {
+      const files = {};
+      for (const file of names) files[file] = await read(`${folder}/${file}`);
+      return dunnock.open(files);
+    };
+    const side = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
+    const {labels} = await opened('models/ms-marco-minilm-l6-v2/safetensors', side);
+    equal(labels, 1);
+    const {scores} = dunnock.rerank({query: 'a bird', passages: ['a small bird', 'rain']});
+    equal(scores.length, 2);
+    equal(dunnock.rerank({query: 'a bird', passages: ['rain']}).scores[0].logit, scores[1].logit);
+    await opened('models/st-tiny', [...side, 'modules.json', '1_Pooling/config.json', 'sentence_bert_config.json']);
+    const {embeddings} = dunnock.embed({texts: ['a small bird', 'rain']});
+    equal(dunnock.embed({text: 'rain'}).checksum, embeddings[1].checksum);
+  });
+
   const {generate, embed} = bits;
   const llm = await model(generate.model);
   if (llm) {
@@ -42,6 +91,27 @@ export async function* prove({Dunnock, build, threads, bits, read, model}) {
       equal(reply.text, generate.text);
       equal(reply.ids.join(), generate.ids.join());
       equal(reply.checksum, generate.checksum);
+    });
+    yield run(`${generate.model} streams, stops at a text and is cancelled`, async () => {
+      const {message, max_tokens, text, checksum} = generate;
+      let pieces = '';
+      const whole = dunnock.generate({message, max_tokens}, (piece) => { pieces += piece; });
+      equal(whole.checksum, checksum);
+      equal(pieces, text);
+      const stop = text.slice(8, 14);
+      const stopped = dunnock.generate({message, max_tokens, stop: [stop]});
+      equal(stopped.text, text.slice(0, text.indexOf(stop)));
+      equal(stopped.finish_reason, 'stop');
+      const cancelled = dunnock.generate({message, max_tokens}, () => false);
+      equal(cancelled.finish_reason, 'cancelled');
+      if (cancelled.text.length >= text.length) throw new Error('the reply went on');
+      let thrown = 'nothing';
+      try {
+        dunnock.generate({message, max_tokens}, () => { throw new Error('own'); });
+      } catch (error) {
+        thrown = error.message;
+      }
+      equal(thrown, 'own');
     });
   }
   const encoder = await model(embed.model);

@@ -5,7 +5,7 @@ usage: check_names.py [ROOT]     (ROOT: the checkout, default: the one that this
 
 Read are the comments of C++, JavaScript, shell and CMake files, the comments and docstrings of Python files, and all of
 Markdown. A name counts if it ends like one of our sources (loader.cc, run.py) or begins with one of our folders
-(tests/golden, src/kernels/*.h). With a slash it is looked for below ROOT, src/, tools/, tests/ and the folder of the file
+(tests/golden, src/kernels/*.h). With a slash it is looked for below ROOT, include/, src/, tools/, tests/ and the folder of the file
 that names it; without one, anywhere. Links of Markdown are looked for beside their page. Exit 1 with a line for every
 name that nothing has.
 """
@@ -65,7 +65,7 @@ def missing(root):
         name = name.rstrip("/")
         if "/" not in name:
             return any(fnmatch.fnmatchcase(other, name) for other in bare) if "*" in name else name in bare
-        places = ["", "src/", "tools/", "tests/", beside.as_posix() + "/"]
+        places = ["", "include/", "src/", "tools/", "tests/", beside.as_posix() + "/"]
         if "*" in name:
             return any(fnmatch.fnmatchcase(other, place + name) for place in places for other in known)
         return any(place + name in known for place in places)
