@@ -15,7 +15,7 @@ PREFIX ?= /usr/local
 # $(call configure,DUNNOCK_TESTS=ON|OFF) prints only what went wrong.
 configure = mkdir -p build; cmake --preset $(PRESET) -D$(1) > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 
-.PHONY: demo build install tests test bench bench-models bench-peers asan tsan lint format fuzz clean wasm wasm-test wasm-bench neon-test
+.PHONY: demo build install tests test bench bench-models bench-peers asan tsan tsan-threads lint format fuzz clean wasm wasm-test wasm-bench neon-test
 
 build:
 	@scripts/setup build
@@ -67,6 +67,15 @@ neon-test:
 asan tsan:
 	@scripts/setup clang
 	@$(MAKE) --no-print-directory test PRESET=$@
+
+# The tests of several threads under ThreadSanitizer, built alone.
+tsan-threads: PRESET := tsan
+tsan-threads:
+	@scripts/setup build test clang
+	@$(call configure,DUNNOCK_TESTS=ON)
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target base_test runtime_test
+	@build/$(PRESET)/src/base/base_test --gtest_brief=1 --gtest_filter='ThreadPool*'
+	@build/$(PRESET)/src/runtime/runtime_test --gtest_brief=1 --gtest_filter='Threads*'
 
 lint:
 	@scripts/setup lint

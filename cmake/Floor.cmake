@@ -1,6 +1,6 @@
 # dunnock_floor(NAME [DEPS floor-or-library...]) makes the library dunnock_NAME from every x.cc of
-# the current folder, and the test program NAME_test from every x_test.cc beside them. Of x_posix.cc
-# and x_wasm.cc it takes the one for this platform.
+# the current folder, and the test program NAME_test from every x_test.cc beside them. Of x_linux.cc,
+# x_posix.cc and x_wasm.cc it takes the one for this platform: on Linux x_posix.cc where there is no x_linux.cc.
 # tools/check/check_floors.py checks that includes agree with the floors.
 
 add_library(dunnock_options INTERFACE)
@@ -14,6 +14,11 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # libstdc++ 12's std::stable_sort is made of a function that it calls deprecated itself.
   target_compile_options(dunnock_options INTERFACE -Wno-deprecated-declarations)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  # libstdc++ shows std::expected to a compiler whose concepts are of 2020. Clang 16 to 18 say 2019 and compile it.
+  target_compile_options(dunnock_options INTERFACE -D__cpp_concepts=202002L -Wno-macro-redefined
+                                                   -Wno-builtin-macro-redefined)
 endif()
 if(DUNNOCK_WERROR)
   target_compile_options(dunnock_options INTERFACE -Werror)
@@ -43,6 +48,17 @@ function(dunnock_floor NAME)
     list(FILTER sources EXCLUDE REGEX "_posix\\.cc$")
   else()
     list(FILTER sources EXCLUDE REGEX "_wasm\\.cc$")
+  endif()
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    foreach(source ${sources})
+      string(REGEX REPLACE "_linux\\.cc$" "_posix.cc" general ${source})
+      if(NOT general STREQUAL source)
+        list(REMOVE_ITEM sources ${general})
+      endif()
+    endforeach()
+  else()
+    list(FILTER sources EXCLUDE REGEX "_linux\\.cc$")
+    list(FILTER tests EXCLUDE REGEX "_linux_test\\.cc$")
   endif()
 
   if(NOT sources)

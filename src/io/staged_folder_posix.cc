@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "io/file.h"
+#include "io/rename.h"
 #include "io/staged_folder.h"
 
 namespace dunnock {
@@ -120,13 +121,13 @@ Status StagedFolder::Commit(bool replace) {
   const bool exists = fs::symlink_status(target_, error).type() != fs::file_type::not_found;
   if (exists && !replace) return Fail(ErrorCode::kIo, Str(target_, ": exists already"));
   if (!exists) {
-    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) != 0 &&
-        (errno == EEXIST || rename(path_.c_str(), target_.c_str()) != 0)) {
-      return OsError("rename to", target_, errno);
-    }
+    int failed = RenameToNew(path_, target_);
+    if (failed != 0 && failed != EEXIST)
+      failed = rename(path_.c_str(), target_.c_str()) == 0 ? 0 : errno;
+    if (failed != 0) return OsError("rename to", target_, failed);
     path_.clear();
-  } else if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
-    // The file system cannot exchange two names: for a moment there is no folder.
+  } else if (ExchangeNames(path_, target_) != 0) {
+    // A file system that cannot exchange: for a moment there is neither.
     const std::string old = path_ + ".old";
     if (rename(target_.c_str(), old.c_str()) != 0) return OsError("rename", target_, errno);
     if (rename(path_.c_str(), target_.c_str()) != 0) {

@@ -1,13 +1,10 @@
 #include "base/system/cpus.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <filesystem>
 #include <fstream>
-
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 namespace dunnock {
 namespace {
@@ -63,7 +60,6 @@ TEST_F(CpuQuotaTest, WhatCannotBeReadBindsNothing) {
   EXPECT_EQ(Quota("0::/b\n"), 0);
 }
 
-#ifdef __linux__
 TEST(UsableCores, HeedsTheAffinityMask) {
   cpu_set_t before;
   ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
@@ -80,7 +76,6 @@ TEST(UsableCores, HeedsTheAffinityMask) {
   EXPECT_GE(UsableCores(), 1u);
   EXPECT_LE(UsableCores(), static_cast<size_t>(CPU_COUNT(&before)));
 }
-#endif
 
 }  // namespace
 }  // namespace dunnock
