@@ -46,10 +46,6 @@ Status ReadSampling(const dunnock_generate_options& o, SamplingOptions* out) {
   out->top_p = o.top_p;
   out->min_p = o.min_p;
   out->typical_p = o.typical_p;
-  for (const double cutoff : {o.epsilon_cutoff, o.eta_cutoff}) {
-    if (!(cutoff >= 0.0 && cutoff <= 1.0))
-      return Invalid(Str("options: a cutoff is ", cutoff, ": expected 0 to 1"));
-  }
   out->epsilon_cutoff = o.epsilon_cutoff;
   out->eta_cutoff = o.eta_cutoff;
   out->repetition_penalty = o.repetition_penalty;
