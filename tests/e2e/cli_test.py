@@ -257,6 +257,21 @@ class Models(CliTest):
             self.assertRegex(text, line)
         self.assertNotIn("licence_notice", self.good("show", "smollm2", "--json").json)
 
+    def test_AVariantRunsFromItsFolder(self):
+        folder = make_chat_model(self.folder / "variant", layers=4)
+        config = json.loads((folder / "config.json").read_text())
+
+        def bits(**changed):
+            (folder / "config.json").write_text(json.dumps(config | changed))
+            return self.good("run", folder, "Hello", "-n", "8", "--temp", "0", "--json").json["checksum"]
+
+        llama = bits()
+        # With every layer rotated it is a Llama; as SmolLM3 has it, the fourth is not.
+        self.assertEqual(bits(model_type="smollm3", no_rope_layers=[1] * 4), llama)
+        self.assertNotEqual(bits(model_type="smollm3"), llama)
+        (folder / "config.json").write_text(json.dumps(config | {"model_type": "smollm3", "use_sliding_window": True}))
+        self.bad(1, "use_sliding_window", "run", folder, "Hello")
+
     def test_ShowOfEveryModel(self):
         for entry in json.loads((harness.ROOT / "catalog/models.json").read_text())["models"]:
             text = self.good("show", entry["id"]).out
