@@ -14,7 +14,8 @@ struct LlamaTraits {
   size_t kv_heads = 0;  // 0: as many as query heads
   size_t context = 2048;
   double rope_theta = 10000;
-  bool tied = false;  // the head is the embedding
+  bool tied = false;              // the head is the embedding
+  bool rotates_by_layer = false;  // ConfigRotatedLayers says which layers rotate queries and keys
 };
 
 Result<std::unique_ptr<Model>> MakeLlama(const Json& config, const LlamaTraits& traits);

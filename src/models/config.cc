@@ -78,6 +78,23 @@ Result<double> ConfigRopeTheta(const Json& config, std::string_view key, double 
   return top;
 }
 
+Result<std::vector<bool>> ConfigRotatedLayers(const Json& config, size_t layers) {
+  std::vector<bool> out(layers);
+  const Json* list = FindMember(config, "no_rope_layers");
+  if (list == nullptr) {
+    DUNNOCK_TRY(const size_t interval, ConfigSizeOr(config, "no_rope_layer_interval", 4));
+    for (size_t i = 0; i < layers; ++i) out[i] = (i + 1) % interval != 0;
+    return out;
+  }
+  const bool is_list =
+      list->is_array() && list->size() >= layers &&
+      std::all_of(list->begin(), list->end(), [](const Json& v) { return v.is_number_integer(); });
+  if (!is_list)
+    return Unexpected("no_rope_layers", *list, Str("a list of at least ", layers, " integers"));
+  for (size_t i = 0; i < layers; ++i) out[i] = (*list)[i].get<int64_t>() != 0;
+  return out;
+}
+
 Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim) {
   const std::string what =
       Str("config.json: ", where, "num_attention_heads ", heads, ", num_key_value_heads ", kv_heads,

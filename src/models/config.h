@@ -39,6 +39,11 @@ Result<bool> ConfigFlag(const Json& config, std::string_view key, bool fallback)
 // refused.
 Result<double> ConfigRopeTheta(const Json& config, std::string_view key, double fallback);
 
+// Which layers rotate queries and keys: those with another number than 0 in the list no_rope_layers
+// (whatever its name says), which may be longer than there are layers; where it is absent, all but
+// every no_rope_layer_interval-th.
+Result<std::vector<bool>> ConfigRotatedLayers(const Json& config, size_t layers);
+
 // heads * head_dim, and what is asked of both: a whole number of query heads per kv head, an even
 // number of dimensions that attention takes.
 Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr const char* kLlama = R"({"model_type": "llama", "hidden_size": 72, "vocab_size": 50,
     "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6})";
+constexpr const char* kSmolLm3 = R"({"model_type": "smollm3", "hidden_size": 96, "vocab_size": 50,
+    "intermediate_size": 96, "num_hidden_layers": 5, "num_attention_heads": 8})";
 constexpr const char* kBert = R"({"model_type": "bert", "hidden_size": 72, "vocab_size": 50,
     "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6})";
 constexpr const char* kOpenElm = R"({"model_type": "openelm", "model_dim": 64, "head_dim": 16,
@@ -66,6 +68,18 @@ TEST(Config, NumbersOutOfRangeAreNamedBeforeAnythingIsMade) {
       {kLlama, R"({"quantization_config": {"quant_method": "gptq", "bits": 4}})", {"gptq"}},
       {kLlama, R"({"quantization_config": {"load_in_4bit": true}})", {"bitsandbytes"}},
       {kLlama, R"({"quantization": {"group_size": 64, "bits": 4}})", {"MLX"}},
+      {kSmolLm3, R"({"no_rope_layers": [1, 1, 1, 0]})", {"no_rope_layers", "at least 5"}},
+      {kSmolLm3, R"({"no_rope_layers": [1, 1, 1, 0, 0.5]})", {"no_rope_layers", "integers"}},
+      {kSmolLm3, R"({"no_rope_layers": 4})", {"no_rope_layers", "4"}},
+      {kSmolLm3, R"({"no_rope_layer_interval": 0})", {"no_rope_layer_interval", "0"}},
+      {kSmolLm3, R"({"use_sliding_window": true})", {"use_sliding_window", "true"}},
+      {kSmolLm3, R"({"layer_types": ["full_attention"]})", {"layer_types", "each of 5 layers"}},
+      {kSmolLm3,
+       R"({"layer_types": ["full_attention", "full_attention", "full_attention",
+                           "sliding_attention", "full_attention"]})",
+       {"layer_types", "sliding_attention", "layer 3"}},
+      {kSmolLm3, R"({"num_attention_heads": 6})", {"num_key_value_heads 4"}},
+      {kSmolLm3, R"({"rope_scaling": {"rope_type": "yarn", "factor": 2}})", {"yarn"}},
       {kBert, R"({"num_attention_heads": 5})", {"hidden_size 72", "num_attention_heads 5"}},
       {kBert, R"({"num_attention_heads": 720})", {"num_attention_heads 720"}},
       {kBert, R"({"hidden_size": 2050, "num_attention_heads": 1})", {"2050", "1024"}},
@@ -109,7 +123,7 @@ TEST(Config, WhatChangesNothingIsTaken) {
 // The order of transformers 5: rope_scaling, rope_parameters, the top; within them rope_theta.
 TEST(Config, RopeThetaIsFoundAsTheReferenceFindsIt) {
   const auto theta = [](const char* json) {
-    return *ConfigRopeTheta(*ParseJson(json), "rope_theta");
+    return *ConfigRopeTheta(*ParseJson(json), "rope_theta", 10000.0);
   };
   EXPECT_EQ(theta("{}"), 10000.0);
   EXPECT_EQ(theta(R"({"rope_theta": 7})"), 7.0);
@@ -120,6 +134,34 @@ TEST(Config, RopeThetaIsFoundAsTheReferenceFindsIt) {
   EXPECT_EQ(theta(R"({"rope_scaling": {"type": "default"}, "rope_theta": 7,
                       "rope_parameters": {"rope_theta": 9}})"),
             7.0);
+}
+
+TEST(Config, LayersThatRotate) {
+  const auto rotated = [](const char* json) { return *ConfigRotatedLayers(*ParseJson(json), 5); };
+  using Flags = std::vector<bool>;
+  EXPECT_EQ(rotated("{}"), (Flags{true, true, true, false, true}));
+  EXPECT_EQ(rotated(R"({"no_rope_layers": null, "no_rope_layer_interval": 2})"),
+            (Flags{true, false, true, false, true}));
+  EXPECT_EQ(rotated(R"({"no_rope_layers": [0, 1, 0, 2, 1, 0], "no_rope_layer_interval": 0})"),
+            (Flags{false, true, false, true, true}));
+}
+
+TEST(Config, WhatAVariantAssumes) {
+  const auto info = [](const char* base, const char* changed) {
+    Json config = *ParseJson(base);
+    config.update(*ParseJson(changed));
+    std::vector<std::string> notes;
+    return MakeModel(config, &notes).value()->info();
+  };
+  EXPECT_EQ(info(kLlama, "{}").kv.kv_heads[0], 6u);
+  EXPECT_EQ(info(kLlama, "{}").context_length, 2048u);
+  EXPECT_EQ(info(kSmolLm3, "{}").model_type, "smollm3");
+  EXPECT_EQ(info(kSmolLm3, "{}").kv.kv_heads[0], 4u);
+  EXPECT_EQ(info(kSmolLm3, R"({"num_key_value_heads": null})").kv.kv_heads[0], 8u);
+  EXPECT_EQ(info(kSmolLm3, "{}").context_length, 32768u);
+  // What means nothing to a Llama is not looked at there, and the window not without its flag.
+  EXPECT_EQ(info(kLlama, R"({"no_rope_layers": 4, "layer_types": 4})").layers, 2u);
+  EXPECT_EQ(info(kSmolLm3, R"({"sliding_window": 16, "use_sliding_window": false})").layers, 5u);
 }
 
 TEST(Config, LabelsOfAClassifier) {

@@ -1,7 +1,7 @@
 // LlamaForCausalLM: SmolLM, SmolLM2, TinyLlama. A decoder with RMSNorm before each half, rotary
 // positions, grouped heads and a gated feed-forward (Touvron et al. 2023, arXiv 2302.13971 and
-// 2307.09288). Reference: transformers/models/llama/modeling_llama.py.
-// The head is tied to the embedding when tie_word_embeddings says so.
+// 2307.09288). Reference: transformers/models/llama/modeling_llama.py. SmolLM3ForCausalLM, where
+// some layers do not rotate: transformers/models/smollm3/modeling_smollm3.py.
 
 #include <algorithm>
 
@@ -22,7 +22,8 @@ struct Config {
   float rms_epsilon;
   double rope_theta;
   Bias attention_bias, mlp_bias;
-  bool tied;
+  bool tied;                  // the head is the embedding
+  std::vector<bool> rotated;  // per layer
 };
 
 Result<Config> ParseConfig(const Json& json, const LlamaTraits& traits) {
@@ -49,6 +50,10 @@ Result<Config> ParseConfig(const Json& json, const LlamaTraits& traits) {
   DUNNOCK_TRY(c.tied, ConfigFlag(json, "tie_word_embeddings", traits.tied));
   c.attention_bias = attention_bias ? Bias::kYes : Bias::kNone;
   c.mlp_bias = mlp_bias ? Bias::kYes : Bias::kNone;
+  c.rotated.resize(c.layers, true);
+  if (traits.rotates_by_layer) {
+    DUNNOCK_TRY(c.rotated, ConfigRotatedLayers(json, c.layers));
+  }
   if (FindMember(json, "head_dim") == nullptr && c.hidden % c.heads != 0) {
     return Invalid(Str("config.json: hidden_size ", c.hidden,
                        " is not a multiple of num_attention_heads ", c.heads));
@@ -82,17 +87,16 @@ class Llama final : public Model {
 
   void VisitWeights(WeightVisitor& visit) override {
     const Config& c = c_;
+    const size_t q_rows = c.heads * c.head_dim, kv_rows = c.kv_heads * c.head_dim;
     visit.Embedding("model.embed_tokens", &embedding_, c.vocab, c.hidden);
     for (size_t i = 0; i < c.layers; ++i) {
       Layer& l = layers_[i];
       const std::string at = Str("model.layers.", i, ".");
       visit.Vector(at + "input_layernorm.weight", &l.attention_norm, c.hidden);
-      visit.Linear(at + "self_attn.q_proj", &l.q, c.heads * c.head_dim, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.k_proj", &l.k, c.kv_heads * c.head_dim, c.hidden,
-                   c.attention_bias);
-      visit.Linear(at + "self_attn.v_proj", &l.v, c.kv_heads * c.head_dim, c.hidden,
-                   c.attention_bias);
-      visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, c.heads * c.head_dim, c.attention_bias);
+      visit.Linear(at + "self_attn.q_proj", &l.q, q_rows, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.k_proj", &l.k, kv_rows, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.v_proj", &l.v, kv_rows, c.hidden, c.attention_bias);
+      visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, q_rows, c.attention_bias);
       visit.Vector(at + "post_attention_layernorm.weight", &l.mlp_norm, c.hidden);
       visit.Linear(at + "mlp.gate_proj", &l.gate, c.ffn, c.hidden, c.mlp_bias);
       visit.Linear(at + "mlp.up_proj", &l.up, c.ffn, c.hidden, c.mlp_bias);
@@ -115,8 +119,10 @@ class Llama final : public Model {
     const Rows x = pass.x;
 
     MatMul({{q, l.q}, {k, l.k}, {v, l.v}}, RmsNormed(x, l.attention_norm, c.rms_epsilon));
-    Rope(q, cos_sin);
-    Rope(k, cos_sin);
+    if (c.rotated[layer]) {
+      Rope(q, cos_sin);
+      Rope(k, cos_sin);
+    }
     Attention(attended, q, k, v, pass.batch.sequences, layer,
               {c.heads, c.kv_heads, c.head_dim, Mask::kCausal});
     MatMulAdd(x, attended, l.o);  // residual

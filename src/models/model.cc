@@ -19,6 +19,14 @@ constexpr Architecture kArchitectures[] = {
     {"bert", MakeBert},
     {"llama", [](const Json& config) { return MakeLlama(config, {}); }},
     {"openelm", MakeOpenElm},
+    {"smollm3",
+     [](const Json& config) {
+       return MakeLlama(config, {.kv_heads = 4,
+                                 .context = 32768,
+                                 .rope_theta = 2e6,
+                                 .tied = true,
+                                 .rotates_by_layer = true});
+     }},
 };
 
 }  // namespace

@@ -62,6 +62,13 @@ constexpr Setting kLlama[] = {
     {"partial_rotary_factor", kHarmless},  // LlamaConfig's default rotation does not read it
 };
 
+constexpr Setting kSmolLm3[] = {
+    {"no_rope_layers", kDone},
+    {"no_rope_layer_interval", kDone},
+    {"layer_types", kDone},  // refused below where a layer does not see all that came before it
+    {"use_sliding_window", kRefused, "[false]", "false"},
+};
+
 constexpr Setting kOpenElm[] = {
     {"model_dim", kDone},
     {"head_dim", kDone},
@@ -111,6 +118,8 @@ constexpr Setting kBert[] = {
 constexpr ConfigTable kTables[] = {
     {"", "", kAll},
     {"llama", "a Llama", kLlama},
+    {"smollm3", "a Llama", kLlama},
+    {"smollm3", "a SmolLM3, beside those of a Llama", kSmolLm3},
     {"openelm", "an OpenELM", kOpenElm},
     {"bert", "a BERT", kBert},
 };
@@ -140,6 +149,24 @@ Status RefuseWindow(const Json& config) {
                          ", which is not supported: expected none shorter than the context"));
 }
 
+// Where layers are named by type, each has to see all that came before it.
+Status RequireFullAttention(const Json& config) {
+  const Json* types = FindMember(config, "layer_types");
+  if (types == nullptr) return {};
+  const int64_t layers = FindInt(config, "num_hidden_layers").value_or(0);
+  if (!types->is_array() || static_cast<int64_t>(types->size()) != layers) {
+    return Invalid(Str("config.json: layer_types is ", Shown(*types),
+                       ": expected a list with \"full_attention\" for each of ", layers,
+                       " layers"));
+  }
+  for (size_t i = 0; i < types->size(); ++i) {
+    if ((*types)[i] == "full_attention") continue;
+    return Unsupported(Str("config.json: layer_types has ", Shown((*types)[i]), " for layer ", i,
+                           ", which is not supported: expected \"full_attention\""));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const ConfigTable> ConfigTables() { return kTables; }
@@ -148,6 +175,7 @@ Status CheckConfigSettings(std::vector<std::string>* notes, const Json& config) 
   DUNNOCK_TRY_STATUS(RefuseForeignQuantization(config));
   const std::string type = FindString(config, "model_type").value_or("");
   if (type == "llama") DUNNOCK_TRY_STATUS(RefuseWindow(config));
+  if (type == "smollm3") DUNNOCK_TRY_STATUS(RequireFullAttention(config));
   for (const ConfigTable& table : kTables) {
     if (!table.model_type.empty() && table.model_type != type) continue;
     DUNNOCK_TRY_STATUS(CheckSettings(notes, "config.json", config, table.settings));

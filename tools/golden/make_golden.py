@@ -21,7 +21,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from transformers import (BertConfig, BertForSequenceClassification, BertModel, LlamaConfig,
-                          LlamaForCausalLM)
+                          LlamaForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 
 sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))  # tools/
 from checkpoints import model_configs
@@ -97,6 +97,15 @@ DECODERS = {
     "llama-smol": dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=1, head_dim=32,
                        intermediate_size=64, num_hidden_layers=2, vocab_size=80,
                        tie_word_embeddings=True, theta=100000.0),
+    # Every fourth layer without rotation, and all that the class assumes.
+    "smollm3-nope": dict(model_type="smollm3", hidden_size=20, num_attention_heads=8, num_key_value_heads=4,
+                         head_dim=4, intermediate_size=32, num_hidden_layers=5, vocab_size=61,
+                         pad_token_id=2, tie_word_embeddings=True, theta=2000000.0),
+    # A list of layers, longer than there are layers, and nothing that the class assumes.
+    "smollm3-list": dict(model_type="smollm3", hidden_size=18, num_attention_heads=3, num_key_value_heads=3,
+                         intermediate_size=26, num_hidden_layers=3, vocab_size=53, pad_token_id=2,
+                         no_rope_layers=[0, 1, 0, 1], attention_bias=True, mlp_bias=True,
+                         tie_word_embeddings=False, theta=130000.0),
 }
 ENCODERS = {
     "bert-tiny": dict(hidden_size=32, num_attention_heads=4, num_hidden_layers=3,
@@ -105,7 +114,8 @@ ENCODERS = {
                      intermediate_size=52, vocab_size=97, max_position_embeddings=40),
 }
 # model_type (llama where a decoder's entry has none): the classes of transformers, and what llama.cpp calls it.
-DECODER_CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM, "llama")}
+DECODER_CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM, "llama"),
+                   "smollm3": (SmolLM3Config, SmolLM3ForCausalLM, "smollm3")}
 # ... and the same models in wider shapes (--full), too large to commit.
 FULL = {
     "llama-gqa-tied": dict(hidden_size=64, head_dim=16, intermediate_size=160),
@@ -222,6 +232,10 @@ def write_containers(folder, model, config, legacy=False):
     old = {k: v for k, v in new.items() if k not in ("rope_parameters", "dtype")}
     if "rope_parameters" in new:
         old["rope_theta"] = new["rope_parameters"]["rope_theta"]
+    if config.model_type == "smollm3":               # silent where the class assumes the same
+        assumed = json.loads(type(config)(num_hidden_layers=config.num_hidden_layers).to_json_string(use_diff=False))
+        assumed["rope_theta"] = config.default_theta
+        old = {k: v for k, v in old.items() if k in ("model_type", "num_hidden_layers") or v != assumed.get(k, object())}
     old["torch_dtype"] = "float32"
     old["transformers_version"] = "4.40.0"
 
@@ -236,7 +250,9 @@ def write_containers(folder, model, config, legacy=False):
         wrote(path)
         write_json(f"{folder}/{sub}/config.json", old)
     torch_file("pytorch")
-    if config.model_type in DECODER_CLASSES:
+    # llama.cpp's SmolLM3 rotates all but every fourth layer, whatever config.json says.
+    fourth = [int((i + 1) % 4 != 0) for i in range(config.num_hidden_layers)]
+    if config.model_type in DECODER_CLASSES and getattr(config, "no_rope_layers", fourth) == fourth:
         write_gguf(f"{folder}/gguf/model.gguf", config, state)
     if legacy:
         torch_file("pytorch-legacy", _use_new_zipfile_serialization=False)
@@ -258,6 +274,7 @@ def write_containers(folder, model, config, legacy=False):
         if config.model_type in DECODER_CLASSES:
             assert again.config.rope_parameters["rope_theta"] == \
                 config.rope_parameters["rope_theta"]
+            assert getattr(again.config, "no_rope_layers", 0) == getattr(config, "no_rope_layers", 0)
 
 
 def make_decoder(name, shape, seed, out):

@@ -57,6 +57,8 @@ Result<Json> BertConfig(const GgufFile& gguf, const Architecture& architecture);
 constexpr Architecture kArchitectures[] = {
     {"llama", "llama", "LlamaForCausalLM", kLlamaTop, kLlamaLayer, "model.layers.", true,
      LlamaConfig},
+    {"smollm3", "smollm3", "SmolLM3ForCausalLM", kLlamaTop, kLlamaLayer, "model.layers.", true,
+     LlamaConfig},
     {"bert", "bert", "BertModel", kBertTop, kBertLayer, "encoder.layer.", false, BertConfig},
 };
 
