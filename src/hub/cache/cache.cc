@@ -96,8 +96,8 @@ Result<FileLock> LockBlob(const std::string& repo, const std::string& etag,
       Str(options.cache_dir, "/.locks/", fs::path(folder).filename().string());
   DUNNOCK_TRY_STATUS(CreateFolders(locks));
   DUNNOCK_TRY_STATUS(CreateFolders(folder + "/blobs"));
-  return FileLock::Acquire(Str(locks, "/", etag, ".lock"), [&] {
-    if (options.note) options.note("another process is fetching this file: waiting for it");
+  return FileLock::Acquire(Str(locks, "/", etag, ".lock"), [] {
+    std::fputs("another process is fetching this file: waiting for it\n", stderr);
   });
 }
 
