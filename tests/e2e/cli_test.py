@@ -93,7 +93,7 @@ class Usage(CliTest):
                 self.assertIn(flag, text, verb)
 
     def test_DocumentedVerbsExist(self):
-        table = (harness.ROOT / "docs/cli.md").read_text()
+        table = (harness.ROOT / "docs/cli.md").read_text().split("<!-- What follows")[0]
         documented = set()
         for row in re.findall(r"(?m)^\| ([a-z, ]+) \|", table):
             documented |= set(row.split(", "))
