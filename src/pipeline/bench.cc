@@ -76,7 +76,7 @@ class Runner {
       return session.Generate(prompt, generate);
     };
     const std::vector<int32_t> prompt = SomeIds(options_.prompt_tokens, vocab, 1);
-    BenchRow prefill = Row("prefill_tok_s", "prompt tokens a second", prompt.size());
+    BenchRow prefill = Row("prefill_tok_s", "prompt tokens per second", prompt.size());
     prefill.operations =
         2.0 * static_cast<double>(work_.layer_parameters * prompt.size() + work_.head_parameters) +
         AttentionOperations(prompt.size());
@@ -98,7 +98,7 @@ class Runner {
       return reply.first_token_ms;
     }));
 
-    BenchRow decode = Row("decode_tok_s", "generated tokens a second", options_.batch);
+    BenchRow decode = Row("decode_tok_s", "generated tokens per second", options_.batch);
     decode.texts = options_.batch;
     decode.operations = 2.0 * static_cast<double>((work_.layer_parameters + work_.head_parameters) *
                                                   options_.batch);
