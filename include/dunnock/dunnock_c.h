@@ -46,6 +46,13 @@
 #define DUNNOCK_API
 #endif
 
+/* In C++ the enums below hold any int: a value of a newer library is no undefined behaviour. */
+#ifdef __cplusplus
+#define DUNNOCK_ANY_INT : int
+#else
+#define DUNNOCK_ANY_INT
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -58,7 +65,7 @@ DUNNOCK_API uint32_t dunnock_abi_version(void);
 
 /* ---- Errors ---- */
 
-typedef enum dunnock_status {
+typedef enum dunnock_status DUNNOCK_ANY_INT {
   DUNNOCK_OK = 0,
   DUNNOCK_ERROR_INVALID = 1,     /* an input breaks its format, or an argument is out of range */
   DUNNOCK_ERROR_UNSUPPORTED = 2, /* well-formed, but the library or the model cannot do it */
@@ -72,7 +79,7 @@ typedef enum dunnock_status {
 } dunnock_status;
 
 /* What a caller can do about an error, where that does not follow from the input alone. */
-typedef enum dunnock_remedy {
+typedef enum dunnock_remedy DUNNOCK_ANY_INT {
   DUNNOCK_REMEDY_NONE = 0,
   DUNNOCK_REMEDY_PLAIN_PROMPT = 1,  /* there is no chat template: complete a prompt as it is */
   DUNNOCK_REMEDY_TOKEN_IDS = 2,     /* there is no tokenizer: pass and take token ids */
@@ -391,7 +398,7 @@ DUNNOCK_API dunnock_status dunnock_session_generate(dunnock_session* session, co
                                                     const dunnock_generate_options* options,
                                                     dunnock_reply** reply, dunnock_error** error);
 
-typedef enum dunnock_finish_reason {
+typedef enum dunnock_finish_reason DUNNOCK_ANY_INT {
   DUNNOCK_FINISH_STOP = 0,     /* an end token or a stop text */
   DUNNOCK_FINISH_LENGTH = 1,   /* max_tokens, or the context is full */
   DUNNOCK_FINISH_CANCELLED = 2 /* the flag, or the callback's answer */
