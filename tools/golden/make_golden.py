@@ -277,6 +277,22 @@ def write_containers(folder, model, config, legacy=False):
             assert getattr(again.config, "no_rope_layers", 0) == getattr(config, "no_rope_layers", 0)
 
 
+def decoder_golden(model, ids):
+    """What a model of Llama's kind makes of ids (n): the hidden states behind each layer, before and after the
+    last norm, and the logits."""
+    last = []
+    hook = model.model.layers[-1].register_forward_hook(
+        lambda m, i, o: last.append(o[0] if isinstance(o, tuple) else o))
+    with torch.no_grad():
+        result = model(ids[None], output_hidden_states=True)
+    hook.remove()
+    hidden = [h[0] for h in result.hidden_states]
+    final, hidden[-1] = hidden[-1], last[0].reshape(len(ids), -1)
+    assert torch.allclose(model.model.norm(hidden[-1]), final, atol=1e-6)
+    return {"ids": ids.to(torch.int32), "final": final, "logits": result.logits[0],
+            **{f"hidden.{i}": h for i, h in enumerate(hidden)}}
+
+
 def make_decoder(name, shape, seed, out):
     shape = dict(shape)
     theta = shape.pop("theta")
@@ -288,21 +304,12 @@ def make_decoder(name, shape, seed, out):
     model.tie_weights()
     ids = torch.from_numpy(np.random.default_rng(seed).integers(0, config.vocab_size, 24))
     ids[5], ids[6] = ids[4], 0                       # a repeated id, and id 0
-    last = []
-    hook = model.model.layers[-1].register_forward_hook(
-        lambda m, i, o: last.append(o[0] if isinstance(o, tuple) else o))
-    with torch.no_grad():
-        result = model(ids[None], output_hidden_states=True)
-    hook.remove()
-    hidden = [h[0] for h in result.hidden_states]
-    final, hidden[-1] = hidden[-1], last[0].reshape(len(ids), -1)
-    assert torch.allclose(model.model.norm(hidden[-1]), final, atol=1e-6)
+    golden = decoder_golden(model, ids)
     write_containers(f"{out}/{name}", model, config, legacy=name == "llama-gqa-tied")
-    write_tensors(f"{out}/{name}/golden.safetensors",
-                  {"ids": ids.to(torch.int32), "final": final, "logits": result.logits[0],
-                   **{f"hidden.{i}": h for i, h in enumerate(hidden)}})
+    write_tensors(f"{out}/{name}/golden.safetensors", golden)
     print(f"  {name}: {sum(p.numel() for p in model.parameters())} parameters; std of hidden "
-          + " ".join(f"{h.std():.2f}" for h in hidden) + f"; logits {result.logits.std():.2f}")
+          + " ".join(f"{h.std():.2f}" for key, h in golden.items() if key.startswith("hidden."))
+          + f"; logits {golden['logits'].std():.2f}")
 
 
 def make_encoder(name, shape, seed, out, write=True):
@@ -617,17 +624,7 @@ def golden_llama(entry, folders, state, rng):
     model = load_tiny(LlamaForCausalLM, folders, state)
     assert model.config.rope_parameters["rope_theta"] == entry["architecture"]["rope_theta"]
     ids = tiny_ids(rng, model.config.vocab_size)
-    last = []
-    hook = model.model.layers[-1].register_forward_hook(
-        lambda m, i, o: last.append(o[0] if isinstance(o, tuple) else o))
-    with torch.no_grad():
-        result = model(ids[None], output_hidden_states=True)
-    hook.remove()
-    hidden = [h[0] for h in result.hidden_states]
-    final, hidden[-1] = hidden[-1], last[0].reshape(len(ids), -1)
-    assert torch.allclose(model.model.norm(hidden[-1]), final, atol=1e-6)
-    return {"ids": ids.to(torch.int32), "final": final, "logits": result.logits[0],
-            **{f"hidden.{i}": h for i, h in enumerate(hidden)}}
+    return decoder_golden(model, ids)
 
 
 def golden_openelm(entry, folders, state, rng):

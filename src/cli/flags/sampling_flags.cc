@@ -60,15 +60,16 @@ void NoteSampling(const Common& common, const Engine& engine, const SamplingOpti
   const SamplingOptions& own = engine.sampling();
   const SamplingOptions& advised = engine.recommended_sampling();
   const bool draws = used.temperature > 0;  // else the first three have no part in the choice
-  const bool has_part = (draws && advised.temperature != own.temperature &&
-                         used.temperature == advised.temperature) ||
-                        (draws && advised.top_k != own.top_k && used.top_k == advised.top_k) ||
-                        (draws && advised.top_p != own.top_p && used.top_p == advised.top_p) ||
-                        (advised.repetition_penalty != own.repetition_penalty &&
-                         used.repetition_penalty == advised.repetition_penalty);
+  const auto from_card = [&](auto option) {
+    return advised.*option != own.*option && used.*option == advised.*option;
+  };
+  const bool has_part =
+      (draws && (from_card(&SamplingOptions::temperature) || from_card(&SamplingOptions::top_k) ||
+                 from_card(&SamplingOptions::top_p))) ||
+      from_card(&SamplingOptions::repetition_penalty);
   if (!has_part) return;
   std::string how = Str("temperature ", used.temperature);
-  if (used.temperature > 0) {
+  if (draws) {
     if (used.top_k > 0) how += Str(", top-k ", used.top_k);
     if (used.top_p < 1) how += Str(", top-p ", used.top_p);
     how += Str(", seed ", used.seed);
