@@ -23,9 +23,9 @@ inline uint8_t TakeCode(uint32_t& x, const uint8_t*& in, const uint32_t* slots) 
   x = ((slot >> 20) + 1) * (x >> kFrequencyBits) + (slot >> 8 & (kFrequencySum - 1));
   uint16_t word;
   std::memcpy(&word, in, sizeof word);
-  const bool small = x < kLeastState;
-  x = small ? x << 16 | word : x;
-  in += small ? sizeof word : 0;
+  const uint32_t small = x < kLeastState;  // no branch: whether it is cannot be foretold
+  x = x << (16 * small) | (word & (0 - small));
+  in += sizeof word * small;
   return static_cast<uint8_t>(slot);
 }
 
