@@ -59,13 +59,14 @@ TEST(RoundToNearest, GivesTheValuesOfPackRows) {
 
 TEST(RoundToNearest, IsNearTheBestUniformRounding) {
   // The least noise of even steps for a normal distribution (Max 1960): 8 steps .03744, 16 .01154,
-  // 32 .00349.
+  // 32 .00349. Ours lie around a code of zero, not on both sides of zero, which costs most with
+  // few of them; and 576 values end before the distribution, which spares most with many.
   const Floats values = Normal(64 * 576, 2);
   const ConstRows rows(values.data(), 64, 576);
   for (const auto& [bits, best] : {std::pair{3, .03744}, {4, .01154}, {5, .00349}}) {
     const double noise = Noise(values, RoundToNearest(rows, {.bits = bits}));
-    EXPECT_LT(noise, best * 1.06) << bits;
-    EXPECT_GT(noise, best * 0.90) << bits;
+    EXPECT_LT(noise, best * 1.08) << bits;
+    EXPECT_GT(noise, best * 0.85) << bits;
     for (const size_t group : {32, 64})  // few values end before the distribution
       EXPECT_LT(Noise(values, RoundToNearest(rows, {.bits = bits, .group = group})), noise);
   }
@@ -83,7 +84,9 @@ TEST(RoundToNearest, AWiderStepHasLessEntropyAndMoreNoise) {
     noise = Noise(values, codes);
     // A normal distribution has log2(sqrt(2 pi e) / step) bits in steps of that size, if they are
     // fine.
-    if (size > 0.4f) EXPECT_NEAR(bits, std::log2(4.1327f / size), 0.02) << size;
+    if (size > 0.4f) {
+      EXPECT_NEAR(bits, std::log2(4.1327f / size), 0.02) << size;
+    }
   }
 }
 
@@ -101,7 +104,7 @@ TEST(RoundToNearest, MeanRmsStandsBetweenRowAndMatrix) {
 TEST(RoundToNearest, ScalesOfGroupsAreFloat16) {
   const Floats values = {1e6f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1e6f};
   const Codes codes = RoundToNearest({values.data(), 1, 16}, {8, 16});
-  EXPECT_EQ(codes.scales[0], 7872.0f);  // of 7874.02, where float16 steps by 4 ... 8
+  EXPECT_EQ(codes.scales[0], 7876.0f);  // nearest to 7874.02, where float16 has steps of 4
 }
 
 TEST(EntropyOf, Histogram) {

@@ -195,8 +195,9 @@ TEST(FactorOf, TimesItselfIsTheDampedHessian) {
   std::sort(sorted.begin(), sorted.end());
   for (size_t k = 0; k < 150; ++k) {
     EXPECT_EQ(sorted[k], k);
-    if (k > 0)
+    if (k > 0) {
       EXPECT_GE(h[factor.order[k]][factor.order[k]], h[factor.order[k - 1]][factor.order[k - 1]]);
+    }
   }
   for (size_t i = 0; i < 150; ++i) {
     for (size_t j = 0; j < 150; ++j) {
@@ -204,7 +205,9 @@ TEST(FactorOf, TimesItselfIsTheDampedHessian) {
       for (size_t t = 0; t < 150; ++t) sum += factor.lower[i][t] * factor.lower[j][t];
       const double expected = h[factor.order[i]][factor.order[j]] + (i == j ? factor.damping : 0);
       EXPECT_NEAR(sum, expected, 1e-9 * h[factor.order[149]][factor.order[149]]);
-      if (j > i) EXPECT_EQ(factor.lower[i][j], 0);
+      if (j > i) {
+        EXPECT_EQ(factor.lower[i][j], 0);
+      }
     }
   }
 }

@@ -77,6 +77,7 @@ void Hessian::Add(ConstRows x) {
 }
 
 void Hessian::Flush() {
+  if (pending_ == 0) return;
   AddProducts(sum_, rows_, rows_, pending_, true);
   pending_ = 0;
 }
@@ -112,6 +113,7 @@ void CrossTerm::Add(ConstRows original, ConstRows x) {
 }
 
 void CrossTerm::Flush() {
+  if (pending_ == 0) return;
   AddProducts(sum_, original_, rows_, pending_, false);
   pending_ = 0;
 }
