@@ -24,14 +24,15 @@ FLOORS = {
     "tokenizer": {"unicode", "base"},
     "chat": {"jinja", "tokenizer", "base"},
     "kernels": {"tensor", "base"},
+    "quant": {"kernels", "tensor", "base"},
     "hub": {"catalogue", "io", "base"},
     "models": {"kernels", "checkpoint", "tensor", "base"},
     "runtime": CORE - {"runtime"},
     "api": CORE,
     "eval": CORE,
-    "pipeline": CORE | {"eval", "hub", "io"},
+    "pipeline": CORE | {"eval", "quant", "hub", "io"},
     "wasm": {"dunnock", "base"},  # dunnock/: the public headers
-    "cli": CORE | {"pipeline", "eval", "hub", "io"},
+    "cli": CORE | {"pipeline", "eval", "quant", "hub", "io"},
 }
 # What only the native one of two alternatives (x_posix.cc, x_wasm.cc) may include as well.
 NATIVE_MAY = {"api": {"io"}}
