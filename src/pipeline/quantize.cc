@@ -1,22 +1,19 @@
 #include "pipeline/quantize.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
-#include "base/check.h"
 #include "base/str.h"
 #include "base/system/memory.h"
 #include "base/system/thread_pool.h"
 #include "bundle/bundle.h"
-#include "bundle/layout.h"
 #include "hub/hub.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
-#include "kernels/packing/pack.h"
+#include "pipeline/nearest.h"
 #include "pipeline/plan.h"
+#include "pipeline/shard_writer.h"
 #include "pipeline/side_files.h"
-#include "tensor/float16.h"
 
 namespace dunnock {
 namespace {
@@ -41,119 +38,6 @@ Status CheckTarget(const std::string& folder, bool replace) {
   return Fail(ErrorCode::kIo, Str(folder, ": not a bundle, so it is not replaced"),
               Remedy::kOtherFolder);
 }
-
-// Writes the tensors of a plan from front to back. Their sizes are known beforehand, so the header
-// comes first.
-class ShardWriter {
- public:
-  ShardWriter(FileWriter& file, const std::vector<PlannedTensor>& plan) : file_(file) {
-    for (const PlannedTensor& t : plan) {
-      const std::string weight = t.name + ".weight";
-      switch (t.kind) {
-        case PlannedTensor::kMatrix:
-          layout_.Add(weight, DType::kU8, {t.form.panel_count(), t.form.panel_bytes},
-                      t.form.panel_count() * t.form.panel_bytes);
-          if (t.form.has_row_scales()) AddFloats(t.name + ".scales", PaddedRows(t.form));
-          if (t.bias != nullptr) AddFloats(t.name + ".bias", t.rows);
-          break;
-        case PlannedTensor::kTable:
-          layout_.Add(weight, t.dtype, {t.rows, t.cols}, t.rows * t.cols * ElementBytes(t));
-          break;
-        case PlannedTensor::kVector:
-          AddFloats(t.name, t.cols);
-          break;
-      }
-    }
-    header_ = layout_.Header();
-  }
-
-  uint64_t file_bytes() const { return header_.size() + layout_.data_bytes(); }
-  Status WriteHeader() { return file_.Append(AsBytes(header_)); }
-
-  Status Write(const PlannedTensor& t) {
-    switch (t.kind) {
-      case PlannedTensor::kMatrix:
-        return WriteMatrix(t);
-      case PlannedTensor::kTable:
-        return WriteTable(t);
-      case PlannedTensor::kVector:
-        return WriteFloats(*t.source);
-    }
-    return {};
-  }
-
-  Status Finish() {
-    DUNNOCK_CHECK(file_.size() == file_bytes());
-    return file_.Close();
-  }
-
- private:
-  static size_t PaddedRows(const Weight& form) { return form.panel_count() * kPanelRows; }
-  static size_t ElementBytes(const PlannedTensor& t) { return InfoOf(t.dtype).block_bytes; }
-
-  void AddFloats(std::string name, size_t count) {
-    layout_.Add(std::move(name), DType::kF32, {count}, count * sizeof(float));
-  }
-
-  // Pads with zeros: the next tensor begins at a multiple of 64 bytes.
-  Status Align() {
-    const uint64_t past = file_.size() % kBundleAlignment;
-    return past == 0 ? Status{} : file_.Append(std::vector<uint8_t>(kBundleAlignment - past, 0));
-  }
-
-  Status Append(ByteSpan bytes) {
-    DUNNOCK_TRY_STATUS(Align());
-    return file_.Append(bytes);
-  }
-
-  Status WriteMatrix(const PlannedTensor& t) {
-    std::atomic<bool> finite = true;
-    const RowReader read = [&](size_t row, std::span<float> out) {
-      DUNNOCK_CHECK(DecodeRows(*t.source, t.first_row + row, 1, out).has_value());
-      for (const float v : out) {
-        if (!std::isfinite(v)) finite = false;
-      }
-    };
-    const Weight packed = t.form.is_grouped()
-                              ? RoundToInt4Groups(t.rows, t.cols, t.form.group, read)
-                              : PackRows(t.form.encoding, t.rows, t.cols, read);
-    if (!finite) return Invalid(Str(t.name, ".weight: a value that is not finite"));
-    DUNNOCK_TRY_STATUS(Append(packed.panels.bytes()));
-    if (packed.has_row_scales()) DUNNOCK_TRY_STATUS(Append(packed.scales.bytes()));
-    return t.bias == nullptr ? Status{} : WriteFloats(*t.bias);
-  }
-
-  Status WriteFloats(const Tensor& source) {
-    std::vector<float> values(source.cols());
-    DUNNOCK_TRY_STATUS(DecodeRows(source, 0, 1, values));
-    return Append({reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)});
-  }
-
-  Status WriteTable(const PlannedTensor& t) {
-    if (t.dtype == t.source->dtype) return Append(t.source->bytes);
-    DUNNOCK_TRY_STATUS(Align());
-    std::vector<float> row(t.cols);
-    std::vector<uint8_t> block;
-    for (size_t r = 0; r < t.rows; ++r) {
-      DUNNOCK_TRY_STATUS(DecodeRows(*t.source, r, 1, row));
-      for (const float v : row) {
-        const uint16_t half = FloatToFloat16(v);
-        const auto* bytes = t.dtype == DType::kF16 ? reinterpret_cast<const uint8_t*>(&half)
-                                                   : reinterpret_cast<const uint8_t*>(&v);
-        block.insert(block.end(), bytes, bytes + ElementBytes(t));
-      }
-      constexpr size_t kRowsAtOnce = 256;
-      if ((r + 1) % kRowsAtOnce != 0 && r + 1 < t.rows) continue;
-      DUNNOCK_TRY_STATUS(file_.Append(block));
-      block.clear();
-    }
-    return {};
-  }
-
-  FileWriter& file_;
-  BundleLayout layout_;
-  std::string header_;
-};
 
 // Fills in what the report says about a plan.
 void Account(const std::vector<PlannedTensor>& plan, QuantizeReport* report) {
@@ -227,7 +111,8 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   for (const PlannedTensor& t : plan) {
     DUNNOCK_TRY_STATUS(CheckCancel(options));
     if (options.progress) options.progress({"quantizing", done, report.parameters});
-    DUNNOCK_TRY_STATUS(writer.Write(t));
+    DUNNOCK_TRY(const Weight packed, RoundedToNearest(t));
+    DUNNOCK_TRY_STATUS(writer.Write(t, packed));
     done += t.parameters();
   }
   DUNNOCK_TRY_STATUS(writer.Finish());
