@@ -179,15 +179,17 @@ void Project(std::initializer_list<Projection> projections, const LeftOperand& x
   DUNNOCK_CHECK(projections.size() <= kMost);
   Operands operands(x);
   Operand operand[kMost];
+  const Weight* weights[kMost];
   size_t panels = 0, n = 0;
   for (const Projection& p : projections) {
     DUNNOCK_CHECK(p.out.count == x.x.count && p.out.cols == p.weight.rows);
     DUNNOCK_CHECK(!x.fine || (p.weight.bias.size() == 0 && epilogue == Epilogue::kStore));
+    weights[n] = &p.weight;
     operand[n++] = operands.For(p.weight);
     panels += p.weight.panel_count();
   }
   if (ProductObserver* observer = CurrentProductObserver())
-    for (const Projection& p : projections) observer->See(p.weight, operands.Floats());
+    observer->See({weights, n}, operands.Floats());
   // One loop over the panels of all weights, so a thread's share may span two of them. Gemm works
   // on pairs of panels.
   const size_t granule = x.x.count < kFewestGemmTokens ? 1 : 2;
@@ -231,8 +233,10 @@ void SwiGluMatMul(Rows out, const LeftOperand& x, const Weight& gate, const Weig
   DUNNOCK_CHECK(gate.rows == up.rows && out.count == x.x.count && out.cols == gate.rows);
   Operands operands(x);
   const Operand gate_x = operands.For(gate), up_x = operands.For(up);
-  if (ProductObserver* observer = CurrentProductObserver())
-    for (const Weight* weight : {&gate, &up}) observer->See(*weight, operands.Floats());
+  if (ProductObserver* observer = CurrentProductObserver()) {
+    const Weight* const weights[] = {&gate, &up};
+    observer->See(weights, operands.Floats());
+  }
   ThreadPool::Current().ParallelFor(gate.panel_count(), 1, [&](size_t begin, size_t end) {
     HWY_DYNAMIC_DISPATCH(SwiGluPanels)(out, gate, gate_x, up, up_x, begin, end);
   });

@@ -2,6 +2,8 @@
 // Observers of matrix products: they see the activations that each weight is multiplied with.
 // Calibration gathers its statistics here.
 
+#include <span>
+
 #include "tensor/rows.h"
 #include "tensor/weight.h"
 
@@ -10,12 +12,11 @@ namespace dunnock {
 class ProductObserver {
  public:
   virtual ~ProductObserver() = default;
-  // Called before each product with `weight`, on the thread that asks for the product. x
-  // (n, weight.cols) are the rows that are multiplied, after any norm and before any rounding;
+  // Called before the products of one x with each of `weights`, on the thread that asks for them. x
+  // (n, cols) are the rows that are multiplied, after any norm and before any rounding; both are
   // valid during the call. If an encoder's tokens are divided among threads, the calls come from
-  // all of these at once, each with rows of its own. Products of one x with several weights are one
-  // call each.
-  virtual void See(const Weight& weight, ConstRows x) = 0;
+  // all of these at once, each with rows of its own.
+  virtual void See(std::span<const Weight* const> weights, ConstRows x) = 0;
 };
 
 // While it lives, the observer sees the products of this thread and of the threads that work for

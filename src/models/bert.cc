@@ -6,7 +6,6 @@
 // pad_token_id". Without padding there is nothing to mask.
 
 #include "base/str.h"
-#include "base/text/shown.h"
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/norm.h"
@@ -22,20 +21,6 @@ struct Config {
   float norm_epsilon;
 };
 
-// 0 without a classifier. Two labels are the default that transformers does not write down; the
-// names of the labels win over their number.
-Result<size_t> CountLabels(const Json& json) {
-  const Json* names = FindMember(json, "architectures");
-  if (names == nullptr || !names->is_array() || names->empty() ||
-      names->front() != "BertForSequenceClassification")
-    return 0;
-  const Json* labels = FindMember(json, "id2label");
-  if (labels == nullptr) return ConfigSizeOr(json, "num_labels", 2);
-  if (!labels->is_object() || labels->empty())
-    return Invalid(Str("config.json: id2label is ", Shown(*labels), ": expected names by id"));
-  return labels->size();
-}
-
 Result<Config> ParseConfig(const Json& json) {
   constexpr std::string_view kActivations[] = {"gelu"};
   DUNNOCK_TRY_STATUS(RequireActivation(json, "hidden_act", kActivations));
@@ -48,7 +33,7 @@ Result<Config> ParseConfig(const Json& json) {
   DUNNOCK_TRY(c.positions, ConfigSizeOr(json, "max_position_embeddings", 512));
   DUNNOCK_TRY(c.types, ConfigSizeOr(json, "type_vocab_size", 2));
   DUNNOCK_TRY(c.norm_epsilon, ConfigEpsilon(json, "layer_norm_eps", 1e-12f));
-  DUNNOCK_TRY(c.labels, CountLabels(json));
+  DUNNOCK_TRY(c.labels, ConfigLabels(json, "BertForSequenceClassification"));
   c.head_dim = c.hidden / c.heads;
   if (c.hidden % c.heads != 0 || c.head_dim > kMostHeadDim) {
     return Invalid(Str("config.json: hidden_size ", c.hidden, " over num_attention_heads ", c.heads,
@@ -60,6 +45,11 @@ Result<Config> ParseConfig(const Json& json) {
 struct Norm {
   std::vector<float> weight, bias;  // (hidden)
 };
+
+void VisitNorm(WeightVisitor& visit, const std::string& name, Norm* norm, size_t size) {
+  visit.Vector(name + ".weight", &norm->weight, size);
+  visit.Vector(name + ".bias", &norm->bias, size);
+}
 
 struct Layer {
   Weight q, k, v, o;  // (hidden, hidden)
@@ -82,32 +72,31 @@ class Bert final : public Model {
     info_.labels = c_.labels;
   }
 
-  void VisitWeights(WeightVisitor& visit) override {
+  void VisitFirst(WeightVisitor& visit) override {
+    visit.Embedding("embeddings.word_embeddings", &words_, c_.vocab, c_.hidden);
+    visit.Embedding("embeddings.position_embeddings", &positions_, c_.positions, c_.hidden);
+    visit.Embedding("embeddings.token_type_embeddings", &types_, c_.types, c_.hidden);
+    VisitNorm(visit, "embeddings.LayerNorm", &norm_, c_.hidden);
+  }
+
+  void VisitLayer(size_t layer, WeightVisitor& visit) override {
     const Config& c = c_;
-    const auto norm = [&](const std::string& name, Norm* to) {
-      visit.Vector(name + ".weight", &to->weight, c.hidden);
-      visit.Vector(name + ".bias", &to->bias, c.hidden);
-    };
-    visit.Embedding("embeddings.word_embeddings", &words_, c.vocab, c.hidden);
-    visit.Embedding("embeddings.position_embeddings", &positions_, c.positions, c.hidden);
-    visit.Embedding("embeddings.token_type_embeddings", &types_, c.types, c.hidden);
-    norm("embeddings.LayerNorm", &norm_);
-    for (size_t i = 0; i < c.layers; ++i) {
-      Layer& l = layers_[i];
-      const std::string at = Str("encoder.layer.", i, ".");
-      visit.Linear(at + "attention.self.query", &l.q, c.hidden, c.hidden, Bias::kYes);
-      visit.Linear(at + "attention.self.key", &l.k, c.hidden, c.hidden, Bias::kYes);
-      visit.Linear(at + "attention.self.value", &l.v, c.hidden, c.hidden, Bias::kYes);
-      visit.Linear(at + "attention.output.dense", &l.o, c.hidden, c.hidden, Bias::kYes);
-      norm(at + "attention.output.LayerNorm", &l.attention_norm);
-      visit.Linear(at + "intermediate.dense", &l.up, c.ffn, c.hidden, Bias::kYes);
-      visit.Linear(at + "output.dense", &l.down, c.hidden, c.ffn, Bias::kYes);
-      norm(at + "output.LayerNorm", &l.mlp_norm);
-    }
-    if (c.labels > 0) {
-      visit.Linear("pooler.dense", &pooler_, c.hidden, c.hidden, Bias::kYes);
-      visit.Head("classifier", &classifier_, c.labels, c.hidden, Bias::kYes);
-    }
+    Layer& l = layers_[layer];
+    const std::string at = Str("encoder.layer.", layer, ".");
+    visit.Linear(at + "attention.self.query", &l.q, c.hidden, c.hidden, Bias::kYes);
+    visit.Linear(at + "attention.self.key", &l.k, c.hidden, c.hidden, Bias::kYes);
+    visit.Linear(at + "attention.self.value", &l.v, c.hidden, c.hidden, Bias::kYes);
+    visit.Linear(at + "attention.output.dense", &l.o, c.hidden, c.hidden, Bias::kYes);
+    VisitNorm(visit, at + "attention.output.LayerNorm", &l.attention_norm, c.hidden);
+    visit.Linear(at + "intermediate.dense", &l.up, c.ffn, c.hidden, Bias::kYes);
+    visit.Linear(at + "output.dense", &l.down, c.hidden, c.ffn, Bias::kYes);
+    VisitNorm(visit, at + "output.LayerNorm", &l.mlp_norm, c.hidden);
+  }
+
+  void VisitLast(WeightVisitor& visit) override {
+    if (c_.labels == 0) return;
+    visit.Linear("pooler.dense", &pooler_, c_.hidden, c_.hidden, Bias::kYes);
+    visit.Head("classifier", &classifier_, c_.labels, c_.hidden, Bias::kYes);
   }
 
   void Embed(const Pass& pass) const override {

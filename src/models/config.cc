@@ -95,6 +95,25 @@ Result<std::vector<bool>> ConfigRotatedLayers(const Json& config, size_t layers)
   return out;
 }
 
+Result<size_t> ConfigHeadDim(const Json& config, size_t hidden, size_t heads) {
+  if (FindMember(config, "head_dim") == nullptr && hidden % heads != 0) {
+    return Invalid(Str("config.json: hidden_size ", hidden,
+                       " is not a multiple of num_attention_heads ", heads));
+  }
+  return ConfigSizeOr(config, "head_dim", hidden / heads);
+}
+
+Result<size_t> ConfigLabels(const Json& config, std::string_view architecture) {
+  const Json* names = FindMember(config, "architectures");
+  if (names == nullptr || !names->is_array() || names->empty() || names->front() != architecture)
+    return 0;
+  const Json* labels = FindMember(config, "id2label");
+  if (labels == nullptr) return ConfigSizeOr(config, "num_labels", 2);
+  if (!labels->is_object() || labels->empty())
+    return Invalid(Str("config.json: id2label is ", Shown(*labels), ": expected names by id"));
+  return labels->size();
+}
+
 Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim) {
   const std::string what =
       Str("config.json: ", where, "num_attention_heads ", heads, ", num_key_value_heads ", kv_heads,

@@ -44,6 +44,14 @@ Result<double> ConfigRopeTheta(const Json& config, std::string_view key, double 
 // every no_rope_layer_interval-th.
 Result<std::vector<bool>> ConfigRotatedLayers(const Json& config, size_t layers);
 
+// head_dim where it is given, else hidden / heads, which must then be a whole number.
+Result<size_t> ConfigHeadDim(const Json& config, size_t hidden, size_t heads);
+
+// The number of labels of the classifier `architecture`: 0 if config.json is of another, and the
+// names of the labels win over their number. Two are the default that transformers does not write
+// down.
+Result<size_t> ConfigLabels(const Json& config, std::string_view architecture);
+
 // heads * head_dim, and what is asked of both: a whole number of query heads per kv head, an even
 // number of dimensions that attention takes.
 Status CheckHeads(const std::string& where, size_t heads, size_t kv_heads, size_t head_dim);

@@ -38,7 +38,7 @@ Result<Config> ParseConfig(const Json& json, const LlamaTraits& traits) {
   const bool own_kv_heads = json.contains("num_key_value_heads") || traits.kv_heads == 0;
   DUNNOCK_TRY(c.kv_heads,
               ConfigSizeOr(json, "num_key_value_heads", own_kv_heads ? c.heads : traits.kv_heads));
-  DUNNOCK_TRY(c.head_dim, ConfigSizeOr(json, "head_dim", c.hidden / c.heads));
+  DUNNOCK_TRY(c.head_dim, ConfigHeadDim(json, c.hidden, c.heads));
   DUNNOCK_TRY(c.ffn, ConfigSize(json, "intermediate_size"));
   DUNNOCK_TRY(c.vocab, ConfigSize(json, "vocab_size"));
   DUNNOCK_TRY(c.context,
@@ -53,10 +53,6 @@ Result<Config> ParseConfig(const Json& json, const LlamaTraits& traits) {
   c.rotated.resize(c.layers, true);
   if (traits.rotates_by_layer) {
     DUNNOCK_TRY(c.rotated, ConfigRotatedLayers(json, c.layers));
-  }
-  if (FindMember(json, "head_dim") == nullptr && c.hidden % c.heads != 0) {
-    return Invalid(Str("config.json: hidden_size ", c.hidden,
-                       " is not a multiple of num_attention_heads ", c.heads));
   }
   DUNNOCK_TRY_STATUS(CheckHeads("", c.heads, c.kv_heads, c.head_dim));
   return c;
@@ -85,25 +81,29 @@ class Llama final : public Model {
     info_.kv = {std::vector<uint32_t>(c_.layers, static_cast<uint32_t>(c_.kv_heads)), c_.head_dim};
   }
 
-  void VisitWeights(WeightVisitor& visit) override {
+  void VisitFirst(WeightVisitor& visit) override {
+    visit.Embedding("model.embed_tokens", &embedding_, c_.vocab, c_.hidden);
+  }
+
+  void VisitLayer(size_t layer, WeightVisitor& visit) override {
     const Config& c = c_;
     const size_t q_rows = c.heads * c.head_dim, kv_rows = c.kv_heads * c.head_dim;
-    visit.Embedding("model.embed_tokens", &embedding_, c.vocab, c.hidden);
-    for (size_t i = 0; i < c.layers; ++i) {
-      Layer& l = layers_[i];
-      const std::string at = Str("model.layers.", i, ".");
-      visit.Vector(at + "input_layernorm.weight", &l.attention_norm, c.hidden);
-      visit.Linear(at + "self_attn.q_proj", &l.q, q_rows, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.k_proj", &l.k, kv_rows, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.v_proj", &l.v, kv_rows, c.hidden, c.attention_bias);
-      visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, q_rows, c.attention_bias);
-      visit.Vector(at + "post_attention_layernorm.weight", &l.mlp_norm, c.hidden);
-      visit.Linear(at + "mlp.gate_proj", &l.gate, c.ffn, c.hidden, c.mlp_bias);
-      visit.Linear(at + "mlp.up_proj", &l.up, c.ffn, c.hidden, c.mlp_bias);
-      visit.Linear(at + "mlp.down_proj", &l.down, c.hidden, c.ffn, c.mlp_bias);
-    }
-    visit.Vector("model.norm.weight", &norm_, c.hidden);
-    visit.Head(c.tied ? "model.embed_tokens" : "lm_head", &head_, c.vocab, c.hidden);
+    Layer& l = layers_[layer];
+    const std::string at = Str("model.layers.", layer, ".");
+    visit.Vector(at + "input_layernorm.weight", &l.attention_norm, c.hidden);
+    visit.Linear(at + "self_attn.q_proj", &l.q, q_rows, c.hidden, c.attention_bias);
+    visit.Linear(at + "self_attn.k_proj", &l.k, kv_rows, c.hidden, c.attention_bias);
+    visit.Linear(at + "self_attn.v_proj", &l.v, kv_rows, c.hidden, c.attention_bias);
+    visit.Linear(at + "self_attn.o_proj", &l.o, c.hidden, q_rows, c.attention_bias);
+    visit.Vector(at + "post_attention_layernorm.weight", &l.mlp_norm, c.hidden);
+    visit.Linear(at + "mlp.gate_proj", &l.gate, c.ffn, c.hidden, c.mlp_bias);
+    visit.Linear(at + "mlp.up_proj", &l.up, c.ffn, c.hidden, c.mlp_bias);
+    visit.Linear(at + "mlp.down_proj", &l.down, c.hidden, c.ffn, c.mlp_bias);
+  }
+
+  void VisitLast(WeightVisitor& visit) override {
+    visit.Vector("model.norm.weight", &norm_, c_.hidden);
+    visit.Head(c_.tied ? "model.embed_tokens" : "lm_head", &head_, c_.vocab, c_.hidden);
   }
 
   void Embed(const Pass& pass) const override {

@@ -37,6 +37,12 @@ std::string KnownArchitectures() {
   return out;
 }
 
+void Model::VisitWeights(WeightVisitor& visitor) {
+  VisitFirst(visitor);
+  for (size_t layer = 0; layer < info_.layers; ++layer) VisitLayer(layer, visitor);
+  VisitLast(visitor);
+}
+
 void Model::Logits(Rows, ConstRows) const { DUNNOCK_CHECK(info_.causal); }
 void Model::Classify(Rows, ConstRows, Scratch&) const { DUNNOCK_CHECK(info_.labels > 0); }
 

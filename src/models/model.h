@@ -50,7 +50,11 @@ class Model {
   const ModelInfo& info() const { return info_; }
 
   // Names every tensor once: loading, counting and inspecting are visitors.
-  virtual void VisitWeights(WeightVisitor& visitor) = 0;
+  void VisitWeights(WeightVisitor& visitor);
+  // The same in parts: what precedes the layers, a layer, and what follows them.
+  virtual void VisitFirst(WeightVisitor& visitor) = 0;
+  virtual void VisitLayer(size_t layer, WeightVisitor& visitor) = 0;
+  virtual void VisitLast(WeightVisitor&) {}
 
   // The steps of a pass: x becomes the embedding output, then the output of layer 0, 1, ..., then
   // the last hidden state of every token, after the final norm if the architecture has one. Layers

@@ -31,11 +31,14 @@ class Gather final : public ProductObserver, public WeightVisitor {
   void Vector(const std::string&, std::vector<float>*, size_t) override {}
   void Embedding(const std::string&, Table*, size_t, size_t) override {}
 
-  void See(const Weight& weight, ConstRows x) override {
+  void See(std::span<const Weight* const> weights, ConstRows x) override {
     const std::lock_guard lock(mutex_);
-    std::vector<double>& sum = sums_[&weight];
+    for (const Weight* weight : weights) Add(weight, x);
+  }
+  void Add(const Weight* weight, ConstRows x) {
+    std::vector<double>& sum = sums_[weight];
     sum.resize(x.cols * x.cols);
-    rows_[&weight] += x.count;
+    rows_[weight] += x.count;
     for (size_t t = 0; t < x.count; ++t) {
       for (size_t i = 0; i < x.cols; ++i)
         for (size_t j = 0; j < x.cols; ++j) sum[i * x.cols + j] += double{x[t][i]} * x[t][j];

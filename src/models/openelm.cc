@@ -46,28 +46,32 @@ class OpenElm final : public Model {
     }
   }
 
-  void VisitWeights(WeightVisitor& visit) override {
+  void VisitFirst(WeightVisitor& visit) override {
+    visit.Embedding("transformer.token_embeddings", &embedding_, c_.vocab, c_.hidden);
+  }
+
+  void VisitLayer(size_t layer, WeightVisitor& visit) override {
     const size_t hidden = c_.hidden, head_dim = c_.head_dim;
-    visit.Embedding("transformer.token_embeddings", &embedding_, c_.vocab, hidden);
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      Layer& l = layers_[i];
-      const auto [heads, kv_heads, ffn] = c_.layers[i];
-      const size_t q = heads * head_dim, kv = kv_heads * head_dim, qkv = q + 2 * kv;
-      const std::string at = Str("transformer.layers.", i, ".");
-      visit.Vector(at + "attn_norm.weight", &l.attention_norm, hidden);
-      visit.Linear(at + "attn.qkv_proj", &l.q, q, hidden, Bias::kNone, {0, qkv});
-      visit.Linear(at + "attn.qkv_proj", &l.k, kv, hidden, Bias::kNone, {q, qkv});
-      visit.Linear(at + "attn.qkv_proj", &l.v, kv, hidden, Bias::kNone, {q + kv, qkv});
-      visit.Vector(at + "attn.q_norm.weight", &l.q_norm, head_dim);
-      visit.Vector(at + "attn.k_norm.weight", &l.k_norm, head_dim);
-      visit.Linear(at + "attn.out_proj", &l.o, hidden, q);
-      visit.Vector(at + "ffn_norm.weight", &l.mlp_norm, hidden);
-      visit.Linear(at + "ffn.proj_1", &l.gate, ffn, hidden, Bias::kNone, {0, 2 * ffn});
-      visit.Linear(at + "ffn.proj_1", &l.up, ffn, hidden, Bias::kNone, {ffn, 2 * ffn});
-      visit.Linear(at + "ffn.proj_2", &l.down, hidden, ffn);
-    }
-    visit.Vector("transformer.norm.weight", &norm_, hidden);
-    visit.Head("transformer.token_embeddings", &head_, c_.vocab, hidden);
+    Layer& l = layers_[layer];
+    const auto [heads, kv_heads, ffn] = c_.layers[layer];
+    const size_t q = heads * head_dim, kv = kv_heads * head_dim, qkv = q + 2 * kv;
+    const std::string at = Str("transformer.layers.", layer, ".");
+    visit.Vector(at + "attn_norm.weight", &l.attention_norm, hidden);
+    visit.Linear(at + "attn.qkv_proj", &l.q, q, hidden, Bias::kNone, {0, qkv});
+    visit.Linear(at + "attn.qkv_proj", &l.k, kv, hidden, Bias::kNone, {q, qkv});
+    visit.Linear(at + "attn.qkv_proj", &l.v, kv, hidden, Bias::kNone, {q + kv, qkv});
+    visit.Vector(at + "attn.q_norm.weight", &l.q_norm, head_dim);
+    visit.Vector(at + "attn.k_norm.weight", &l.k_norm, head_dim);
+    visit.Linear(at + "attn.out_proj", &l.o, hidden, q);
+    visit.Vector(at + "ffn_norm.weight", &l.mlp_norm, hidden);
+    visit.Linear(at + "ffn.proj_1", &l.gate, ffn, hidden, Bias::kNone, {0, 2 * ffn});
+    visit.Linear(at + "ffn.proj_1", &l.up, ffn, hidden, Bias::kNone, {ffn, 2 * ffn});
+    visit.Linear(at + "ffn.proj_2", &l.down, hidden, ffn);
+  }
+
+  void VisitLast(WeightVisitor& visit) override {
+    visit.Vector("transformer.norm.weight", &norm_, c_.hidden);
+    visit.Head("transformer.token_embeddings", &head_, c_.vocab, c_.hidden);
   }
 
   void Embed(const Pass& pass) const override {

@@ -10,6 +10,8 @@
 #include "hub/hub.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
+#include "pipeline/calibration.h"
+#include "pipeline/calibration_text.h"
 #include "pipeline/nearest.h"
 #include "pipeline/plan.h"
 #include "pipeline/shard_writer.h"
@@ -66,6 +68,31 @@ Status CheckDisk(const std::string& folder, uint64_t needed) {
                                   " MB, the disk has ", *free / 1'000'000, " MB left"));
 }
 
+// Fewer tokens for larger models, whose matrices need them less and take longer.
+size_t TokensFor(uint64_t parameters) {
+  if (parameters < 200'000'000) return 500'000;
+  return parameters < 700'000'000 ? 250'000 : 125'000;
+}
+
+Result<Calibrated> CalibrateOnTexts(const Checkpoint& checkpoint,
+                                    const std::vector<PlannedTensor>& plan,
+                                    const std::string& folder, uint64_t parameters,
+                                    const QuantizeOptions& options) {
+  std::vector<std::string> notes;
+  const std::string type = FindString(checkpoint.config, "model_type").value_or("");
+  DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(checkpoint.files, &notes, type));
+  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, &notes));
+  const size_t tokens =
+      options.calibration_tokens > 0 ? options.calibration_tokens : TokensFor(parameters);
+  CalibrationOptions calibration;
+  DUNNOCK_TRY(calibration.sequences,
+              CalibrationSequences(tokenizer, model->info(), options.calibration, tokens));
+  calibration.folder = folder;
+  calibration.progress = options.progress;
+  calibration.cancel = options.cancel;
+  return Calibrate(checkpoint, plan, calibration);
+}
+
 Status CheckCancel(const QuantizeOptions& options) {
   if (options.cancel == nullptr || !options.cancel->load()) return {};
   return Fail(ErrorCode::kCancelled, "interrupted: nothing was written");
@@ -100,6 +127,14 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   report.manifest.quantization = NameOf(options.format);
   Account(plan, &report);
 
+  Calibrated calibrated;
+  const std::string work = folder + ".calibration";
+  if (!options.calibration.empty()) {
+    DUNNOCK_TRY(calibrated, CalibrateOnTexts(checkpoint, plan, work, report.parameters, options));
+    report.calibration_tokens = calibrated.tokens;
+    report.losses = std::move(calibrated.losses);
+  }
+
   DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
   DUNNOCK_TRY(const std::string shard, staged.PathFor(std::string(kShard)));
   DUNNOCK_TRY(FileWriter file, FileWriter::Create(shard));
@@ -111,8 +146,12 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   for (const PlannedTensor& t : plan) {
     DUNNOCK_TRY_STATUS(CheckCancel(options));
     if (options.progress) options.progress({"quantizing", done, report.parameters});
-    DUNNOCK_TRY(const Weight packed, RoundedToNearest(t));
-    DUNNOCK_TRY_STATUS(writer.Write(t, packed));
+    if (const auto found = calibrated.weights.find(t.name); found != calibrated.weights.end()) {
+      DUNNOCK_TRY_STATUS(writer.Write(t, found->second));
+    } else {
+      DUNNOCK_TRY(const Weight packed, RoundedToNearest(t));
+      DUNNOCK_TRY_STATUS(writer.Write(t, packed));
+    }
     done += t.parameters();
   }
   DUNNOCK_TRY_STATUS(writer.Finish());
@@ -132,6 +171,8 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   DUNNOCK_TRY_STATUS(staged.Write("manifest.json", AsBytes(DumpManifest(report.manifest))));
   DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
+  std::error_code error;  // a folder that stays behind does no harm
+  std::filesystem::remove_all(work, error);
   return report;
 }
 

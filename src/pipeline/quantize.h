@@ -1,6 +1,6 @@
 #pragma once
-// Quantize: makes a bundle from a checkpoint by rounding to nearest. Only one tensor is in memory
-// at a time, and the bundle's folder appears complete or not at all.
+// Quantize: makes a bundle from a checkpoint, by rounding to nearest or calibrated on texts. The
+// bundle's folder appears complete or not at all.
 
 #include <atomic>
 #include <map>
@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "bundle/manifest.h"
+#include "pipeline/matrix_loss.h"
 
 namespace dunnock {
 
@@ -30,6 +31,10 @@ struct QuantizeOptions {
   std::string source_name;  // for the manifest and the model card
   // The chat template to store if the checkpoint has none.
   std::string fallback_template = {};
+  // Texts to calibrate on (calibration.h); none: rounding to nearest, one tensor in memory at a
+  // time.
+  std::vector<std::string> calibration = {};
+  size_t calibration_tokens = 0;  // at most that many of them; 0: as many as suit the model's size
   ProgressFn progress = {};
   const std::atomic<bool>* cancel = nullptr;  // another thread may set it to true
 };
@@ -40,6 +45,8 @@ struct QuantizeReport {
   uint64_t source_bytes = 0;                               // of the model's tensors in the source
   uint64_t bundle_bytes = 0;                               // of the bundle's model.safetensors
   std::map<std::string, uint64_t> parameters_by_encoding;  // "int4", "int8", "f16", ...
+  size_t calibration_tokens = 0;                           // that the matrices were calibrated on
+  std::map<std::string, MatrixLoss> losses;                // of calibrated matrices
   std::vector<std::string> notes;
 
   double bits_per_weight() const {

@@ -155,16 +155,14 @@ Codes RoundCalibrated(ConstRows weights, const HessianFactor& factor, const Grid
   return out;
 }
 
-std::vector<float> CompensateDrift(ConstRows weights, const SquareMatrix& hessian,
-                                   const SquareMatrix& cross, const HessianFactor& factor,
-                                   double share) {
+std::vector<float> CompensateDrift(ConstRows weights, const SquareMatrix& drift,
+                                   const HessianFactor& factor, double share) {
   const size_t cols = weights.cols;
-  DUNNOCK_CHECK(hessian.size() == cols && cross.size() == cols && factor.lower.size() == cols);
-  SquareMatrix drift(cols);  // C - H, its columns in the factor's order
+  DUNNOCK_CHECK(drift.size() == cols && factor.lower.size() == cols);
+  SquareMatrix ordered(cols);  // its columns in the factor's order
   ThreadPool::Current().ParallelFor(cols, kTile, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      for (size_t k = 0; k < cols; ++k)
-        drift[i][k] = cross[i][factor.order[k]] - hessian[i][factor.order[k]];
+      for (size_t k = 0; k < cols; ++k) ordered[i][k] = drift[i][factor.order[k]];
     }
   });
   std::vector<float> out(weights.size());
@@ -173,7 +171,7 @@ std::vector<float> CompensateDrift(ConstRows weights, const SquareMatrix& hessia
     for (size_t k = 0; k < cols; ++k) {
       for (size_t r = 0; r < count; ++r) tile[k * kTile + r] = weights[first + r][k];
     }
-    MultiplyRows(moved.data(), tile.data(), drift, 0, cols, 0, cols);
+    MultiplyRows(moved.data(), tile.data(), ordered, 0, cols, 0, cols);
     Solve(factor.lower, moved.data());
     for (size_t k = 0; k < cols; ++k) {
       const size_t column = factor.order[k];

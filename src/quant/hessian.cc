@@ -93,20 +93,17 @@ const SquareMatrix& Hessian::Sum() {
 }
 
 CrossTerm::CrossTerm(size_t cols, size_t rotation)
-    : rotation_(rotation),
-      original_(TilesOf(cols) * kTile * kRows),
-      rows_(original_.size()),
-      sum_(cols) {
+    : rotation_(rotation), other_(TilesOf(cols) * kTile * kRows), rows_(other_.size()), sum_(cols) {
   DUNNOCK_CHECK(cols > 0 && cols <= kMostHessianCols && rotation > 0 && cols % rotation == 0);
 }
 
-void CrossTerm::Add(ConstRows original, ConstRows x) {
-  DUNNOCK_CHECK(x.cols == sum_.size() && original.cols == x.cols && original.count == x.count);
+void CrossTerm::Add(ConstRows other, ConstRows x) {
+  DUNNOCK_CHECK(x.cols == sum_.size() && other.cols == x.cols && other.count == x.count);
   tokens_ += x.count;
   InBatches(
       x.count, pending_,
       [&](size_t begin, size_t end) {
-        PutRows(original_, pending_, original.Part(begin, end), rotation_);
+        PutRows(other_, pending_, other.Part(begin, end), rotation_);
         PutRows(rows_, pending_, x.Part(begin, end), rotation_);
       },
       [&] { Flush(); });
@@ -114,7 +111,7 @@ void CrossTerm::Add(ConstRows original, ConstRows x) {
 
 void CrossTerm::Flush() {
   if (pending_ == 0) return;
-  AddProducts(sum_, original_, rows_, pending_, false);
+  AddProducts(sum_, other_, rows_, pending_, false);
   pending_ = 0;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // What calibration gathers of a product's input x (n, cols), one row per token: the Hessian
-// H = x^T x of the squared error of its outputs, and the cross term C = original^T x with the rows
-// that the same product would see in the model before anything was rounded.
+// H = x^T x of the squared error of its outputs, and the cross term D = other^T x with other rows,
+// such as what x differs by from the input that the same product would see if nothing were rounded.
 //
 // If codes are of rotated weights (docs/formats/panels.md), both are of rotated rows: x is rotated
 // here, in blocks of `rotation` columns without normalization, as activations are (Rotate in
@@ -44,16 +44,16 @@ class CrossTerm {
   CrossTerm(size_t cols, size_t rotation);
 
   // Row t of both is of the same token of the same text.
-  void Add(ConstRows original, ConstRows x);
+  void Add(ConstRows other, ConstRows x);
   size_t tokens() const { return tokens_; }
-  // C (cols, cols): row i is of column i of the original rows.
+  // D (cols, cols): row i is of column i of the other rows.
   const SquareMatrix& Sum();
 
  private:
   void Flush();
 
   size_t rotation_, tokens_ = 0, pending_ = 0;
-  std::vector<float> original_, rows_;
+  std::vector<float> other_, rows_;
   SquareMatrix sum_;
 };
 

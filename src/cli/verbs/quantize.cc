@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "catalogue/catalogue.h"
+#include "cli/input.h"
 #include "cli/open_model.h"
 #include "cli/terminal/columns.h"
 #include "cli/terminal/interrupt.h"
@@ -15,6 +16,8 @@ namespace {
 
 struct Flags {
   std::string model, folder, format = "int8";
+  std::vector<std::string> calibration;
+  size_t calibration_tokens = 0;
   bool force = false;
 };
 
@@ -27,6 +30,9 @@ std::string Fixed(double value) {
 OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seconds) {
   OrderedJson encodings = OrderedJson::object(), files = OrderedJson::array();
   for (const auto& [encoding, count] : report.parameters_by_encoding) encodings[encoding] = count;
+  OrderedJson losses = OrderedJson::object();
+  for (const auto& [name, loss] : report.losses)
+    losses[name] = {{"loss", loss.loss}, {"entropy", loss.entropy}};
   for (const BundleFile& f : report.manifest.files)
     files.push_back({{"name", f.name}, {"size_bytes", f.size_bytes}, {"sha256", f.sha256}});
   return {{"path", flags.folder},
@@ -37,6 +43,8 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
           {"parameters", report.parameters},
           {"bits_per_weight", report.bits_per_weight()},
           {"parameters_by_encoding", encodings},
+          {"calibration_tokens", report.calibration_tokens},
+          {"losses", losses},
           {"notes", report.notes},
           {"seconds", seconds},
           {"files", files}};
@@ -53,6 +61,11 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const CancelScope cancel;
   options.format = QuantizeFormatNamed(flags.format).value();
   options.replace = flags.force;
+  for (const std::string& path : flags.calibration) {
+    DUNNOCK_TRY(std::string text, ReadText(path));
+    options.calibration.push_back(std::move(text));
+  }
+  options.calibration_tokens = flags.calibration_tokens;
   options.source_name = flags.model;
   options.progress = ProgressLine(common);
   options.cancel = &CancelScope::flag();
@@ -94,6 +107,10 @@ void AddQuantize(CLI::App& program, Common& common, Action* action) {
           "int8: no measurable loss; int4: half the size; int4-grouped: one scale per 32 weights")
       ->check(CLI::IsMember({"int8", "int4", "int4-grouped"}))
       ->capture_default_str();
+  verb->add_option("--calibration", flags->calibration,
+                   "Text file to calibrate on, for less loss; may be given several times");
+  verb->add_option("--calibration-tokens", flags->calibration_tokens,
+                   "Number of tokens to calibrate on (default: by the model's size, up to 500000)");
   verb->add_flag("--force", flags->force, "Replace an existing bundle");
   AddCommonFlags(*verb, common);
   verb->callback([=, &common] { *action = [=, &common] { return Run(common, *flags); }; });

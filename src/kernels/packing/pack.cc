@@ -84,6 +84,28 @@ Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowRead
   return weight;
 }
 
+Weight PackCodes(WeightEncoding encoding, size_t rows, size_t cols, std::span<const uint8_t> codes,
+                 std::span<const float> scales) {
+  DUNNOCK_CHECK(rows > 0 && cols > 0 && codes.size() == rows * cols && scales.size() == rows);
+  Weight weight{
+      .encoding = encoding, .rows = rows, .cols = cols, .panels = {}, .scales = {}, .bias = {}};
+  DUNNOCK_CHECK(weight.has_row_scales());
+  weight.rotation = RotationBlock(cols);
+  weight.panel_bytes = PanelBytesOf(weight);
+  const WeightMemory panels(weight.panel_count() * weight.panel_bytes);
+  const WeightMemory row_scales(weight.panel_count() * kPanelRows * sizeof(float));
+  const size_t bits = CodeBits(encoding);
+  ForRows(rows, [&](size_t row) {
+    uint8_t* const panel = panels.data() + row / kPanelRows * weight.panel_bytes;
+    Put(row_scales.data() + row * sizeof(float), scales[row]);
+    for (size_t k = 0; k < cols; ++k)
+      PutCode(panel, bits, row % kPanelRows, k, codes[row * cols + k]);
+  });
+  weight.panels = panels.ToBlob();
+  weight.scales = row_scales.ToBlob();
+  return weight;
+}
+
 Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const AffineReader& read) {
   DUNNOCK_CHECK(rows > 0 && cols > 0 && form.group % kStepCodes == 0 &&
                 form.block % form.group == 0 && cols % form.block == 0);

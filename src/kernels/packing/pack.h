@@ -20,6 +20,12 @@ using RowReader = std::function<void(size_t row, std::span<float> out)>;
 // magnitude / 127, that of kInt6 and kInt4 is BestScale (rounding.h).
 Weight PackRows(WeightEncoding encoding, size_t rows, size_t cols, const RowReader& read);
 
+// Packs codes that were rounded elsewhere, of rotated and normalized rows (see PackRows): value =
+// scales[row] * (code - CentreOf(encoding)). kInt8, kInt6 or kInt4. codes (rows, cols), each below
+// 2^CodeBits(encoding).
+Weight PackCodes(WeightEncoding encoding, size_t rows, size_t cols, std::span<const uint8_t> codes,
+                 std::span<const float> scales);
+
 // Fills `out` with a row's codes, scales and minimums, and with factors if the form has them.
 // Called once per row, from several threads at once.
 using AffineReader = std::function<void(size_t row, const AffineRow& out)>;

@@ -75,14 +75,7 @@ class Loader final : public WeightVisitor {
     if (tensor != nullptr) *table = {*tensor, checkpoint_.storage};
   }
 
-  Status Finish(std::vector<std::string>* notes) const {
-    DUNNOCK_TRY_STATUS(FaultsAsOne(faults_));
-    NoteUnused(notes);
-    return {};
-  }
-
- private:
-  void Fault(std::string what) { faults_.push_back(std::move(what)); }
+  Status Finish() const { return FaultsAsOne(faults_); }
 
   // Tensors that no name of the model asked for: the file is of another model, or of more than one.
   void NoteUnused(std::vector<std::string>* notes) const {
@@ -102,6 +95,9 @@ class Loader final : public WeightVisitor {
                            " not used by this model, the first is \"", first, "\""));
     }
   }
+
+ private:
+  void Fault(std::string what) { faults_.push_back(std::move(what)); }
 
   void Count() {
     const size_t total =
@@ -170,6 +166,15 @@ class Loader final : public WeightVisitor {
   size_t seen_ = 0;
 };
 
+class Dropper final : public WeightVisitor {
+ public:
+  void Linear(const std::string&, Weight* weight, size_t, size_t, Bias, RowSlice) override {
+    *weight = {};
+  }
+  void Vector(const std::string&, std::vector<float>* vector, size_t) override { *vector = {}; }
+  void Embedding(const std::string&, Table* table, size_t, size_t) override { *table = {}; }
+};
+
 }  // namespace
 
 Status FaultsAsOne(std::span<const std::string> faults) {
@@ -191,7 +196,28 @@ Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions
                    std::vector<std::string>* notes) {
   Loader loader(checkpoint, options);
   model.VisitWeights(loader);
-  return loader.Finish(notes);
+  DUNNOCK_TRY_STATUS(loader.Finish());
+  loader.NoteUnused(notes);
+  return {};
+}
+
+Status LoadEnds(Model& model, const Checkpoint& checkpoint, const LoadOptions& options) {
+  Loader loader(checkpoint, options);
+  model.VisitFirst(loader);
+  model.VisitLast(loader);
+  return loader.Finish();
+}
+
+Status LoadLayer(Model& model, size_t layer, const Checkpoint& checkpoint,
+                 const LoadOptions& options) {
+  Loader loader(checkpoint, options);
+  model.VisitLayer(layer, loader);
+  return loader.Finish();
+}
+
+void DropLayer(Model& model, size_t layer) {
+  Dropper dropper;
+  model.VisitLayer(layer, dropper);
 }
 
 }  // namespace dunnock

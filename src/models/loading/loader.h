@@ -10,6 +10,14 @@ namespace dunnock {
 Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
                    std::vector<std::string>* notes);
 
+// The same for what precedes and follows the layers, and for one layer: for who does not hold all
+// of them at once.
+Status LoadEnds(Model& model, const Checkpoint& checkpoint, const LoadOptions& options);
+Status LoadLayer(Model& model, size_t layer, const Checkpoint& checkpoint,
+                 const LoadOptions& options);
+// Lets the weights of a layer go.
+void DropLayer(Model& model, size_t layer);
+
 // All faults of a checkpoint as one error.
 Status FaultsAsOne(std::span<const std::string> faults);
 
