@@ -11,12 +11,11 @@ HWY_BEFORE_NAMESPACE();
 namespace dunnock::HWY_NAMESPACE {
 
 // As many rows of the tile at once as the sums of fit in registers.
-template <typename T>
-HWY_INLINE void TileProductOf(T* out, const T* a, size_t a_stride, const T* b, size_t b_stride,
-                              size_t steps) {
-  const hn::CappedTag<T, kTile> tag;
+void DoubleTileProduct(double* out, const double* a, size_t a_stride, const double* b,
+                       size_t b_stride, size_t steps) {
+  const hn::CappedTag<double, kTile> tag;
   using Vec = hn::Vec<decltype(tag)>;
-  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<T, kTile>());
+  constexpr size_t kLanes = hn::MaxLanes(hn::CappedTag<double, kTile>());
   constexpr size_t kVectors = kTile / kLanes;                   // per row of the tile
   constexpr size_t kSums = HWY_TARGET == HWY_AVX3_DL ? 16 : 8;  // of 32 or 16 registers
   constexpr size_t kRows = kVectors < kSums ? kSums / kVectors : 1;
@@ -28,8 +27,8 @@ HWY_INLINE void TileProductOf(T* out, const T* a, size_t a_stride, const T* b, s
       for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(tag);
     }
     for (size_t t = 0; t < steps; ++t) {
-      const T* const left = a + t * a_stride + first;
-      const T* const right = b + t * b_stride;
+      const double* const left = a + t * a_stride + first;
+      const double* const right = b + t * b_stride;
       Vec row[kVectors];
 #pragma GCC unroll 16
       for (size_t v = 0; v < kVectors; ++v) row[v] = hn::LoadU(tag, right + v * kLanes);
@@ -50,29 +49,13 @@ HWY_INLINE void TileProductOf(T* out, const T* a, size_t a_stride, const T* b, s
   }
 }
 
-void FloatTileProduct(float* out, const float* a, size_t a_stride, const float* b, size_t b_stride,
-                      size_t steps) {
-  TileProductOf(out, a, a_stride, b, b_stride, steps);
-}
-
-void DoubleTileProduct(double* out, const double* a, size_t a_stride, const double* b,
-                       size_t b_stride, size_t steps) {
-  TileProductOf(out, a, a_stride, b, b_stride, steps);
-}
-
 }  // namespace dunnock::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace dunnock {
 
-HWY_EXPORT(FloatTileProduct);
 HWY_EXPORT(DoubleTileProduct);
-
-void TileProduct(float* out, const float* a, size_t a_stride, const float* b, size_t b_stride,
-                 size_t steps) {
-  HWY_DYNAMIC_DISPATCH(FloatTileProduct)(out, a, a_stride, b, b_stride, steps);
-}
 
 void TileProduct(double* out, const double* a, size_t a_stride, const double* b, size_t b_stride,
                  size_t steps) {

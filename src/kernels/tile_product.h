@@ -1,6 +1,6 @@
 #pragma once
-// Products of tall, narrow blocks: the inner loop of what calibration computes (Hessians, their
-// Cholesky factors, the feedback of rounding errors).
+// Products of tall, narrow blocks in float64: the inner loop of what calibration computes (Cholesky
+// factors, the feedback of rounding errors).
 
 #include <cstddef>
 
@@ -12,8 +12,6 @@ inline constexpr size_t kTile = 16;
 // below kTile. Each of the 256 sums runs in the order of t with separate multiplication and
 // addition, so the bits do not depend on the instruction set. For one thread; out overlaps neither
 // a nor b.
-void TileProduct(float* out, const float* a, size_t a_stride, const float* b, size_t b_stride,
-                 size_t steps);
 void TileProduct(double* out, const double* a, size_t a_stride, const double* b, size_t b_stride,
                  size_t steps);
 

@@ -11,6 +11,7 @@
 #include "models/forward.h"
 #include "models/loading/loader.h"
 #include "pipeline/finished_layers.h"
+#include "pipeline/nearest.h"
 #include "pipeline/product_inputs.h"
 #include "pipeline/rounding.h"
 
@@ -80,7 +81,6 @@ class Calibrator {
       original_at_.push_back(original_rows);
       if (InOriginal(b)) original_rows += batches_[b].rows;
     }
-    drift_tokens_ = original_rows;
     original_ = ReserveRows(original_memory_, original_rows, info.hidden_size);
     hidden_ = ReserveRows(hidden_memory_, most_rows, info.hidden_size);
     total_ = info.layers * (2 * out_.tokens + original_rows);
@@ -92,12 +92,12 @@ class Calibrator {
     DUNNOCK_TRY_STATUS(LoadEnds(*model_, checkpoint_, {}));
     DUNNOCK_TRY_STATUS(Embed());
     for (size_t layer = 0; layer < model_->info().layers; ++layer) {
-      DUNNOCK_TRY_STATUS(LoadLayer(*model_, layer, checkpoint_, {}));
       Names names;
       model_->VisitLayer(layer, names);
+      DUNNOCK_TRY_STATUS(LoadOriginal(layer, names));
       DUNNOCK_TRY(std::optional<RoundedLayer> rounded, finished.Read(layer));
       if (!rounded) {
-        ProductInputs inputs(drift_tokens_ > 0);
+        ProductInputs inputs;
         DUNNOCK_TRY_STATUS(Gather(layer, inputs));
         rounded.emplace();
         DUNNOCK_TRY_STATUS(Round(inputs, names, *rounded));
@@ -147,6 +147,19 @@ class Calibrator {
     return Fail(ErrorCode::kCancelled,
                 Str("interrupted: the layers that are done are kept in ", options_.folder,
                     ", and the same command goes on from there"));
+  }
+
+  // The layer as it is, all matrices rotated to int8, whatever the checkpoint has: the fastest form
+  // whose error does not matter here.
+  Status LoadOriginal(size_t layer, const Names& names) {
+    std::map<std::string, Weight> weights;
+    for (const auto& [weight, name] : names.names) {
+      const auto planned = plan_.find(name);
+      DUNNOCK_CHECK(planned != plan_.end());
+      DUNNOCK_TRY(Weight packed, RoundedToInt8(*planned->second));
+      weights.emplace(name, std::move(packed));
+    }
+    return LoadLayer(*model_, layer, checkpoint_, {.packed = &weights});
   }
 
   Pass PassOf(const TokenBatch& b) {
@@ -213,10 +226,8 @@ class Calibrator {
     return {};
   }
 
-  RoundingOptions ForRounding() const {
-    const double fewer =
-        static_cast<double>(out_.tokens) / static_cast<double>(std::max<size_t>(1, drift_tokens_));
-    return {options_.damping, options_.drift_share * fewer};
+  RoundingOptions ForRounding(bool moves) const {
+    return {options_.damping, moves ? options_.drift_share : 0};
   }
 
   Status Round(ProductInputs& inputs, const Names& names, RoundedLayer& out) {
@@ -227,7 +238,7 @@ class Calibrator {
         DUNNOCK_CHECK(found != plan_.end());
         planned.push_back(found->second);
       }
-      DUNNOCK_TRY_STATUS(RoundProducts(planned, input, ForRounding(), out));
+      DUNNOCK_TRY_STATUS(RoundProducts(planned, input, ForRounding(true), out));
     }
     DUNNOCK_CHECK(out.weights.size() == names.names.size());
     return {};
@@ -244,8 +255,7 @@ class Calibrator {
     DUNNOCK_TRY(std::optional<RoundedLayer> head, finished.Read(layers));
     if (!head) {
       const Weight* const whose[] = {nullptr};
-      // A head that is the embedding as well is not moved: look-ups want the rows as they were.
-      ProductInputs inputs(drift_tokens_ > 0 && names.head != names.table);
+      ProductInputs inputs;
       for (size_t i = 0; i < batches_.size(); ++i) {
         const TokenBatch& b = batches_[i];
         const auto see = [&](ConstRows rows) {
@@ -264,7 +274,9 @@ class Calibrator {
       }
       head.emplace();
       const PlannedTensor* const one[] = {planned->second};
-      DUNNOCK_TRY_STATUS(RoundProducts(one, inputs.all().front(), ForRounding(), *head));
+      // A head that is the embedding as well is not moved: look-ups want the rows as they were.
+      DUNNOCK_TRY_STATUS(
+          RoundProducts(one, inputs.all().front(), ForRounding(names.head != names.table), *head));
       DUNNOCK_TRY_STATUS(finished.Write(layers, *head));
     }
     out_.weights.merge(head->weights);
@@ -283,10 +295,9 @@ class Calibrator {
   std::vector<KvCache> caches_;
   Scratch scratch_;
   AlignedBuffer rounded_memory_, original_memory_, hidden_memory_;
-  Rows rounded_, original_;          // the streams: (tokens | drift_tokens_, hidden_size)
+  Rows rounded_, original_;          // the streams: (tokens | those of the original, hidden_size)
   Rows hidden_;                      // of the batch that is run
   std::vector<size_t> original_at_;  // per batch: its first row in original_
-  size_t drift_tokens_ = 0;
   uint64_t done_ = 0, total_ = 0;
 };
 

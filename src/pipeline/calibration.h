@@ -30,7 +30,7 @@ struct CalibrationOptions {
   // calibration text and loses on other text.
   double drift_share = 0.5;
   // The original computes every n-th batch.
-  size_t drift_every = 4;
+  size_t drift_every = 2;
   // Where each layer is kept once it is rounded, so that a run that was stopped goes on there. What
   // another model, text or option left is deleted.
   std::string folder;

@@ -10,4 +10,10 @@ namespace dunnock {
 // for a table or a vector. kInvalid for a value that is not finite. Throws OutOfMemory.
 Result<Weight> RoundedToNearest(const PlannedTensor& t);
 
+// The matrix in rotated int8, whatever its form, with its bias. Errors as above.
+Result<Weight> RoundedToInt8(const PlannedTensor& t);
+
+// Gives a matrix the planned tensor's bias, if that has one.
+Status AddBias(const PlannedTensor& t, Weight* weight);
+
 }  // namespace dunnock

@@ -7,9 +7,19 @@
 
 namespace dunnock {
 
-ProductInput::ProductInput(std::span<const Weight* const> w, size_t cols, bool with_drift)
-    : weights(w.begin(), w.end()), hessian(cols, RotationBlock(cols)) {
-  if (with_drift) drift.emplace(cols, RotationBlock(cols));
+ProductInput::ProductInput(std::span<const Weight* const> w, size_t cols)
+    : weights(w.begin(), w.end()),
+      rest(cols, RotationBlock(cols)),
+      paired(cols, RotationBlock(cols)),
+      drift(cols, RotationBlock(cols)) {}
+
+SquareMatrix ProductInput::WholeHessian() {
+  const SquareMatrix &a = rest.Sum(), &b = paired.Sum();
+  SquareMatrix out(a.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    for (size_t j = 0; j < out.size(); ++j) out[i][j] = a[i][j] + b[i][j];
+  }
+  return out;
 }
 
 void ProductInputs::See(std::span<const Weight* const> weights, ConstRows x) {
@@ -17,7 +27,7 @@ void ProductInputs::See(std::span<const Weight* const> weights, ConstRows x) {
   const std::lock_guard lock(mutex_);
   const auto [at, is_new] = index_.emplace(weights.front(), inputs_.size());
   if (is_new) {
-    inputs_.emplace_back(weights, x.cols, with_drift_);
+    inputs_.emplace_back(weights, x.cols);
     pending_.emplace_back().cols = x.cols;
   }
   pending_[at->second].pieces[to_].push_back(std::move(piece));
@@ -44,11 +54,14 @@ void ProductInputs::EndBatch() {
     std::vector<float> original = Joined(pending_[i].pieces[0]);
     const std::vector<float> rounded = Joined(pending_[i].pieces[1]);
     const ConstRows x(rounded.data(), rounded.size() / cols, cols);
-    inputs_[i].hessian.Add(x);
-    if (original.empty() || !inputs_[i].drift) continue;
+    if (original.empty()) {
+      inputs_[i].rest.Add(x);
+      continue;
+    }
+    inputs_[i].paired.Add(x);
     DUNNOCK_CHECK(original.size() == rounded.size());
     for (size_t k = 0; k < original.size(); ++k) original[k] -= rounded[k];
-    inputs_[i].drift->Add({original.data(), x.count, cols}, x);
+    inputs_[i].drift.Add({original.data(), x.count, cols}, x);
   }
 }
 

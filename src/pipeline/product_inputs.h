@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,18 +16,22 @@ namespace dunnock {
 // One left operand and the weights that it is multiplied with.
 struct ProductInput {
   std::vector<const Weight*> weights;
-  Hessian hessian;
-  std::optional<CrossTerm> drift;  // (original - x)^T x
+  // Of the batches without and with the original's rows. The drift of the latter is
+  // (original - x)^T x. Its Hessian is kept apart, because a drift says something only beside the
+  // Hessian of the same rows: a few tokens are so large that a share of the text has not a share of
+  // each sum.
+  Hessian rest, paired;
+  CrossTerm drift;
 
-  ProductInput(std::span<const Weight* const> w, size_t cols, bool with_drift);
+  ProductInput(std::span<const Weight* const> w, size_t cols);
+  // The Hessian of all batches.
+  SquareMatrix WholeHessian();
 };
 
 // Sees the layer batch by batch, on the batch's original rows first if there are any. Products may
 // be seen from several threads at once; the sums depend on the rows and their order alone.
 class ProductInputs final : public ProductObserver {
  public:
-  explicit ProductInputs(bool with_drift) : with_drift_(with_drift) {}
-
   void BeginOriginal() { to_ = 0; }
   void BeginRounded() { to_ = 1; }
   void See(std::span<const Weight* const> weights, ConstRows x) override;
@@ -50,7 +53,6 @@ class ProductInputs final : public ProductObserver {
   };
   static std::vector<float> Joined(std::vector<Piece>& pieces);
 
-  const bool with_drift_;
   size_t to_ = 1;
   std::mutex mutex_;
   std::vector<ProductInput> inputs_;

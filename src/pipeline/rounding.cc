@@ -8,6 +8,7 @@
 #include "kernels/activations.h"
 #include "kernels/norm.h"
 #include "kernels/packing/pack.h"
+#include "pipeline/nearest.h"
 #include "quant/gptq.h"
 
 namespace dunnock {
@@ -45,25 +46,26 @@ Weight Packed(const PlannedTensor& t, const Codes& codes) {
 
 Status RoundProducts(std::span<const PlannedTensor* const> matrices, ProductInput& input,
                      const RoundingOptions& options, RoundedLayer& out) {
-  const Grid grid = GridFor(matrices.front()->form);
-  const SquareMatrix& hessian = input.hessian.Sum();
+  const SquareMatrix hessian = input.WholeHessian();
+  const bool moves = options.drift_share > 0 && input.drift.tokens() > 0;
   DUNNOCK_TRY(const HessianFactor factor,
-              FactorOf(hessian, {.damping = options.damping, .group = grid.group}));
+              FactorOf(hessian, {.damping = options.damping,
+                                 .group = GridFor(matrices.front()->form).group}));
+  HessianFactor of_drift;
+  if (moves) {
+    DUNNOCK_TRY(of_drift, FactorOf(input.paired.Sum(), {.damping = options.damping}));
+  }
   for (const PlannedTensor* t : matrices) {
     DUNNOCK_TRY(std::vector<float> weights, RotatedRows(*t));
-    if (input.drift && options.drift_share > 0) {
-      weights = CompensateDrift({weights.data(), t->rows, t->cols}, input.drift->Sum(), factor,
+    if (moves) {
+      weights = CompensateDrift({weights.data(), t->rows, t->cols}, input.drift.Sum(), of_drift,
                                 options.drift_share);
     }
     const ConstRows target(weights.data(), t->rows, t->cols);
     Codes codes = RoundCalibrated(target, factor, GridFor(t->form));
     RefitScales(codes, target, hessian);
     Weight packed = Packed(*t, codes);
-    if (t->bias != nullptr) {
-      std::vector<float> bias(t->rows);
-      DUNNOCK_TRY_STATUS(DecodeRows(*t->bias, 0, 1, bias));
-      SetBias(&packed, bias);
-    }
+    DUNNOCK_TRY_STATUS(AddBias(*t, &packed));
     out.losses[t->name] = {LossOf(target, codes, hessian), EntropyOf(codes.codes)};
     out.weights.emplace(t->name, std::move(packed));
   }

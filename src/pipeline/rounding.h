@@ -17,7 +17,7 @@ struct RoundedLayer {
 
 struct RoundingOptions {
   double damping = 0.01;
-  double drift_share = 0.5;  // of ProductInput's drift, as CompensateDrift takes it
+  double drift_share = 0.5;  // of the drift, as CompensateDrift takes it
 };
 
 // Adds to `out` each planned matrix in its form, with its bias. Errors: kInvalid for a value that

@@ -26,9 +26,9 @@ Codes RoundCalibrated(ConstRows weights, const HessianFactor& factor, const Grid
 // Weights (rows, cols) that give on the inputs x of the rounded model what `weights` give on the
 // original inputs, in the least-squares sense, the step to them multiplied by `share` (0..1):
 //   W + share * W D (H + damping)^-1
-// `drift` is D = (original - x)^T x (CrossTerm), of the tokens that H is of; if it is of fewer, the
-// caller multiplies `share` by how many times fewer. Full compensation fits the calibration text
-// and loses on other text; half of it gained on both (SmolLM2-135M, int4).
+// `drift` is D = (original - x)^T x (CrossTerm), of the same tokens as the factor's H. Full
+// compensation fits the calibration text and loses on other text; half of it gained on both
+// (SmolLM2-135M, int4).
 std::vector<float> CompensateDrift(ConstRows weights, const SquareMatrix& drift,
                                    const HessianFactor& factor, double share);
 
