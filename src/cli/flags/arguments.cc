@@ -10,7 +10,10 @@ namespace dunnock::cli {
 
 namespace {
 
-bool NeedsGuard(std::string_view text) { return text.starts_with('[') || text.starts_with("++"); }
+// CLI11 takes "[a,b]" apart and, from version 2.4 on, reads "{}" as an empty list.
+bool NeedsGuard(std::string_view text) {
+  return text.starts_with('[') || text.starts_with("++") || text == "{}";
+}
 
 // Empty, or what is wrong with the text as a value of an option of this type.
 template <typename T>
@@ -36,11 +39,14 @@ void Unguard(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     if (option->get_expected_max() == 0) continue;
     const std::string type = option->get_type_name();
-    const bool any = option->check_lname("seed");  // -1: any
+    // -1, as llama.cpp has it, is any seed: the largest number. Versions of CLI11 differ in whether
+    // they make it of -1.
+    const bool any = option->check_lname("seed");
     option->transform(CLI::Validator(
         [type, any](std::string& text) {
           if (NeedsGuard(text) && text.ends_with(kTextGuard)) text.pop_back();
-          return any && text == "-1" ? "" : ValueFault(type, text);
+          if (any && text == "-1") text = std::to_string(UINT64_MAX);
+          return ValueFault(type, text);
         },
         ""));
   }
