@@ -44,7 +44,8 @@ void Unguard(CLI::App& app) {
     const bool any = option->check_lname("seed");
     option->transform(CLI::Validator(
         [type, any](std::string& text) {
-          if (NeedsGuard(text) && text.ends_with(kTextGuard)) text.pop_back();
+          if (text.ends_with(kTextGuard) && NeedsGuard({text.data(), text.size() - 1}))
+            text.pop_back();
           if (any && text == "-1") text = std::to_string(UINT64_MAX);
           return ValueFault(type, text);
         },
