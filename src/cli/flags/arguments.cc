@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <memory>
 
 #include "base/str.h"
 
@@ -57,14 +58,16 @@ void Unguard(CLI::App& app) {
 
 CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::string>* texts,
                       const std::string& help) {
-  const CLI::callback_t take = [texts](const CLI::results_t& given) {
-    *texts = given;
+  // What the callback is given is not what was typed: for "{}" alone there is a second text.
+  const auto option = std::make_shared<CLI::Option*>();
+  const CLI::callback_t take = [texts, option](const CLI::results_t&) {
+    *texts = (*option)->results();
     return true;
   };
-  return verb.add_option(name, take, help)
-      ->type_name("TEXT")
-      ->type_size(1)
-      ->expected(CLI::detail::expected_max_vector_size);
+  return *option = verb.add_option(name, take, help)
+                       ->type_name("TEXT")
+                       ->type_size(1)
+                       ->expected(CLI::detail::expected_max_vector_size);
 }
 
 std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv) {
