@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <memory>
 
 #include "base/str.h"
 
@@ -10,7 +11,10 @@ namespace dunnock::cli {
 
 namespace {
 
-bool NeedsGuard(std::string_view text) { return text.starts_with('[') || text.starts_with("++"); }
+// CLI11 takes "[a,b]" apart and, from version 2.4 on, reads "{}" as an empty list.
+bool NeedsGuard(std::string_view text) {
+  return text.starts_with('[') || text.starts_with("++") || text == "{}";
+}
 
 // Empty, or what is wrong with the text as a value of an option of this type.
 template <typename T>
@@ -36,11 +40,15 @@ void Unguard(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     if (option->get_expected_max() == 0) continue;
     const std::string type = option->get_type_name();
-    const bool any = option->check_lname("seed");  // -1: any
+    // -1, as llama.cpp has it, is any seed: the largest number. Versions of CLI11 differ in whether
+    // they make it of -1.
+    const bool any = option->check_lname("seed");
     option->transform(CLI::Validator(
         [type, any](std::string& text) {
-          if (NeedsGuard(text) && text.ends_with(kTextGuard)) text.pop_back();
-          return any && text == "-1" ? "" : ValueFault(type, text);
+          if (text.ends_with(kTextGuard) && NeedsGuard({text.data(), text.size() - 1}))
+            text.pop_back();
+          if (any && text == "-1") text = std::to_string(UINT64_MAX);
+          return ValueFault(type, text);
         },
         ""));
   }
@@ -50,14 +58,16 @@ void Unguard(CLI::App& app) {
 
 CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::string>* texts,
                       const std::string& help) {
-  const CLI::callback_t take = [texts](const CLI::results_t& given) {
-    *texts = given;
+  // What the callback is given is not what was typed: for "{}" alone there is a second text.
+  const auto option = std::make_shared<CLI::Option*>();
+  const CLI::callback_t take = [texts, option](const CLI::results_t&) {
+    *texts = (*option)->results();
     return true;
   };
-  return verb.add_option(name, take, help)
-      ->type_name("TEXT")
-      ->type_size(1)
-      ->expected(CLI::detail::expected_max_vector_size);
+  return *option = verb.add_option(name, take, help)
+                       ->type_name("TEXT")
+                       ->type_size(1)
+                       ->expected(CLI::detail::expected_max_vector_size);
 }
 
 std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv) {

@@ -51,7 +51,7 @@ SamplingOptions SamplingFlags::Over(const Engine& engine) const {
   if (repeat_penalty) base.repetition_penalty = *repeat_penalty;
   if (frequency_penalty) base.frequency_penalty = *frequency_penalty;
   if (presence_penalty) base.presence_penalty = *presence_penalty;
-  const bool given = seed && *seed != UINT64_MAX;  // -1, as llama.cpp has it: any
+  const bool given = seed && *seed != UINT64_MAX;  // that is -1: any (cli/flags/arguments.cc)
   base.seed = given ? *seed : AnySeed();
   return base;
 }

@@ -11,29 +11,32 @@ namespace {
 
 constexpr char kSentenceConfig[] = "config_sentence_transformers.json";
 
-// Whether the activation is a sigmoid. It is written as the name of a torch class; a class from any
-// other package would be code to run and is ignored, as in the library. nullopt: no activation.
-Result<std::optional<bool>> ReadActivation(std::vector<std::string>* notes, const std::string& file,
-                                           const Json& object, std::string_view key) {
+// Not an optional bool: g++ 14 reads the bool of an empty one (value_or(true) gave neither 0 nor
+// 1).
+enum class Activation { kNone, kSigmoid, kIdentity };
+
+// The activation is written as the name of a torch class; a class from any other package would be
+// code to run and is ignored, as in the library.
+Result<Activation> ReadActivation(std::vector<std::string>* notes, const std::string& file,
+                                  const Json& object, std::string_view key) {
   const Json* value = FindMember(object, key);
-  if (value == nullptr) return std::nullopt;
+  if (value == nullptr) return Activation::kNone;
   const std::string name = value->is_string() ? value->get<std::string>() : "";
   if (name.starts_with("torch.")) {
-    if (name.ends_with(".Sigmoid")) return true;
-    if (name.ends_with(".Identity")) return false;
+    if (name.ends_with(".Sigmoid")) return Activation::kSigmoid;
+    if (name.ends_with(".Identity")) return Activation::kIdentity;
   } else if (!name.empty()) {
     notes->push_back(
         Str(file, ": \"", key, "\" is \"", name,
             "\", which is not one of torch's and does not count: scores are sigmoids"));
-    return std::nullopt;
+    return Activation::kNone;
   }
   return Unsupported(Str(file, ": \"", key, "\" is ", DumpJson(*value),
                          ", which is not supported: expected torch's Sigmoid or Identity"));
 }
 
 // The activation in config.json, under the newer key or else the older one.
-Result<std::optional<bool>> ReadModelActivation(std::vector<std::string>* notes,
-                                                const Json& config) {
+Result<Activation> ReadModelActivation(std::vector<std::string>* notes, const Json& config) {
   const Json* st = FindMember(config, "sentence_transformers");
   if (st != nullptr && st->contains("activation_fn"))
     return ReadActivation(notes, "config.json: sentence_transformers", *st, "activation_fn");
@@ -76,12 +79,12 @@ Status Reranker::ReadFolder() {
   DUNNOCK_TRY_STATUS(CheckSettings(&notes_, kSentenceConfig, config, RerankerSettings()));
   DUNNOCK_TRY(SentencePrompts prompts, ReadSentencePrompts(config));
   prompt_ = prompts.by_name[prompts.default_name];
-  DUNNOCK_TRY(std::optional<bool> sigmoid,
+  DUNNOCK_TRY(Activation activation,
               ReadActivation(&notes_, kSentenceConfig, config, "activation_fn"));
-  if (!sigmoid) {
-    DUNNOCK_TRY(sigmoid, ReadModelActivation(&notes_, engine_->config()));
+  if (activation == Activation::kNone) {
+    DUNNOCK_TRY(activation, ReadModelActivation(&notes_, engine_->config()));
   }
-  sigmoid_ = sigmoid.value_or(true);
+  sigmoid_ = activation != Activation::kIdentity;
   DUNNOCK_TRY(type_ids_, HasTypeIds(*engine_));
   return {};
 }
