@@ -17,6 +17,17 @@ uint32_t Characters(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// One character again and again: Llama's runs of spaces. In whatever order such pieces are merged,
+// a run grows from its left end, as with equal scores.
+bool IsRun(std::string_view piece) {
+  size_t size = 1;
+  while (size < piece.size() && (piece[size] & 0xC0) == 0x80) ++size;
+  for (size_t i = size; i < piece.size(); ++i) {
+    if (piece[i] != piece[i - size]) return false;
+  }
+  return true;
+}
+
 auto Ids(const PieceMerge& m) { return std::tie(m.piece, m.left, m.right); }
 bool ById(const PieceMerge& a, const PieceMerge& b) { return Ids(a) < Ids(b); }
 
@@ -89,7 +100,8 @@ Result<std::vector<float>> ScoresFromMerges(std::span<const std::string> tokens,
   for (size_t g = 0; g < group_begins.size(); ++g) {
     const size_t begin = group_begins[g];
     const size_t end = g + 1 < group_begins.size() ? group_begins[g + 1] : merges.size();
-    if (last[merges[begin].piece] == end - 1 &&
+    const auto run = [&](const PieceMerge& m) { return IsRun(tokens[m.piece]); };
+    if (std::all_of(merges.begin() + begin, merges.begin() + end, run) ||
         std::all_of(merges.begin() + begin, merges.begin() + end,
                     [&](const PieceMerge& m) { return m.piece == merges[begin].piece; }))
       continue;

@@ -33,7 +33,8 @@ Result<std::vector<PieceMerge>> MergesFromScores(std::span<const std::string> to
                                                  std::span<const float> scores);
 
 // Scores (by id) from which MergesFromScores makes these merges, given by rank: the same ones, and
-// in the same order but for different ways to make one piece. kUnsupported where no scores do.
+// in the same order but for different ways to make one piece, and for runs of one character, which
+// come out the same. kUnsupported where no scores do.
 Result<std::vector<float>> ScoresFromMerges(std::span<const std::string> tokens,
                                             std::span<const int32_t> types,
                                             std::span<const PieceMerge> merges);
