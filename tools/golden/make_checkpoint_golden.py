@@ -3,6 +3,7 @@
 with what they hold. The versions are in tools/requirements.txt. Tests need none of this.
 
   blocks.safetensors     T.bytes: random blocks of GGUF type T; T.values: their values
+  encoded.safetensors    values, and the bytes that rounding them to GGUF's types gives
   torch/*.bin, *.json    every dtype, strides, shared storages; torch/expected.safetensors
   gguf/*.gguf            quantized llama with SentencePiece vocabulary, bert with WordPiece
 """
@@ -47,6 +48,20 @@ def blocks():
         out[kind.name + ".bytes"] = raw
         out[kind.name + ".values"] = gguf.quants.dequantize(raw, kind).astype(np.float32)
     save_numpy(out, path("blocks.safetensors"))
+
+
+def encoded():
+    values = rng.normal(0, 0.05, 16 * 32).astype(np.float32).reshape(16, 32)
+    values[1] = 0
+    values[2] = np.abs(values[2])
+    values[3] *= 1000
+    values[4] = np.linspace(-1, 1, 32)  # equal magnitudes with both signs, and halves of steps
+    values[5, 7] = -values[5, 9]
+    values[6] *= 1e-6
+    out = {"values": values.reshape(1, -1), "F16": values.astype(np.float16).view(np.uint8)}
+    for kind in (Q.Q8_0, Q.Q4_0, Q.Q4_1):
+        out[kind.name] = gguf.quants.quantize(values, kind)
+    save_numpy(out, path("encoded.safetensors"))
 
 
 def torch_files():
@@ -172,7 +187,7 @@ def bert_gguf():
 
 
 if __name__ == "__main__":
-    blocks(); torch_files(); llama_gguf(); bert_gguf()
+    blocks(); torch_files(); llama_gguf(); bert_gguf(); encoded()
     for folder, _, files in os.walk(OUT):
         for f in sorted(files):
             print(os.path.relpath(os.path.join(folder, f), OUT),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/str.h"
 
@@ -268,6 +269,14 @@ class Parser {
 };
 
 }  // namespace
+
+uint32_t GgmlTypeOf(DType dtype) {
+  for (const GgmlType& type : kGgmlTypes) {
+    if (type.dtype == dtype) return type.id;
+  }
+  DUNNOCK_CHECK(false);
+  return 0;
+}
 
 Result<GgufFile> ReadGgufFile(ByteSpan file) { return Parser(file).Parse(); }
 

@@ -59,6 +59,9 @@ struct GgufFile {
   Result<double> RequiredNumber(std::string_view key) const;
 };
 
+// The number of a dtype in a file; a DUNNOCK_CHECK unless GGUF has it.
+uint32_t GgmlTypeOf(DType dtype);
+
 // kInvalid, kUnsupported or kLimit for a file that breaks the format. Versions 2 and 3.
 Result<GgufFile> ReadGgufFile(ByteSpan file);
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/settings.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/gguf/architecture.h"
 #include "checkpoint/gguf/file.h"
 
 namespace dunnock {
@@ -16,6 +17,10 @@ namespace dunnock {
 // the parts, which the caller has to keep. A file without tensors holds a vocabulary only: config
 // then has nothing but the architecture.
 Status ReadGgufCheckpoint(std::span<const Blob> parts, Checkpoint& out);
+
+// The content of config.json. Errors: kInvalid for a number that is missing or out of range,
+// kUnsupported for what config.json cannot say.
+Result<Json> GgufConfig(const GgufFile& gguf, const GgufArchitecture& architecture);
 
 // Adds a note for each metadata key that is not obeyed; kUnsupported for one that must not be
 // ignored.

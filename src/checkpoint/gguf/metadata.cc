@@ -143,7 +143,8 @@ Result<std::vector<float>> GgufFile::Floats(std::string_view key) const {
 Result<std::vector<int32_t>> GgufFile::Ints(std::string_view key) const {
   const GgufValue* value = Find(key);
   if (value == nullptr) return std::vector<int32_t>{};
-  if (value->type != GgufType::kArray || value->element != GgufType::kI32) {
+  if (value->type != GgufType::kArray ||
+      (value->element != GgufType::kI32 && value->element != GgufType::kU32)) {
     return WrongType(key, *value, "an array of int32");
   }
   std::vector<int32_t> out(value->count);

@@ -38,8 +38,7 @@ Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
   DUNNOCK_TRY(const auto type, gguf.Uint("bert.pooling_type"));
   const bool reranks = gguf.tensors.contains("cls.weight");
   if (!type || reranks) return {};
-  constexpr std::string_view kModes[] = {"", "mean", "cls", "lasttoken"};
-  if (*type >= std::size(kModes)) {
+  if (*type >= std::size(kGgufPoolings)) {
     return Unsupported(Str("metadata \"bert.pooling_type\" is ", *type,
                            ": expected 0 (none), 1 (mean), 2 (cls), 3 (last) or 4 (rank)"));
   }
@@ -50,7 +49,8 @@ Status AddPoolingFiles(const GgufFile& gguf, Checkpoint& out) {
                 {"type", Str("sentence_transformers.models.", type_name)}};
   };
   // Pooling "none" gives no vector; asking for one is an error that quotes this setting.
-  const std::string mode = *type == 0 ? "bert.pooling_type 0, none" : std::string(kModes[*type]);
+  const std::string mode =
+      *type == 0 ? "bert.pooling_type 0, none" : std::string(kGgufPoolings[*type]);
   out.files.try_emplace("1_Pooling/config.json",
                         Blob::FromString(DumpJson(Json{{"pooling_mode", mode}})));
   out.files.try_emplace("modules.json",

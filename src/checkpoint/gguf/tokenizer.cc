@@ -2,12 +2,11 @@
 // have written them.
 
 #include <algorithm>
-#include <tuple>
-#include <unordered_map>
 
 #include "base/str.h"
 #include "base/text/utf8.h"
 #include "checkpoint/gguf/gguf.h"
+#include "checkpoint/gguf/pieces.h"
 
 namespace dunnock {
 namespace {
@@ -16,8 +15,6 @@ constexpr std::string_view kSpace = "\u2581";  // SentencePiece's visible space
 constexpr size_t kMaxTokens = 1u << 20;
 constexpr size_t kMaxMerges = 1u << 20;
 constexpr size_t kMaxTokenBytes = 1024;
-
-enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
 struct Vocabulary {
   std::vector<std::string> tokens;
@@ -153,8 +150,8 @@ Json AddedTokens(const Vocabulary& v, bool unknown_too) {
   Json out = Json::array();
   for (size_t i = 0; i < v.types.size(); ++i) {
     const int32_t type = v.types[i];
-    const bool special = type == kControl || (type == kUnknown && unknown_too);
-    if (!special && type != kUserDefined) continue;
+    const bool special = type == kControlToken || (type == kUnknownToken && unknown_too);
+    if (!special && type != kUserDefinedToken) continue;
     out.push_back({{"id", i},
                    {"content", v.tokens[i]},
                    {"single_word", false},
@@ -237,50 +234,6 @@ Result<Json> ByteLevelBpe(const GgufFile& gguf, const Vocabulary& v) {
                   ByteLevel(true), BpeModel(std::move(vocabulary), std::move(merges)));
 }
 
-// SentencePiece merges the neighbours that make the piece with the best score. The same as a list
-// of merges: every way to split a piece into two pieces, best score first, equal scores in the
-// order of Hugging Face's converter.
-Result<Json> MergesFromScores(const Vocabulary& v, const std::vector<float>& scores) {
-  struct Merge {
-    float score;
-    uint32_t left_chars, right_chars, piece, left, right;
-  };
-  std::unordered_map<std::string_view, uint32_t> ids;
-  for (size_t i = 0; i < v.tokens.size(); ++i) ids.emplace(v.tokens[i], static_cast<uint32_t>(i));
-  const auto chars = [](std::string_view text) {
-    return static_cast<uint32_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-  };
-  std::vector<Merge> merges;
-  for (uint32_t i = 0; i < v.tokens.size(); ++i) {
-    // Merging text must never give a control token, the unknown token or a byte token.
-    if (!v.types.empty() && v.types[i] != kNormal && v.types[i] != kUserDefined &&
-        v.types[i] != kUnused)
-      continue;
-    const std::string_view piece = v.tokens[i];
-    for (size_t at = 1; at < piece.size(); ++at) {
-      if ((piece[at] & 0xC0) == 0x80) continue;
-      const auto left = ids.find(piece.substr(0, at));
-      if (left == ids.end()) continue;
-      const auto right = ids.find(piece.substr(at));
-      if (right == ids.end()) continue;
-      merges.push_back(
-          {scores[i], chars(left->first), chars(right->first), i, left->second, right->second});
-    }
-    if (merges.size() > kMaxMerges) {
-      return Fail(ErrorCode::kLimit, Str("the pieces make over ", kMaxMerges, " merges"));
-    }
-  }
-  std::sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
-    // Better scores and longer parts first, then the order of the vocabulary.
-    return std::tie(b.score, b.left_chars, b.right_chars, a.piece, a.left, a.right) <
-           std::tie(a.score, a.left_chars, a.right_chars, b.piece, b.left, b.right);
-  });
-  Json out = Json::array();
-  for (const Merge& m : merges) out.push_back(Json::array({v[m.left], v[m.right]}));
-  return out;
-}
-
 Result<Json> SentencePieceBpe(const GgufFile& gguf, const Vocabulary& v) {
   DUNNOCK_TRY(const auto scores, gguf.Floats("tokenizer.ggml.scores"));
   if (scores.size() != v.tokens.size()) {
@@ -299,7 +252,9 @@ Result<Json> SentencePieceBpe(const GgufFile& gguf, const Vocabulary& v) {
     decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
   DUNNOCK_TRY(Json vocabulary, VocabularyJson(v));
-  DUNNOCK_TRY(Json merges, MergesFromScores(v, scores));
+  DUNNOCK_TRY(const auto merged, MergesFromScores(v.tokens, v.types, scores));
+  Json merges = Json::array();
+  for (const PieceMerge& m : merged) merges.push_back(Json::array({v[m.left], v[m.right]}));
   Json model = BpeModel(std::move(vocabulary), std::move(merges));
   model["byte_fallback"] = true;
   model["fuse_unk"] = true;
@@ -317,11 +272,11 @@ std::string WordPiece(const std::string& token) {
 }
 
 Result<Json> WordPieces(const GgufFile& gguf, Vocabulary& v) {
-  if (v.types.empty()) v.types.assign(v.tokens.size(), kNormal);
+  if (v.types.empty()) v.types.assign(v.tokens.size(), kNormalToken);
   for (size_t i = 0; i < v.tokens.size(); ++i) {
     v.tokens[i] = WordPiece(v.tokens[i]);
     for (const std::string_view special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
-      if (v.tokens[i] == special) v.types[i] = kControl;
+      if (v.tokens[i] == special) v.types[i] = kControlToken;
     }
   }
   const auto find = [&](std::string_view token) -> std::optional<uint64_t> {
