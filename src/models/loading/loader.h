@@ -2,6 +2,8 @@
 // Fills a model's weights from a checkpoint, choosing the encoding of each matrix, or from a
 // bundle, where that was done before.
 
+#include <set>
+
 #include "models/model.h"
 
 namespace dunnock {
@@ -9,6 +11,11 @@ namespace dunnock {
 // Notes get the tensors that the model does not use.
 Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions& options,
                    std::vector<std::string>* notes);
+
+// Notes tensors that no name of the model asked for: the file is of another model, or of more than
+// one.
+void NoteUnused(std::vector<std::string>* notes, const Checkpoint& checkpoint,
+                const std::set<const Tensor*>& used);
 
 // All faults of a checkpoint as one error.
 Status FaultsAsOne(std::span<const std::string> faults);
