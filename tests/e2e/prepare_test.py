@@ -106,9 +106,10 @@ class Prepare(PreparedTest):
         shutil.copytree(self.model, model)
         before = self.answer(model=model).json
         data = bytearray((model / "model.safetensors").read_bytes())
-        data[len(data) // 2 + 3] ^= 0x41
+        data[len(data) // 2:len(data) // 2 + 4096] = bytes(4096)
         (model / "model.safetensors").write_bytes(data)
         after = self.answer(model=model).json
+        self.assertEqual(len(self.folders()), 2)
         self.assertNotEqual(after["checksum"], before["checksum"])
         self.assertEqual(after["checksum"], self.answer("--no-prepare", model=model).json["checksum"])
 
