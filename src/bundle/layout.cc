@@ -1,5 +1,6 @@
 #include "bundle/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/json.h"
@@ -19,14 +20,14 @@ uint64_t BundleLayout::Add(std::string name, DType dtype, std::vector<uint64_t> 
   return begin;
 }
 
-std::string BundleLayout::Header() const {
+std::string BundleLayout::Header(size_t least_bytes) const {
   OrderedJson json = {{"__metadata__", {{"format", "pt"}}}};
   for (const Entry& e : entries_) {
     json[e.name] = {
         {"dtype", InfoOf(e.dtype).name}, {"shape", e.shape}, {"data_offsets", {e.begin, e.end}}};
   }
   std::string text = DumpJson(json);
-  const size_t least = sizeof(uint64_t) + text.size();
+  const size_t least = std::max(least_bytes, sizeof(uint64_t) + text.size());
   const size_t whole = (least + kBundleAlignment - 1) / kBundleAlignment * kBundleAlignment;
   text.resize(whole - sizeof(uint64_t), ' ');
   const uint64_t size = text.size();

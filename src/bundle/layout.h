@@ -20,9 +20,9 @@ class BundleLayout {
   uint64_t Add(std::string name, DType dtype, std::vector<uint64_t> shape, uint64_t size_bytes);
 
   uint64_t data_bytes() const { return end_; }
-  // The file's header: its length, its JSON, and spaces up to a multiple of 64 bytes. The data
-  // follows it.
-  std::string Header() const;
+  // The file's header: its length, its JSON, and spaces up to a multiple of 64 bytes, at least
+  // `least_bytes` of them together. The data follows it.
+  std::string Header(size_t least_bytes = 0) const;
 
  private:
   struct Entry {

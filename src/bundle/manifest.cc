@@ -1,6 +1,8 @@
 #include "bundle/manifest.h"
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -8,7 +10,10 @@
 namespace dunnock {
 namespace {
 
-constexpr int64_t kVersion = 1;
+// Version 2 has coded shards and tables of their own; a manifest without them is of version 1, so
+// that older programs read it.
+constexpr int64_t kVersion = 2;
+constexpr std::string_view kCodecs[] = {"raw", "rans"};
 constexpr int64_t kMostRowsOrCols = 1 << 24;  // rows * cols * a few bytes fits 64 bits
 constexpr int64_t kMostRotation = 512;
 constexpr int64_t kMostBlock = 256;
@@ -62,12 +67,57 @@ OrderedJson WeightJson(const Weight& w) {
           {"panel_bytes", w.panel_bytes}};
 }
 
+// The float types and GGUF's quantized types, of which rows can be decoded.
+std::optional<DType> TableDTypeNamed(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(DType::kIQ4_XS); ++i) {
+    const auto dtype = static_cast<DType>(i);
+    if ((IsFloatType(dtype) || IsBlockType(dtype)) && InfoOf(dtype).name == name) return dtype;
+  }
+  return std::nullopt;
+}
+
+Result<StoredTable> ParseTable(const Json& json) {
+  StoredTable table;
+  DUNNOCK_TRY(const std::string name, RequiredString(json, "dtype"));
+  const auto dtype = TableDTypeNamed(name);
+  if (!dtype) {
+    return Unsupported(
+        Str("dtype \"", name, "\": expected F32, F16, BF16, F64 or a quantized type of GGUF"));
+  }
+  table.dtype = *dtype;
+  DUNNOCK_TRY(const int64_t rows, RequiredInt(json, "rows", 1, kMostRowsOrCols));
+  DUNNOCK_TRY(const int64_t cols, RequiredInt(json, "cols", 1, kMostRowsOrCols));
+  table.rows = static_cast<uint64_t>(rows);
+  table.cols = static_cast<uint64_t>(cols);
+  if (table.cols % InfoOf(*dtype).block_size != 0) {
+    return Invalid(
+        Str(cols, " columns of ", name, ": expected a multiple of ", InfoOf(*dtype).block_size));
+  }
+  return table;
+}
+
+Result<std::vector<std::string>> ParseNotes(const Json& json, const char* key) {
+  std::vector<std::string> out;
+  const Json* const list = FindMember(json, key);
+  if (list == nullptr) return out;
+  const bool texts = list->is_array() &&
+                     std::ranges::all_of(*list, [](const Json& note) { return note.is_string(); });
+  if (!texts) return Invalid(Str("\"", key, "\": expected a list of texts"));
+  for (const Json& note : *list) out.push_back(note.get<std::string>());
+  return out;
+}
+
 Result<BundleFile> ParseFile(const Json& json) {
   BundleFile file;
   DUNNOCK_TRY(file.name, RequiredString(json, "name"));
   DUNNOCK_TRY(const int64_t size, RequiredInt(json, "size_bytes", 0, INT64_MAX));
   file.size_bytes = static_cast<uint64_t>(size);
   DUNNOCK_TRY(file.sha256, RequiredString(json, "sha256"));
+  if (const Json* named = FindMember(json, "codec")) {
+    const auto codec = named->is_string() ? CodecNamed(named->get<std::string>()) : std::nullopt;
+    if (!codec) return Unsupported(Str("codec ", DumpJson(*named), ": expected raw or rans"));
+    file.codec = *codec;
+  }
   return file;
 }
 
@@ -77,9 +127,9 @@ Result<Manifest> Parse(std::string_view text) {
   if (format != "dunnock-bundle")
     return Invalid(Str("format is \"", format, "\": expected \"dunnock-bundle\""));
   DUNNOCK_TRY(const int64_t version, RequiredInt(json, "version", 1, INT64_MAX));
-  if (version != kVersion) {
+  if (version > kVersion) {
     return Unsupported(Str("version ", version,
-                           " of the bundle format: this program reads version ", kVersion,
+                           " of the bundle format: this program reads versions 1 to ", kVersion,
                            "; a newer one may read it"));
   }
   Manifest manifest;
@@ -93,6 +143,16 @@ Result<Manifest> Parse(std::string_view text) {
     if (!weight) return In(Str("weight \"", name, "\""), std::move(weight).error());
     manifest.weights.emplace(name, *std::move(weight));
   }
+  if (const Json* tables = FindMember(json, "tables")) {
+    if (!tables->is_object()) return Invalid("\"tables\": expected an object by name");
+    for (const auto& [name, entry] : tables->items()) {
+      auto table = ParseTable(entry);
+      if (!table) return In(Str("table \"", name, "\""), std::move(table).error());
+      manifest.tables.emplace(name, *table);
+    }
+  }
+  DUNNOCK_TRY(manifest.reading_notes, ParseNotes(json, "reading_notes"));
+  DUNNOCK_TRY(manifest.loading_notes, ParseNotes(json, "loading_notes"));
   const Json* files = FindMember(json, "files");
   if (files == nullptr || !files->is_array()) return Invalid("\"files\": expected a list");
   for (const Json& entry : *files) {
@@ -111,19 +171,46 @@ Result<Manifest> ParseManifest(std::string_view text) {
   return manifest;
 }
 
+std::string_view NameOf(Codec codec) { return kCodecs[static_cast<int>(codec)]; }
+
+std::optional<Codec> CodecNamed(std::string_view name) {
+  for (size_t i = 0; i < std::size(kCodecs); ++i) {
+    if (kCodecs[i] == name) return static_cast<Codec>(i);
+  }
+  return std::nullopt;
+}
+
+Codec Manifest::codec() const {
+  const bool coded =
+      std::ranges::any_of(files, [](const BundleFile& f) { return f.codec == Codec::kRans; });
+  return coded ? Codec::kRans : Codec::kRaw;
+}
+
 std::string DumpManifest(const Manifest& manifest) {
   OrderedJson weights = OrderedJson::object();
   for (const auto& [name, weight] : manifest.weights) weights[name] = WeightJson(weight);
   OrderedJson files = OrderedJson::array();
-  for (const BundleFile& f : manifest.files)
-    files.push_back({{"name", f.name}, {"size_bytes", f.size_bytes}, {"sha256", f.sha256}});
-  return DumpJsonPretty({{"format", "dunnock-bundle"},
-                         {"version", kVersion},
-                         {"source", manifest.source},
-                         {"quantization", manifest.quantization},
-                         {"weights", weights},
-                         {"files", files}}) +
-         "\n";
+  const bool newer = !manifest.tables.empty() || manifest.codec() != Codec::kRaw;
+  for (const BundleFile& f : manifest.files) {
+    OrderedJson file = {{"name", f.name}, {"size_bytes", f.size_bytes}, {"sha256", f.sha256}};
+    if (f.codec != Codec::kRaw) file["codec"] = NameOf(f.codec);
+    files.push_back(std::move(file));
+  }
+  OrderedJson json = {{"format", "dunnock-bundle"},
+                      {"version", newer ? kVersion : 1},
+                      {"source", manifest.source},
+                      {"quantization", manifest.quantization},
+                      {"weights", weights}};
+  if (!manifest.tables.empty()) {
+    OrderedJson tables = OrderedJson::object();
+    for (const auto& [name, t] : manifest.tables)
+      tables[name] = {{"dtype", InfoOf(t.dtype).name}, {"rows", t.rows}, {"cols", t.cols}};
+    json["tables"] = std::move(tables);
+  }
+  if (!manifest.reading_notes.empty()) json["reading_notes"] = manifest.reading_notes;
+  if (!manifest.loading_notes.empty()) json["loading_notes"] = manifest.loading_notes;
+  json["files"] = std::move(files);
+  return DumpJsonPretty(json) + "\n";
 }
 
 }  // namespace dunnock

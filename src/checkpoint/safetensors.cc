@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/checked.h"
@@ -138,7 +141,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
   std::array<bool, 3> seen_{};
 };
 
-Result<Tensor> MakeTensor(const Entry& entry, ByteSpan data) {
+Result<SafetensorsEntry> CheckEntry(const Entry& entry, uint64_t data_bytes) {
   const auto dtype = PlainDType(entry.dtype);
   if (!dtype) {
     std::string known;
@@ -156,25 +159,23 @@ Result<Tensor> MakeTensor(const Entry& entry, ByteSpan data) {
     return Invalid(Str("shape and dtype ", entry.dtype, " make ", *bytes,
                        " bytes, but data_offsets hold ", entry.offsets[1] - entry.offsets[0]));
   }
-  if (entry.offsets[1] > data.size()) {
+  if (entry.offsets[1] > data_bytes) {
     return Invalid(Str("its data ends at byte ", entry.offsets[1], ", but the file holds ",
-                       data.size(), " bytes of data: it is cut short or not a whole download"));
+                       data_bytes, " bytes of data: it is cut short or not a whole download"));
   }
-  return Tensor{*dtype, entry.shape, data.subspan(entry.offsets[0], *bytes)};
+  return SafetensorsEntry{entry.name, *dtype, entry.shape, entry.offsets[0], entry.offsets[1]};
 }
 
 // Checks the format's rule that the tensors fill the data without holes or overlaps.
-Status CheckCoverage(std::vector<Entry>& entries, uint64_t data_size) {
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.offsets < b.offsets; });
+Status CheckCoverage(std::span<const SafetensorsEntry> entries, uint64_t data_size) {
   uint64_t end = 0;
-  for (const Entry& e : entries) {
-    if (e.offsets[0] != end) {
-      return Invalid(
-          Str("tensor \"", e.name, "\" begins at byte ", e.offsets[0], " of the data, expected ",
-              end, e.offsets[0] < end ? ": it overlaps another tensor" : ": there is a hole"));
+  for (const SafetensorsEntry& e : entries) {
+    if (e.begin != end) {
+      return Invalid(Str("tensor \"", e.name, "\" begins at byte ", e.begin,
+                         " of the data, expected ", end,
+                         e.begin < end ? ": it overlaps another tensor" : ": there is a hole"));
     }
-    end = e.offsets[1];
+    end = e.end;
   }
   if (end != data_size) {
     return Invalid(Str("the tensors end at byte ", end, " of the data, which has ", data_size));
@@ -182,44 +183,73 @@ Status CheckCoverage(std::vector<Entry>& entries, uint64_t data_size) {
   return {};
 }
 
-Result<SafetensorsFile> Read(const Blob& file) {
-  ByteReader reader(file.bytes());
-  const auto header_size = reader.Read<uint64_t>();
-  if (!header_size) {
-    return Invalid(Str("expected a safetensors file, found only ", file.size(), " bytes"));
-  }
-  if (*header_size > kMaxHeaderBytes) {
-    return Fail(ErrorCode::kLimit,
-                Str("not a safetensors file, or a hostile one: the header claims ", *header_size,
-                    " bytes, the limit is ", kMaxHeaderBytes));
-  }
-  const auto header = reader.Take(*header_size);
-  if (!header) {
-    return Invalid(Str("the header claims ", *header_size, " bytes, but the file ends after ",
-                       reader.remaining(), ": it is cut short or not a safetensors file"));
-  }
-  if (header->empty() || header->front() != '{') {
+struct Header {
+  std::vector<SafetensorsEntry> entries;  // in the order of their bytes
+  std::map<std::string, std::string> metadata;
+};
+
+Result<Header> ReadHeader(ByteSpan text, uint64_t data_bytes) {
+  if (text.empty() || text.front() != '{') {
     return Invalid("the header does not begin with '{': not a safetensors file");
   }
   HeaderHandler handler;
-  if (!Json::sax_parse(header->begin(), header->end(), &handler)) {
+  if (!Json::sax_parse(text.begin(), text.end(), &handler)) {
     return Invalid(Str("header: ", handler.error));
   }
-  SafetensorsFile out;
+  Header out;
   out.metadata = std::move(handler.metadata);
-  const ByteSpan data = file.bytes().subspan(reader.position());
+  std::set<std::string_view> names;
   for (const Entry& entry : handler.entries) {
-    auto tensor = MakeTensor(entry, data);
-    if (!tensor) return In(Str("tensor \"", entry.name, "\""), std::move(tensor).error());
-    if (!out.tensors.emplace(entry.name, *std::move(tensor)).second) {
+    auto checked = CheckEntry(entry, data_bytes);
+    if (!checked) return In(Str("tensor \"", entry.name, "\""), std::move(checked).error());
+    if (!names.insert(entry.name).second) {
       return Invalid(Str("tensor \"", entry.name, "\" appears twice in the header"));
     }
+    out.entries.push_back(*std::move(checked));
   }
-  DUNNOCK_TRY_STATUS(CheckCoverage(handler.entries, data.size()));
+  std::ranges::sort(out.entries, [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  DUNNOCK_TRY_STATUS(CheckCoverage(out.entries, data_bytes));
+  return out;
+}
+
+Result<SafetensorsFile> Read(const Blob& file) {
+  DUNNOCK_TRY(const uint64_t header_size, SafetensorsHeaderBytes(file.bytes()));
+  const ByteSpan rest = file.bytes().subspan(kSafetensorsSizeBytes);
+  if (header_size > rest.size()) {
+    return Invalid(Str("the header claims ", header_size, " bytes, but the file ends after ",
+                       rest.size(), ": it is cut short or not a safetensors file"));
+  }
+  const ByteSpan data = rest.subspan(header_size);
+  DUNNOCK_TRY(Header header, ReadHeader(rest.first(header_size), data.size()));
+  SafetensorsFile out;
+  out.metadata = std::move(header.metadata);
+  for (SafetensorsEntry& e : header.entries) {
+    out.tensors.emplace(std::move(e.name),
+                        Tensor{e.dtype, std::move(e.shape), data.subspan(e.begin, e.size_bytes())});
+  }
   return out;
 }
 
 }  // namespace
+
+Result<uint64_t> SafetensorsHeaderBytes(ByteSpan first) {
+  const auto size = ByteReader(first).Read<uint64_t>();
+  if (!size)
+    return Invalid(Str("expected a safetensors file, found only ", first.size(), " bytes"));
+  if (*size > kMaxHeaderBytes) {
+    return Fail(ErrorCode::kLimit,
+                Str("not a safetensors file, or a hostile one: the header claims ", *size,
+                    " bytes, the limit is ", kMaxHeaderBytes));
+  }
+  return *size;
+}
+
+Result<std::vector<SafetensorsEntry>> ReadSafetensorsHeader(ByteSpan header, uint64_t data_bytes) {
+  DUNNOCK_TRY(Header read, ReadHeader(header, data_bytes));
+  return std::move(read.entries);
+}
 
 Result<SafetensorsFile> ReadSafetensors(std::string_view name, const Blob& file) {
   auto out = Read(file);

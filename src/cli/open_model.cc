@@ -1,6 +1,7 @@
 #include "cli/open_model.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/str.h"
 #include "base/system/memory.h"
@@ -9,8 +10,10 @@
 #include "cli/remedies.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
+#include "hub/cache/cached_models.h"
 #include "io/file.h"
 #include "kernels/target.h"
+#include "pipeline/prepare.h"
 #include "runtime/recommended.h"
 
 namespace dunnock::cli {
@@ -49,13 +52,44 @@ Status TakeTokenizer(const Common& common, const std::string& from, const HubOpt
 
 }  // namespace
 
+std::string PreparedName(const std::string& name) {
+  const CatalogueEntry* const entry = FindInCatalogue(name);
+  if (FileExists(name)) return std::filesystem::weakly_canonical(name).string();
+  return entry != nullptr ? entry->id : name;
+}
+
+std::string PreparedFolder(const Common& common) { return common.hub().package_dir + "/prepared"; }
+
+namespace {
+
+// The model's files as a load left them in the cache, or as they are.
+Result<FileSet> OpenForLoading(const Common& common, const FetchedModel& model, FileSet files) {
+  DUNNOCK_TRY(const std::vector<CachedFile> on_disk, ListFiles(model));
+  PrepareOptions options;
+  options.folder = PreparedFolder(common);
+  options.most_bytes = common.prepared_mb * 1'000'000;
+  options.source_name = PreparedName(model.name);
+  options.progress = ProgressLine(common);
+  if (common.verbose) options.note = [&](const std::string& text) { Note(common, text); };
+  auto opened = OpenPrepared(files, on_disk, options);
+  if (!opened) return In(model.name, std::move(opened).error());
+  std::optional<FileSet>& prepared = *opened;
+  return prepared ? *std::move(prepared) : std::move(files);
+}
+
+}  // namespace
+
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          const CatalogueEntry** entry, ModelPart part) {
+                          const CatalogueEntry** entry, ModelPart part, bool prepare) {
   const HubOptions options = common.hub();
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options, part));
   DUNNOCK_TRY(FileSet files, OpenFetched(model));
-  AddKnownPrompts(model, &files);
+  // Of the model's own files: a prepared model has a tokenizer only if one could be made.
   const std::string other = TokenizerSource(model, common.tokenizer, files);
+  if (prepare) {
+    DUNNOCK_TRY(files, OpenForLoading(common, model, std::move(files)));
+  }
+  AddKnownPrompts(model, &files);
   const Status completed = other.empty() ? Status{} : TakeTokenizer(common, other, options, &files);
   ClearProgressLine(common);
   if (model.entry != nullptr && (model.source == "hub" || model.source == "package")) {
@@ -79,21 +113,27 @@ Result<std::unique_ptr<Engine>> LoadEngine(const Common& common, const std::stri
   }
   SetMemoryBudget(common.memory_mb * 1'000'000);
   EngineOptions options;
+  options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
+  options.pool = std::make_shared<ThreadPool>(common.threads == 0 ? ThreadPool::DefaultThreads()
+                                                                  : common.threads);
   const CatalogueEntry* entry = nullptr;
-  DUNNOCK_TRY(FileSet files, OpenModel(common, name, &entry));
+  FileSet files;
+  {
+    const ThreadPool::Use use(*options.pool);
+    DUNNOCK_TRY(
+        files, OpenModel(common, name, &entry, ModelPart::kAll, options.compute == Compute::kAuto));
+  }
   if (entry != nullptr) UseCatalogue(*entry, &options);
   if (!common.chat_template.empty()) {
     auto source = ReadChatTemplate(common.chat_template);
     if (!source) return In("--chat-template", std::move(source).error());
     options.chat_template = *std::move(source);
   }
-  options.compute = common.compute == "f32" ? Compute::kF32 : Compute::kAuto;
   if (!common.kv_cache.empty()) {
     options.kv_cache = common.kv_cache == "f32"   ? KvEncoding::kF32
                        : common.kv_cache == "f16" ? KvEncoding::kF16
                                                   : KvEncoding::kInt8;
   }
-  options.threads = common.threads;
   options.progress = ProgressLine(common);
   auto engine = Engine::Load(std::move(files), options);
   ClearProgressLine(common);

@@ -11,9 +11,16 @@
 namespace dunnock::cli {
 
 // The files of a model, fetched if need be, with what the catalogue knows and they lack. *entry
-// gets what the catalogue knows, null if nothing.
+// gets what the catalogue knows, null if nothing. `prepare`: as a load left them in the cache, or
+// leaves them now (pipeline/prepare.h), on the current pool.
 Result<FileSet> OpenModel(const Common& common, const std::string& name,
-                          const CatalogueEntry** entry = nullptr, ModelPart part = ModelPart::kAll);
+                          const CatalogueEntry** entry = nullptr, ModelPart part = ModelPart::kAll,
+                          bool prepare = false);
+// What the prepared form of a model says that it comes from: a catalogue id or repository, or the
+// whole path of a file or folder.
+std::string PreparedName(const std::string& name);
+// The folder of all prepared models.
+std::string PreparedFolder(const Common& common);
 // All but the weights, which are not even fetched (but for a GGUF that has the tokenizer).
 Result<FileSet> OpenSideFiles(const Common& common, const std::string& name,
                               const CatalogueEntry** entry = nullptr);

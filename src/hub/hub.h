@@ -61,7 +61,7 @@ enum class ModelPart { kAll, kSideFiles };
 Result<FetchedModel> FetchModel(const std::string& name, const HubOptions& options,
                                 ModelPart part = ModelPart::kAll);
 
-// The model's files, mapped into memory; the weights of a bundle are read into memory instead.
+// The model's files, mapped into memory (io/model_files.h).
 // kNotFound for a missing part of a split model, kIo.
 Result<FileSet> OpenFetched(const FetchedModel& model);
 

@@ -19,9 +19,14 @@ namespace dunnock {
 // would stop the process. kMemory if the address space has no room.
 Result<Blob> MapFile(const std::string& path);
 
-// Reads a regular file into memory on huge pages, with all cores. For weights that are used without
-// conversion; for a file that is read only once, mapping is cheaper. kMemory if there is no room.
-Result<Blob> ReadFileToMemory(const std::string& path);
+// Maps a file of weights that are used as they lie. The pages are huge ones where the file system
+// has them in its cache (docs/benchmarks.md). The bytes count as memory in use: kMemory if they are
+// above the budget.
+Result<Blob> MapWeights(const std::string& path);
+
+// Says that bytes are not needed for now. If MapFile has mapped them, their whole pages leave the
+// memory of this process, and come back when they are read again; else nothing happens.
+void LetGoOfPages(ByteSpan bytes);
 
 // Maps every regular file below a folder, by its name relative to the folder with forward slashes.
 // Follows symbolic links and skips names that begin with a dot. kLimit for more than 10,000 files.

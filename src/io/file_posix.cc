@@ -5,18 +5,19 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "base/str.h"
 #include "base/system/huge_pages.h"
 #include "base/system/memory.h"
-#include "base/system/thread_pool.h"
+#include "base/system/memory_claim.h"
 #include "io/file.h"
 
 namespace dunnock {
@@ -45,6 +46,36 @@ struct Descriptor {
   }
 };
 
+// The addresses that MapFile has mapped: only of those may pages be let go of, since the same call
+// would clear other memory.
+class Mappings {
+ public:
+  static Mappings& OfThisProcess() {
+    static auto* const mappings = new Mappings;  // outlives the last Blob
+    return *mappings;
+  }
+  void Add(const void* begin, size_t size) {
+    const std::lock_guard lock(mutex_);
+    sizes_[reinterpret_cast<uintptr_t>(begin)] = size;
+  }
+  void Remove(const void* begin) {
+    const std::lock_guard lock(mutex_);
+    sizes_.erase(reinterpret_cast<uintptr_t>(begin));
+  }
+  bool Holds(ByteSpan bytes) {
+    const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+    const std::lock_guard lock(mutex_);
+    const auto after = sizes_.upper_bound(begin);
+    if (after == sizes_.begin()) return false;
+    const auto& [first, size] = *std::prev(after);
+    return begin - first <= size && bytes.size() <= size - (begin - first);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<uintptr_t, size_t> sizes_;
+};
+
 Status SyncFolder(const std::string& folder) {
   const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.value < 0) return OsError("open", folder, errno);
@@ -67,40 +98,37 @@ Result<Blob> MapFile(const std::string& path) {
   if (address == MAP_FAILED && errno == ENOMEM)
     return In(path, OutOfMemoryError(OutOfMemory(size)));
   if (address == MAP_FAILED) return OsError("map", path, errno);
-  const std::shared_ptr<const void> owner(
-      address, [size](const void* p) { munmap(const_cast<void*>(p), size); });
+  Mappings::OfThisProcess().Add(address, size);
+  const std::shared_ptr<const void> owner(address, [size](const void* p) {
+    Mappings::OfThisProcess().Remove(p);
+    munmap(const_cast<void*>(p), size);
+  });
   return Blob(ByteSpan(static_cast<const uint8_t*>(address), size), owner);
 }
 
-Result<Blob> ReadFileToMemory(const std::string& path) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.value < 0) return OsError("open", path, errno);
-  struct stat info;
-  if (fstat(fd.value, &info) != 0) return OsError("read", path, errno);
-  if (!S_ISREG(info.st_mode)) return Fail(ErrorCode::kIo, Str(path, ": expected a regular file"));
-  const size_t size = static_cast<size_t>(info.st_size);
-  const auto owner = std::make_shared<AlignedBuffer>();
-  DUNNOCK_TRY(void* const room,
-              CatchOutOfMemory([&] { return Result<void*>(owner->Reserve(size)); }));
-  auto* const memory = static_cast<uint8_t*>(room);
-  // Most of the time the system clears new pages, so all cores share the work.
-  ThreadPool pool(size > 8 * kHugePage ? ThreadPool::DefaultThreads() : 1);
-  std::atomic<int> failed = 0;
-  std::atomic<size_t> cut = size;
-  pool.ParallelFor(size, kHugePage, [&](size_t begin, size_t end) {
-    for (size_t at = begin; at < end;) {
-      const ssize_t n = pread(fd.value, memory + at, end - at, static_cast<off_t>(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) failed = errno;
-      if (n == 0) cut = at;
-      if (n <= 0) return;
-      at += static_cast<size_t>(n);
-    }
+Result<Blob> MapWeights(const std::string& path) {
+  DUNNOCK_TRY(const Blob file, MapFile(path));
+  struct Owner {
+    explicit Owner(const Blob& mapped) : file(mapped), claim(mapped.size()) {}
+    Blob file;
+    MemoryClaim claim;
+  };
+  auto owner = CatchOutOfMemory([&]() -> Result<std::shared_ptr<const Owner>> {
+    return std::make_shared<const Owner>(file);
   });
-  if (failed != 0) return OsError("read", path, failed);
-  if (cut < size)
-    return Fail(ErrorCode::kIo, Str(path, ": ended at byte ", cut.load(), " of ", size));
-  return Blob(ByteSpan(memory, size), owner);
+  if (!owner) return In(path, std::move(owner).error());
+  const ByteSpan bytes = file.bytes();
+  PreferHugePages(const_cast<uint8_t*>(bytes.data()), bytes.size());
+  return Blob(bytes, *std::move(owner));
+}
+
+void LetGoOfPages(ByteSpan bytes) {
+  if (bytes.empty() || !Mappings::OfThisProcess().Holds(bytes)) return;
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t end = (begin + bytes.size()) / page * page;
+  if (first < end) (void)madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 Result<FileSet> MapFolder(const std::string& path) {

@@ -13,7 +13,7 @@ namespace dunnock {
 std::vector<std::string> PartsOfGguf(const std::string& file);
 
 // Every file below a folder, or one file, of a model in parts with the others, which lie beside it.
-// Files are mapped; the weights of a bundle, which are used as they lie, are read to memory.
+// Files are mapped; the weights of a bundle, which are used as they lie, by MapWeights.
 Result<FileSet> OpenModelFiles(const std::string& path);
 
 }  // namespace dunnock

@@ -21,10 +21,10 @@ Result<FileSet> OpenModelFiles(const std::string& path) {
   if (IsFolder(path)) {
     DUNNOCK_TRY(files, MapFolder(path));
     if (!files.contains("manifest.json")) return files;
-    // A bundle's weights are used as they lie: worth pages of their own.
+    // A bundle's weights are used as they lie.
     for (auto& [name, blob] : files) {
       if (!name.ends_with(".safetensors")) continue;
-      DUNNOCK_TRY(blob, ReadFileToMemory((at / name).string()));
+      DUNNOCK_TRY(blob, MapWeights((at / name).string()));
     }
     return files;
   }

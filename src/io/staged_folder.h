@@ -5,13 +5,15 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
 
 namespace dunnock {
 
-// Writes a new file from front to back.
+// Writes a new file from front to back, in large pieces: so the system's cache of it can be on huge
+// pages, and a mapping of it too. An error may come with a later call than the one it belongs to.
 class FileWriter {
  public:
   static Result<FileWriter> Create(const std::string& path);
@@ -20,14 +22,19 @@ class FileWriter {
   ~FileWriter();
 
   Status Append(ByteSpan bytes);
+  // Replaces bytes that were appended before, from `offset` on.
+  Status Overwrite(uint64_t offset, ByteSpan bytes);
   uint64_t size() const { return size_; }  // bytes appended so far
   Status Close();                          // syncs the file to the disk; nothing may follow
 
  private:
   FileWriter(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  Status Flush();
+
   std::string path_;
   int descriptor_;
   uint64_t size_ = 0;
+  std::vector<uint8_t> buffer_;  // the last of the size_ bytes, not yet written
 };
 
 class StagedFolder {

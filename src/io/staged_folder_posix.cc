@@ -2,11 +2,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/str.h"
 #include "io/file.h"
 #include "io/rename.h"
@@ -47,25 +49,63 @@ Result<FileWriter> FileWriter::Create(const std::string& path) {
 }
 
 FileWriter::FileWriter(FileWriter&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(other.descriptor_), size_(other.size_) {
+    : path_(std::move(other.path_)),
+      descriptor_(other.descriptor_),
+      size_(other.size_),
+      buffer_(std::move(other.buffer_)) {
   other.descriptor_ = -1;
 }
 FileWriter::~FileWriter() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-Status FileWriter::Append(ByteSpan bytes) {
+namespace {
+
+Status WriteAt(int descriptor, const std::string& path, uint64_t offset, ByteSpan bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t n = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return OsError("write", path_, errno);
+    if (n < 0) return OsError("write", path, errno);
     bytes = bytes.subspan(static_cast<size_t>(n));
-    size_ += static_cast<uint64_t>(n);
+    offset += static_cast<uint64_t>(n);
   }
   return {};
 }
 
+}  // namespace
+
+Status FileWriter::Append(ByteSpan bytes) {
+  constexpr size_t kPiece = size_t{4} << 20;
+  while (!bytes.empty()) {
+    // Pieces begin at multiples of their size; whole ones need no copy.
+    const size_t room = kPiece - size_ % kPiece;
+    const size_t count = std::min(room, bytes.size());
+    if (count == kPiece) {
+      DUNNOCK_TRY_STATUS(WriteAt(descriptor_, path_, size_, bytes.first(count)));
+    } else {
+      buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    }
+    size_ += count;
+    bytes = bytes.subspan(count);
+    if (size_ % kPiece == 0) DUNNOCK_TRY_STATUS(Flush());
+  }
+  return {};
+}
+
+Status FileWriter::Flush() {
+  DUNNOCK_TRY_STATUS(WriteAt(descriptor_, path_, size_ - buffer_.size(), buffer_));
+  buffer_.clear();
+  return {};
+}
+
+Status FileWriter::Overwrite(uint64_t offset, ByteSpan bytes) {
+  DUNNOCK_CHECK(offset + bytes.size() <= size_);
+  DUNNOCK_TRY_STATUS(Flush());
+  return WriteAt(descriptor_, path_, offset, bytes);
+}
+
 Status FileWriter::Close() {
+  DUNNOCK_TRY_STATUS(Flush());
   const int fd = descriptor_;
   descriptor_ = -1;
   const bool synced = fsync(fd) == 0;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "base/check.h"
 #include "base/str.h"
 #include "kernels/activations.h"
 #include "models/loading/find_tensor.h"
 #include "models/loading/loader.h"
+#include "models/loading/pack_tensor.h"
 
 namespace dunnock {
 namespace {
@@ -30,7 +33,8 @@ DType TableDType(const Tensor& source) {
 
 class Planner final : public WeightVisitor {
  public:
-  Planner(const Checkpoint& checkpoint, QuantizeFormat format)
+  // Without a format: as loaded.
+  Planner(const Checkpoint& checkpoint, std::optional<QuantizeFormat> format)
       : checkpoint_(checkpoint), format_(format) {}
 
   void Linear(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias,
@@ -51,13 +55,26 @@ class Planner final : public WeightVisitor {
   }
 
   void Embedding(const std::string& name, Table*, size_t rows, size_t cols) override {
-    if (const Tensor* source = Find(name + ".weight", {rows, cols}))
-      plan_.push_back(
-          {PlannedTensor::kTable, name, source, 0, rows, cols, nullptr, {}, TableDType(*source)});
+    const Tensor* source = Find(name + ".weight", {rows, cols});
+    if (source == nullptr) return;
+    PlannedTensor table{.kind = PlannedTensor::kStoredTable,
+                        .name = name,
+                        .source = source,
+                        .rows = rows,
+                        .cols = cols};
+    if (format_) {
+      table.kind = PlannedTensor::kTable;
+      table.dtype = TableDType(*source);
+    }
+    plan_.push_back(std::move(table));
   }
 
-  Result<std::vector<PlannedTensor>> Finish() {
+  Result<std::vector<PlannedTensor>> Finish(std::vector<std::string>* notes) {
     DUNNOCK_TRY_STATUS(FaultsAsOne(faults_));
+    if (!format_) NoteUnused(notes, checkpoint_, used_);
+    // Loading copies the vectors: together they are in a few pages of the file.
+    std::ranges::stable_partition(
+        plan_, [](const PlannedTensor& t) { return t.kind == PlannedTensor::kVector; });
     return std::move(plan_);
   }
 
@@ -74,12 +91,16 @@ class Planner final : public WeightVisitor {
       return;
     }
     plan_.push_back({PlannedTensor::kMatrix, PackedName(name, rows, slice), source, slice.first,
-                     rows, cols, bias_source, FormFor(head, rows, cols)});
+                     rows, cols, bias_source,
+                     format_ ? FormFor(head, rows, cols) : FormOf(source->dtype, rows, cols)});
   }
 
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {
     auto found = FindTensor(checkpoint_, name, shape);
-    if (found) return *found;
+    if (found) {
+      used_.insert(*found);
+      return *found;
+    }
     faults_.push_back(found.error().message);
     return nullptr;
   }
@@ -112,19 +133,33 @@ class Planner final : public WeightVisitor {
   }
 
   const Checkpoint& checkpoint_;
-  const QuantizeFormat format_;
+  const std::optional<QuantizeFormat> format_;
   std::vector<PlannedTensor> plan_;
   std::vector<std::string> faults_;
+  std::set<const Tensor*> used_;
 };
+
+Result<std::vector<PlannedTensor>> Plan(const Checkpoint& checkpoint,
+                                        std::optional<QuantizeFormat> format,
+                                        std::vector<std::string>* config_notes,
+                                        std::vector<std::string>* loading_notes) {
+  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, config_notes));
+  Planner planner(checkpoint, format);
+  model->VisitWeights(planner);
+  return planner.Finish(loading_notes);
+}
 
 }  // namespace
 
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
                                               std::vector<std::string>* notes) {
-  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, notes));
-  Planner planner(checkpoint, format);
-  model->VisitWeights(planner);
-  return planner.Finish();
+  return Plan(checkpoint, format, notes, notes);
+}
+
+Result<std::vector<PlannedTensor>> PlanPrepared(const Checkpoint& checkpoint,
+                                                std::vector<std::string>* notes) {
+  std::vector<std::string> config_notes;  // said again by whoever reads config.json
+  return Plan(checkpoint, std::nullopt, &config_notes, notes);
 }
 
 }  // namespace dunnock

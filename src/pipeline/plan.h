@@ -1,7 +1,7 @@
 #pragma once
-// The plan of a bundle: its tensors, in the order in which a pass through the model uses them. It
-// is made before anything is written, so that all faults of a checkpoint are found first and
-// reported in one error.
+// The plan of a bundle: its tensors, the vectors first, then tables and matrices in the order in
+// which a pass through the model uses them. It is made before anything is written, so that all
+// faults of a checkpoint are found first and reported in one error.
 
 #include <string>
 #include <vector>
@@ -13,7 +13,8 @@
 namespace dunnock {
 
 struct PlannedTensor {
-  enum Kind { kMatrix, kTable, kVector };
+  // kStoredTable: a table in the bytes of its source (StoredTable in bundle/manifest.h).
+  enum Kind { kMatrix, kTable, kStoredTable, kVector };
   Kind kind;
   std::string name;              // in the bundle; matrices and tables without ".weight"
   const Tensor* source;          // the tensor it is made from
@@ -21,7 +22,7 @@ struct PlannedTensor {
   size_t rows = 1, cols = 0;     // of this part
   const Tensor* bias = nullptr;  // nullptr: none
   Weight form = {};              // matrices: encoding and layout, without any bytes
-  DType dtype = DType::kF32;     // tables: how they are stored
+  DType dtype = DType::kF32;     // kTable: how it is stored
 
   uint64_t parameters() const { return uint64_t{rows} * cols + (bias != nullptr ? rows : 0); }
 };
@@ -31,5 +32,11 @@ struct PlannedTensor {
 // or misshapen tensors.
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
                                               std::vector<std::string>* notes);
+
+// The plan of a prepared model: every matrix in the form that loading the checkpoint would give it,
+// and every table as it is, also beside a head that is tied to it. *notes gets what loading would
+// say beyond what it says of config.json. Errors: as above.
+Result<std::vector<PlannedTensor>> PlanPrepared(const Checkpoint& checkpoint,
+                                                std::vector<std::string>* notes);
 
 }  // namespace dunnock

@@ -138,10 +138,10 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
   DUNNOCK_TRY(const std::string shard, staged.PathFor(std::string(kShard)));
   DUNNOCK_TRY(FileWriter file, FileWriter::Create(shard));
-  ShardWriter writer(file, plan);
-  report.bundle_bytes = writer.file_bytes();
-  DUNNOCK_TRY_STATUS(CheckDisk(folder, report.bundle_bytes));
-  DUNNOCK_TRY_STATUS(writer.WriteHeader());
+  ShardWriter writer(file, plan, options.codec);
+  report.raw_bytes = writer.raw_file_bytes();
+  DUNNOCK_TRY_STATUS(CheckDisk(folder, report.raw_bytes));
+  DUNNOCK_TRY_STATUS(writer.Begin());
   uint64_t done = 0;
   for (const PlannedTensor& t : plan) {
     DUNNOCK_TRY_STATUS(CheckCancel(options));
@@ -155,6 +155,7 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
     done += t.parameters();
   }
   DUNNOCK_TRY_STATUS(writer.Finish());
+  report.bundle_bytes = file.size();
 
   FileSet side = SideFiles(source, checkpoint, options);
   side["README.md"] = Blob::FromString(ModelCard(source, checkpoint, options, report));
@@ -166,7 +167,8 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   for (const std::string& name : names) {
     DUNNOCK_TRY(const std::string path, staged.PathFor(name));
     DUNNOCK_TRY(std::string sha256, Sha256OfFile(path));
-    report.manifest.files.push_back({name, FileSize(path).value_or(0), std::move(sha256)});
+    const Codec codec = name == kShard ? options.codec : Codec::kRaw;
+    report.manifest.files.push_back({name, FileSize(path).value_or(0), std::move(sha256), codec});
   }
   DUNNOCK_TRY_STATUS(staged.Write("manifest.json", AsBytes(DumpManifest(report.manifest))));
   DUNNOCK_TRY_STATUS(CheckCancel(options));

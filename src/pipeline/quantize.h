@@ -27,6 +27,7 @@ std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kInt8;
+  Codec codec = Codec::kRaw;
   bool replace = false;     // replace a bundle or an empty folder that is there already
   std::string source_name;  // for the manifest and the model card
   // The chat template to store if the checkpoint has none.
@@ -44,6 +45,7 @@ struct QuantizeReport {
   uint64_t parameters = 0;
   uint64_t source_bytes = 0;                               // of the model's tensors in the source
   uint64_t bundle_bytes = 0;                               // of the bundle's model.safetensors
+  uint64_t raw_bytes = 0;                                  // of that file if nothing is coded
   std::map<std::string, uint64_t> parameters_by_encoding;  // "int4", "int8", "f16", ...
   size_t calibration_tokens = 0;                           // that the matrices were calibrated on
   std::map<std::string, MatrixLoss> losses;                // of calibrated matrices

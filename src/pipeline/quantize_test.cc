@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -79,6 +80,7 @@ InMemory PackInMemory(const FileSet& files, QuantizeFormat format) {
         SetBias(&packed, bias);
       }
       out.weights.emplace(t.name, std::move(packed));
+      out.checkpoint.tensors.erase(t.name + ".weight");  // a bundle has it only as panels
     } else if (t.kind == PlannedTensor::kTable && t.dtype == DType::kF16) {
       Floats values(t.rows * t.cols);
       EXPECT_TRUE(DecodeRows(tensor, 0, t.rows, values).has_value());
@@ -157,6 +159,38 @@ TEST_F(QuantizeTest, ABundleHasTheBitsOfWeightsPackedInMemory) {
     }
   }
   EXPECT_EQ(compared, 33u);
+}
+
+TEST_F(QuantizeTest, ACodedBundleHasTheWeightsOfARawOne) {
+  for (const char* name : {"llama-bias/safetensors", "llama-smol/gguf", "openelm-270m/safetensors",
+                           "bert-odd/safetensors", "ms-marco-minilm-l6-v2/safetensors"}) {
+    const FileSet files = MapFolder(kGolden + name).value();
+    for (const QuantizeFormat format :
+         {QuantizeFormat::kInt8, QuantizeFormat::kInt4, QuantizeFormat::kInt4Grouped}) {
+      SCOPED_TRACE(Str(name, " ", NameOf(format)));
+      ASSERT_TRUE(Make(files, format, true).has_value());
+      const auto raw = OpenBundle(Bundle());
+      ASSERT_TRUE(raw.has_value()) << raw.error().message;
+      QuantizeOptions options{
+          .format = format, .codec = Codec::kRans, .replace = true, .source_name = "org/tiny"};
+      const auto report = Quantize(files, folder_ + "/coded", options);
+      ASSERT_TRUE(report.has_value()) << report.error().message;
+      const FileSet coded_files = MapFolder(folder_ + "/coded").value();
+      const auto coded = OpenBundle(coded_files);
+      ASSERT_TRUE(coded.has_value()) << coded.error().message;
+      EXPECT_EQ(coded_files.at("model.safetensors").size(), report->bundle_bytes);
+      ASSERT_EQ(coded->weights.size(), raw->weights.size());
+      for (const auto& [weight_name, weight] : raw->weights) {
+        const Weight& other = coded->weights.at(weight_name);
+        EXPECT_TRUE(std::ranges::equal(other.panels.bytes(), weight.panels.bytes())) << weight_name;
+        EXPECT_TRUE(std::ranges::equal(other.scales.bytes(), weight.scales.bytes())) << weight_name;
+        EXPECT_TRUE(std::ranges::equal(other.bias.bytes(), weight.bias.bytes())) << weight_name;
+      }
+      const auto engine = Engine::Load(coded_files, {}), same = Engine::Load(Bundle(), {});
+      ASSERT_TRUE(engine.has_value() && same.has_value());
+      EXPECT_TRUE(SameBits(Outputs((*engine)->model()), Outputs((*same)->model())));
+    }
+  }
 }
 
 TEST_F(QuantizeTest, TiedHeadsAreStoredOnce) {

@@ -88,6 +88,8 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   }
   if (!model) return std::unexpected(std::move(model).error());
   engine->model_ = *std::move(model);
+  const std::vector<std::string>& again = bundle.manifest.loading_notes;
+  engine->notes_.insert(engine->notes_.end(), again.begin(), again.end());
   engine->files_ = std::move(checkpoint.files);
   engine->notes_.insert(engine->notes_.begin(), checkpoint.notes.begin(), checkpoint.notes.end());
   engine->notes_.insert(engine->notes_.end(), tokenizer_notes.begin(), tokenizer_notes.end());

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "base/system/huge_pages.h"
+#include "base/system/memory_claim.h"
 
 namespace dunnock {
 namespace {
@@ -41,6 +42,11 @@ OutOfMemory::OutOfMemory(uint64_t wanted_bytes) {
 
 void SetMemoryBudget(uint64_t bytes) { budget = bytes; }
 uint64_t MemoryInUse() { return in_use.load(std::memory_order_relaxed); }
+
+MemoryClaim::MemoryClaim(uint64_t bytes) : bytes_(bytes) {
+  if (!Count(bytes)) throw OutOfMemory(bytes);
+}
+MemoryClaim::~MemoryClaim() { in_use.fetch_sub(bytes_, std::memory_order_relaxed); }
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
     : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}

@@ -32,6 +32,9 @@ Status CheckCodesShape(const CodesShape& shape);
 // are enough for one panel. So a chunk has 2^20 codes at most. Only the last chunk has fewer rows.
 size_t RowsPerChunk(size_t cols);
 
+// The most bytes that EncodeCodes makes of codes of this shape.
+uint64_t MostCodedBytes(const CodesShape& shape);
+
 // Encodes codes (rows, cols), row after row, each below 2^bits. The number of classes of columns
 // is the one that needs the fewest bytes. The shape is one that CheckCodesShape accepts.
 std::vector<uint8_t> EncodeCodes(std::span<const uint8_t> codes, const CodesShape& shape);

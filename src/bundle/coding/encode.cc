@@ -94,6 +94,14 @@ size_t RowsPerChunk(size_t cols) {
   return kPanel * std::max<size_t>(1, kChunkCodes / kPanel / std::max<size_t>(1, cols));
 }
 
+uint64_t MostCodedBytes(const CodesShape& shape) {
+  const uint64_t model =
+      (shape.cols + 1) / 2 + kMostClasses * (uint64_t{1} << shape.bits) * sizeof(uint16_t);
+  const uint64_t chunks = shape.rows / RowsPerChunk(shape.cols) + 1;
+  return kCodesHeaderBytes + model + chunks * (sizeof(uint32_t) + kStateBytes) +
+         uint64_t{shape.rows} * shape.cols * sizeof(uint16_t);
+}
+
 std::vector<uint8_t> EncodeCodes(std::span<const uint8_t> codes, const CodesShape& shape) {
   DUNNOCK_CHECK(CheckCodesShape(shape).has_value());
   DUNNOCK_CHECK(codes.size() == uint64_t{shape.rows} * shape.cols);

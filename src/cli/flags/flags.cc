@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include "base/str.h"
 #include "catalogue/catalogue.h"
@@ -12,19 +13,33 @@
 
 namespace dunnock::cli {
 
+namespace {
+
+// *value becomes the number that the variable has, if it has any.
+template <typename Number>
+void ReadNumber(Number* value, const char* variable, std::type_identity_t<Number> least,
+                std::type_identity_t<Number> most) {
+  const char* const text = std::getenv(variable);
+  if (text == nullptr || *text == 0) return;
+  const char* const end = text + std::strlen(text);
+  Number number = 0;
+  const auto [stop, error] = std::from_chars(text, end, number);
+  if (error != std::errc() || stop != end || number < least || number > most) {
+    throw CLI::ValidationError(Str(variable, " is \"", std::string_view(text),
+                                   "\": expected a number from ", least, " to ", most));
+  }
+  *value = number;
+}
+
+}  // namespace
+
 // Not CLI11's envname: that reads the variable for every verb, so that one not even called would
 // overrule a flag.
 void Common::ReadEnvironment() {
   if (const char* folder = std::getenv("DUNNOCK_CACHE"); folder != nullptr && cache_dir.empty())
     cache_dir = ExpandPath(folder);
-  const char* count = std::getenv("DUNNOCK_THREADS");
-  if (count == nullptr || *count == 0 || threads != 0) return;
-  const char* const end = count + std::strlen(count);
-  const auto [stop, error] = std::from_chars(count, end, threads);
-  if (error != std::errc() || stop != end || threads < 1 || threads > 256) {
-    throw CLI::ValidationError(Str("DUNNOCK_THREADS is \"", std::string_view(count),
-                                   "\": expected a number from 1 to 256"));
-  }
+  if (threads == 0) ReadNumber(&threads, "DUNNOCK_THREADS", 1, 256);
+  if (prepared_mb != 0) ReadNumber(&prepared_mb, "DUNNOCK_PREPARED_MB", 0, 1'000'000'000);
 }
 
 HubOptions Common::hub() const {
@@ -65,6 +80,9 @@ void AddComputeFlags(CLI::App& verb, Common& common) {
                   "Memory limit in megabytes for weights, KV cache and activations (default: none)")
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
+  verb.add_flag_callback(
+      "--no-prepare", [&common] { common.prepared_mb = 0; },
+      "Do not keep the rounded weights in the cache, where the next start maps them");
   verb.add_option("--kv-cache", common.kv_cache,
                   "KV cache type: f32, f16 or int8 (default: int8; f32 with --compute f32)")
       ->check(CLI::IsMember({"f32", "f16", "int8"}));

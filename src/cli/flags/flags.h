@@ -11,9 +11,10 @@
 namespace dunnock::cli {
 
 struct Common {
-  size_t threads = 0;      // 0: as many as there are physical cores
-  uint64_t memory_mb = 0;  // 0: no limit
-  bool quiet = false, offline = false, json = false, jsonl = false;
+  size_t threads = 0;             // 0: as many as there are physical cores
+  uint64_t memory_mb = 0;         // 0: no limit
+  uint64_t prepared_mb = 20'000;  // that prepared models may have together; 0: prepare none
+  bool quiet = false, offline = false, json = false, jsonl = false, verbose = false;
   std::string cache_dir;
   std::string compute = "auto";
   std::string cpu;
@@ -21,7 +22,8 @@ struct Common {
   std::string tokenizer;      // the model to take the tokenizer from
   std::string chat_template;  // a name or a file
 
-  // DUNNOCK_THREADS and DUNNOCK_CACHE, where no flag was given; throws CLI::ValidationError.
+  // DUNNOCK_THREADS, DUNNOCK_CACHE and DUNNOCK_PREPARED_MB, where no flag was given; throws
+  // CLI::ValidationError.
   void ReadEnvironment();
   // How to reach the hub and the cache under these flags. The flags have to outlive it.
   HubOptions hub() const;
@@ -29,7 +31,8 @@ struct Common {
 
 // --threads, --quiet, --offline, --cache-dir, --json; on every verb.
 void AddCommonFlags(CLI::App& verb, Common& common);
-// --compute, --cpu, --memory-mb, --kv-cache and --tokenizer; on verbs that run a model.
+// --compute, --cpu, --memory-mb, --kv-cache, --no-prepare and --tokenizer; on verbs that run a
+// model.
 void AddComputeFlags(CLI::App& verb, Common& common);
 void AddTokenizerFlag(CLI::App& verb, Common& common);
 void AddChatTemplateFlag(CLI::App& verb, Common& common);

@@ -1,14 +1,18 @@
-// The verbs that look after the cache: rm, cache list, cache verify, cache rm.
+// The verbs that look after the cache: rm, cache list, cache verify, cache rm, cache clear.
 
 #include "base/str.h"
 #include "base/text/printable.h"
+#include "bundle/manifest.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/open_model.h"
 #include "cli/terminal/columns.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
 #include "hub/cache/cached_models.h"
 #include "hub/hub.h"
+#include "io/file.h"
+#include "pipeline/prepare.h"
 
 namespace dunnock::cli {
 namespace {
@@ -45,6 +49,15 @@ Result<int> VerifyCache(const Common& common) {
           checkpoint ? "" : checkpoint.error().message);
     }
   }
+  for (const PreparedModel& model : ListPrepared(PreparedFolder(common))) {
+    const auto text = ReadTextFile(model.path + "/manifest.json");
+    const auto manifest = text ? ParseManifest(*text) : Result<Manifest>(Manifest{});
+    for (const BundleFile& file : manifest ? manifest->files : std::vector<BundleFile>{}) {
+      const auto found = Sha256OfFile(Str(model.path, "/", file.name), options.progress);
+      add({Str(model.source, " (prepared)"), model.path}, file.name, file.sha256,
+          found ? *found : found.error().message);
+    }
+  }
   ClearProgressLine(common);
   if (common.json) {
     PrintJson({{"sound", sound}, {"checks", list}});
@@ -61,7 +74,7 @@ Result<int> VerifyCache(const Common& common) {
   if (!sound) {
     Print(
         "`dunnock pull MODEL` fetches what is missing; what is broken, delete first with "
-        "`dunnock rm MODEL`\n");
+        "`dunnock rm MODEL`; prepared models are made again after `dunnock cache clear`\n");
   }
   return sound ? 0 : 1;
 }
@@ -88,17 +101,61 @@ Result<int> ListCache(const Common& common) {
                 Printable(m.name), "` resumes\n"));
     }
   }
+  OrderedJson prepared_list = OrderedJson::array();
+  uint64_t prepared_total = 0;
+  const std::vector<PreparedModel> prepared = ListPrepared(PreparedFolder(common));
+  for (const PreparedModel& m : prepared) {
+    prepared_total += m.size_bytes;
+    prepared_list.push_back({{"source", m.source}, {"size_bytes", m.size_bytes}, {"path", m.path}});
+    if (common.json) continue;
+    Print(Str(Padded(Printable(m.source), 28), c.green, PaddedLeft(HumanBytes(m.size_bytes), 9),
+              c.reset, c.dim, "  prepared for the next start", c.reset, "\n"));
+  }
   if (common.json) {
-    PrintJson({{"folder", common.hub().cache_dir}, {"size_bytes", total}, {"models", list}});
+    PrintJson({{"folder", common.hub().cache_dir},
+               {"size_bytes", total},
+               {"models", list},
+               {"prepared",
+                {{"folder", PreparedFolder(common)},
+                 {"size_bytes", prepared_total},
+                 {"most_bytes", common.prepared_mb * 1'000'000},
+                 {"models", prepared_list}}}});
   } else {
     Print(
         Str(models.size(), models.size() == 1 ? " model, " : " models, ", HumanBytes(total), "\n"));
+    if (!prepared.empty())
+      Print(Str(prepared.size(), " prepared, ", HumanBytes(prepared_total), " of at most ",
+                HumanBytes(common.prepared_mb * 1'000'000),
+                ": `dunnock cache clear` deletes them\n"));
+  }
+  return 0;
+}
+
+// Deletes the prepared forms of one source, or all of them; returns the bytes that were freed.
+uint64_t RemovePrepared(const Common& common, const std::string& source) {
+  uint64_t freed = 0;
+  for (const PreparedModel& model : ListPrepared(PreparedFolder(common))) {
+    if (source.empty() || model.source == source) freed += RemovePrepared(model);
+  }
+  return freed;
+}
+
+Result<int> ClearPrepared(const Common& common) {
+  const uint64_t freed = RemovePrepared(common, "");
+  if (common.json) {
+    PrintJson({{"freed_bytes", freed}});
+  } else {
+    Print(Str("prepared models: deleted, ", HumanBytes(freed), " freed\n"));
   }
   return 0;
 }
 
 Result<int> Remove(const Common& common, const std::string& model) {
-  DUNNOCK_TRY(const uint64_t freed, RemoveCached(model, common.hub()));
+  // A model on this disk has nothing in the cache but what its loads left.
+  const uint64_t prepared = RemovePrepared(common, PreparedName(model));
+  auto removed = RemoveCached(model, common.hub());
+  if (!removed && prepared == 0) return std::unexpected(std::move(removed).error());
+  const uint64_t freed = prepared + removed.value_or(0);
   if (common.json) {
     PrintJson({{"model", model}, {"freed_bytes", freed}});
   } else {
@@ -131,6 +188,10 @@ void AddCache(CLI::App& program, Common& common, Action* action) {
   AddCommonFlags(*verify, common);
   verify->callback([=, &common] { *action = [&common] { return VerifyCache(common); }; });
   AddRemove(*verb, common, action);
+  CLI::App* clear = verb->add_subcommand(
+      "clear", "Delete what loads have prepared for the next start; models stay");
+  AddCommonFlags(*clear, common);
+  clear->callback([=, &common] { *action = [&common] { return ClearPrepared(common); }; });
 }
 
 }  // namespace dunnock::cli

@@ -56,8 +56,15 @@ Result<int> Run(const Common& common, const std::string& model) {
   if (!opened) return In(model, std::move(opened).error());
   for (const std::string& note : bundle.checkpoint.notes) Note(common, note);
   const std::vector<Row> rows = RowsOf(bundle);
-  const std::string format =
-      is_bundle ? Str("bundle, ", bundle.manifest.quantization) : bundle.checkpoint.format;
+  const std::string format = is_bundle ? Str("bundle, ", bundle.manifest.quantization, ", ",
+                                             NameOf(bundle.manifest.codec()))
+                                       : bundle.checkpoint.format;
+  uint64_t weights = 0;  // their number
+  for (const auto& [name, tensor] : bundle.checkpoint.tensors)
+    weights += tensor.rows() * tensor.cols();
+  for (const auto& [name, weight] : bundle.weights) weights += uint64_t{weight.rows} * weight.cols;
+  const double bits = 8.0 * static_cast<double>(bundle.stored_bytes) /
+                      static_cast<double>(std::max<uint64_t>(1, weights));
   uint64_t bytes = 0;
   size_t widest = 4;
   OrderedJson list = OrderedJson::array();
@@ -77,6 +84,9 @@ Result<int> Run(const Common& common, const std::string& model) {
     if (is_bundle) {
       out["source"] = bundle.manifest.source;
       out["quantization"] = bundle.manifest.quantization;
+      out["codec"] = NameOf(bundle.manifest.codec());
+      out["stored_bytes"] = bundle.stored_bytes;
+      out["bits_per_weight"] = bits;
     }
     out["size_bytes"] = bytes;
     out["tensors"] = list;
@@ -90,7 +100,9 @@ Result<int> Run(const Common& common, const std::string& model) {
     const std::string name = Printable(row.name);
     Print(name + std::string(widest - name.size() + 2, ' ') + rest);
   }
-  Print(Str(rows.size(), " tensors, ", HumanBytes(bytes), " (", format, ")\n"));
+  char stored[64] = "";
+  if (is_bundle) std::snprintf(stored, sizeof stored, ", %.2f bits per weight in the file", bits);
+  Print(Str(rows.size(), " tensors, ", HumanBytes(bytes), " (", format, stored, ")\n"));
   return 0;
 }
 

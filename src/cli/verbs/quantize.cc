@@ -15,7 +15,7 @@ namespace dunnock::cli {
 namespace {
 
 struct Flags {
-  std::string model, folder, format = "int8";
+  std::string model, folder, format = "int8", codec = "raw";
   std::vector<std::string> calibration;
   size_t calibration_tokens = 0;
   bool force = false;
@@ -38,8 +38,10 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
   return {{"path", flags.folder},
           {"source", report.manifest.source},
           {"format", report.manifest.quantization},
+          {"codec", flags.codec},
           {"source_bytes", report.source_bytes},
           {"bundle_bytes", report.bundle_bytes},
+          {"raw_bytes", report.raw_bytes},
           {"parameters", report.parameters},
           {"bits_per_weight", report.bits_per_weight()},
           {"parameters_by_encoding", encodings},
@@ -60,6 +62,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const ThreadPool::Use use(pool);
   const CancelScope cancel;
   options.format = QuantizeFormatNamed(flags.format).value();
+  options.codec = CodecNamed(flags.codec).value();
   options.replace = flags.force;
   for (const std::string& path : flags.calibration) {
     DUNNOCK_TRY(std::string text, ReadText(path));
@@ -88,6 +91,8 @@ Result<int> Run(const Common& common, const Flags& flags) {
     Print(Str("  ", encoding, std::string(14 - std::min<size_t>(14, encoding.size()), ' '), count,
               " parameters\n"));
   }
+  if (options.codec != Codec::kRaw)
+    Print(Str("coded from ", HumanBytes(report->raw_bytes), ", which it takes in memory\n"));
   Print(Str("`dunnock run ", flags.folder, "` or `dunnock bench ", flags.folder, "` comes next\n"));
   return 0;
 }
@@ -106,6 +111,11 @@ void AddQuantize(CLI::App& program, Common& common, Action* action) {
           "--format", flags->format,
           "int8: no measurable loss; int4: half the size; int4-grouped: one scale per 32 weights")
       ->check(CLI::IsMember({"int8", "int4", "int4-grouped"}))
+      ->capture_default_str();
+  verb->add_option("--codec", flags->codec,
+                   "raw: weights as they lie in memory; rans: entropy-coded, for downloads: fewer "
+                   "bytes, the same answers, decoded when it is first used")
+      ->check(CLI::IsMember({"raw", "rans"}))
       ->capture_default_str();
   verb->add_option("--calibration", flags->calibration,
                    "Text file to calibrate on, for less loss; may be given several times");

@@ -25,7 +25,7 @@ struct Flags {
   std::optional<int64_t> max_tokens;
   size_t context = 0, prompt_lookup = 0;
   std::vector<std::string> stop;
-  bool prompt_given = false, raw = false, verbose = false, ignore_eos = false;
+  bool prompt_given = false, raw = false, ignore_eos = false;
   SamplingFlags sampling;
 };
 
@@ -132,7 +132,7 @@ Result<int> Run(const Common& common, const Flags& flags) {
   } else if (!reply.text.ends_with('\n')) {
     Print("\n");
   }
-  if (flags.verbose) PrintTimings(reply, load_ms);
+  if (common.verbose) PrintTimings(reply, load_ms);
   return reply.finish_reason == FinishReason::kCancelled ? 130 : 0;
 }
 
@@ -164,7 +164,7 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
   file->excludes(prompt);
   verb->add_flag("--ignore-eos", flags->ignore_eos,
                  "Do not stop at the model's end-of-sequence tokens");
-  verb->add_flag("-v,--verbose", flags->verbose, "Print speed and memory to standard error");
+  verb->add_flag("-v,--verbose", common.verbose, "Print speed and memory to standard error");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);
   AddChatTemplateFlag(*verb, common);

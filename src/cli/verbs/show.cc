@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "base/str.h"
 #include "base/text/printable.h"
+#include "bundle/bundle.h"
 #include "catalogue/catalogue.h"
 #include "catalogue/strategy.h"
 #include "checkpoint/checkpoint.h"
@@ -38,6 +40,19 @@ Result<OrderedJson> OnDisk(const Common& common, const FetchedModel& model) {
   for (const CachedFile& f : files)
     out["files"].push_back({{"name", f.name}, {"size_bytes", f.size_bytes}});
   DUNNOCK_TRY(const FileSet set, OpenFetched(model));
+  if (IsBundle(set)) {
+    DUNNOCK_TRY(const Manifest manifest, ParseManifest(set.at("manifest.json").text()));
+    uint64_t weights = 0, bytes = 0;
+    for (const auto& [weight_name, weight] : manifest.weights)
+      weights += uint64_t{weight.rows} * weight.cols;
+    for (const BundleFile& f : manifest.files)
+      if (f.name.ends_with(".safetensors")) bytes += f.size_bytes;
+    out["quantization"] = manifest.quantization;
+    out["codec"] = NameOf(manifest.codec());
+    // Of the matrices: the file has vectors and perhaps a table beside them.
+    out["bits_per_weight"] =
+        8.0 * static_cast<double>(bytes) / static_cast<double>(std::max<uint64_t>(1, weights));
+  }
   const auto checkpoint = OpenCheckpoint(set);
   if (!checkpoint) {
     Note(common, checkpoint.error().message);

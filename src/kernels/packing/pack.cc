@@ -8,8 +8,8 @@
 #include "kernels/activations.h"
 #include "kernels/packing/panel_codes.h"
 #include "kernels/packing/rounding.h"
-#include "kernels/packing/weight_memory.h"
 #include "tensor/float16.h"
+#include "tensor/weight_memory.h"
 
 namespace dunnock {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <set>
 
 #include "base/check.h"
@@ -10,6 +9,7 @@
 #include "kernels/norm.h"
 #include "kernels/packing/pack.h"
 #include "models/loading/find_tensor.h"
+#include "models/loading/pack_tensor.h"
 
 namespace dunnock {
 namespace {
@@ -44,10 +44,12 @@ class Loader final : public WeightVisitor {
     }
     const Tensor* tensor = Find(name + ".weight", {total, cols});
     if (tensor == nullptr) return;
-    std::atomic<size_t> broken = SIZE_MAX;
-    *weight = Pack(*tensor, slice.first, rows, broken);
-    if (broken != SIZE_MAX)
-      return Fault(Str(name, ".weight: row ", broken.load(), " has values that are not finite"));
+    std::optional<size_t> broken;
+    *weight = options_.compute == Compute::kF32
+                  ? PackTensorToF32(*tensor, slice.first, rows, &broken)
+                  : PackTensor(*tensor, slice.first, rows, &broken);
+    if (broken)
+      return Fault(Str(name, ".weight: row ", *broken, " has values that are not finite"));
     if (bias == Bias::kYes) {
       std::vector<float> values;
       Vector(name + ".bias", &values, rows);
@@ -67,7 +69,9 @@ class Loader final : public WeightVisitor {
   }
 
   void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) override {
-    if (const Weight* packed = FindPacked(name)) {
+    const Weight* packed = FindPacked(name);
+    // A prepared model has the source's table beside the panels of the head that is tied to it.
+    if (packed != nullptr && !checkpoint_.tensors.contains(name + ".weight")) {
       if (HasShape(name, *packed, rows, cols)) table->panels = *packed;
       return;
     }
@@ -76,25 +80,7 @@ class Loader final : public WeightVisitor {
   }
 
   Status Finish() const { return FaultsAsOne(faults_); }
-
-  // Tensors that no name of the model asked for: the file is of another model, or of more than one.
-  void NoteUnused(std::vector<std::string>* notes) const {
-    size_t count = 0;
-    std::string first;
-    for (const auto& [name, tensor] : checkpoint_.tensors) {
-      const auto names = [&](std::string_view piece) {
-        return name.find(piece) != std::string::npos;
-      };
-      if (used_.contains(&tensor) ||
-          std::any_of(std::begin(kNeverUsed), std::end(kNeverUsed), names))
-        continue;
-      if (count++ == 0) first = name;
-    }
-    if (count > 0) {
-      notes->push_back(Str(count, count == 1 ? " tensor is" : " tensors are",
-                           " not used by this model, the first is \"", first, "\""));
-    }
-  }
+  const std::set<const Tensor*>& used() const { return used_; }
 
  private:
   void Fault(std::string what) { faults_.push_back(std::move(what)); }
@@ -140,25 +126,6 @@ class Loader final : public WeightVisitor {
     return nullptr;
   }
 
-  // GGUF's codes are kept as they are; everything else is rounded to rotated int8, which costs
-  // least (docs/architecture.md). `broken` gets a row that is not finite.
-  Weight Pack(const Tensor& tensor, size_t first, size_t rows, std::atomic<size_t>& broken) const {
-    const size_t cols = tensor.cols();
-    const std::optional<AffineForm> form = AffineFormOf(tensor.dtype);
-    if (options_.compute == Compute::kAuto && form) {
-      return PackGrouped(*form, rows, cols, [&](size_t row, const AffineRow& out) {
-        DecodeAffineRow(tensor, first + row, out);
-        if (!AllFinite(out.scales) || !AllFinite(out.minimums)) broken = first + row;
-      });
-    }
-    const WeightEncoding encoding =
-        options_.compute == Compute::kF32 ? WeightEncoding::kF32 : WeightEncoding::kInt8;
-    return PackRows(encoding, rows, cols, [&](size_t row, std::span<float> out) {
-      DUNNOCK_CHECK(DecodeRows(tensor, first + row, 1, out).has_value());
-      if (!AllFinite(out)) broken = first + row;
-    });
-  }
-
   const Checkpoint& checkpoint_;
   const LoadOptions& options_;
   std::vector<std::string> faults_;
@@ -176,6 +143,24 @@ class Dropper final : public WeightVisitor {
 };
 
 }  // namespace
+
+void NoteUnused(std::vector<std::string>* notes, const Checkpoint& checkpoint,
+                const std::set<const Tensor*>& used) {
+  size_t count = 0;
+  std::string first;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const auto names = [&](std::string_view piece) {
+      return name.find(piece) != std::string::npos;
+    };
+    if (used.contains(&tensor) || std::any_of(std::begin(kNeverUsed), std::end(kNeverUsed), names))
+      continue;
+    if (count++ == 0) first = name;
+  }
+  if (count > 0) {
+    notes->push_back(Str(count, count == 1 ? " tensor is" : " tensors are",
+                         " not used by this model, the first is \"", first, "\""));
+  }
+}
 
 Status FaultsAsOne(std::span<const std::string> faults) {
   if (faults.empty()) return {};
@@ -197,7 +182,7 @@ Status LoadWeights(Model& model, const Checkpoint& checkpoint, const LoadOptions
   Loader loader(checkpoint, options);
   model.VisitWeights(loader);
   DUNNOCK_TRY_STATUS(loader.Finish());
-  loader.NoteUnused(notes);
+  NoteUnused(notes, checkpoint, loader.used());
   return {};
 }
 

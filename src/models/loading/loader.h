@@ -2,6 +2,8 @@
 // Fills a model's weights from a checkpoint, choosing the encoding of each matrix, or from a
 // bundle, where that was done before.
 
+#include <set>
+
 #include "models/model.h"
 
 namespace dunnock {
@@ -17,6 +19,11 @@ Status LoadLayer(Model& model, size_t layer, const Checkpoint& checkpoint,
                  const LoadOptions& options);
 // Lets the weights of a layer go.
 void DropLayer(Model& model, size_t layer);
+
+// Notes tensors that no name of the model asked for: the file is of another model, or of more than
+// one.
+void NoteUnused(std::vector<std::string>* notes, const Checkpoint& checkpoint,
+                const std::set<const Tensor*>& used);
 
 // All faults of a checkpoint as one error.
 Status FaultsAsOne(std::span<const std::string> faults);

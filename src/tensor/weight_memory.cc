@@ -1,4 +1,4 @@
-#include "kernels/packing/weight_memory.h"
+#include "tensor/weight_memory.h"
 
 #include <algorithm>
 #include <cstring>
