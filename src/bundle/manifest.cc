@@ -12,6 +12,7 @@ constexpr int64_t kVersion = 1;
 constexpr int64_t kMostRowsOrCols = 1 << 24;  // rows * cols * a few bytes fits 64 bits
 constexpr int64_t kMostRotation = 512;
 constexpr int64_t kMostBlock = 256;
+constexpr std::string_view kOwnHashKey = "\"manifest_sha256\": \"";
 
 Result<Weight> ParseWeight(const Json& json) {
   Weight w;
@@ -100,6 +101,10 @@ Result<Manifest> Parse(std::string_view text) {
     if (!file) return In("\"files\"", std::move(file).error());
     manifest.files.push_back(*std::move(file));
   }
+  if (const Json* gate = FindMember(json, "gate")) {
+    DUNNOCK_TRY(manifest.verdict, RequiredString(*gate, "verdict"));
+    manifest.misses = FindString(*gate, "misses").value_or("");
+  }
   return manifest;
 }
 
@@ -117,13 +122,32 @@ std::string DumpManifest(const Manifest& manifest) {
   OrderedJson files = OrderedJson::array();
   for (const BundleFile& f : manifest.files)
     files.push_back({{"name", f.name}, {"size_bytes", f.size_bytes}, {"sha256", f.sha256}});
-  return DumpJsonPretty({{"format", "dunnock-bundle"},
-                         {"version", kVersion},
-                         {"source", manifest.source},
-                         {"quantization", manifest.quantization},
-                         {"weights", weights},
-                         {"files", files}}) +
-         "\n";
+  OrderedJson out = {{"format", "dunnock-bundle"},
+                     {"version", kVersion},
+                     {"source", manifest.source},
+                     {"quantization", manifest.quantization}};
+  if (!manifest.verdict.empty()) {
+    out["gate"] = {{"verdict", manifest.verdict}};
+    if (!manifest.misses.empty()) out["gate"]["misses"] = manifest.misses;
+  }
+  out["weights"] = weights;
+  out["files"] = files;
+  out["manifest_sha256"] = kNoHash;
+  return DumpJsonPretty(out) + "\n";
+}
+
+std::string_view OwnHashIn(std::string_view manifest) {
+  const size_t at = manifest.rfind(kOwnHashKey);
+  if (at == std::string_view::npos) return {};
+  const std::string_view digits =
+      manifest.substr(at + kOwnHashKey.size()).substr(0, kNoHash.size());
+  return digits.size() == kNoHash.size() ? digits : std::string_view();
+}
+
+std::string WithOwnHash(std::string manifest, std::string_view sha256) {
+  if (const std::string_view digits = OwnHashIn(manifest); !digits.empty())
+    manifest.replace(static_cast<size_t>(digits.data() - manifest.data()), digits.size(), sha256);
+  return manifest;
 }
 
 }  // namespace dunnock

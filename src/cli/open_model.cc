@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/system/memory.h"
 #include "catalogue/catalogue.h"
+#include "cli/check_bundle.h"
 #include "cli/input.h"
 #include "cli/remedies.h"
 #include "cli/terminal/output.h"
@@ -53,6 +54,7 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
                           const CatalogueEntry** entry, ModelPart part) {
   const HubOptions options = common.hub();
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options, part));
+  if (part == ModelPart::kAll) DUNNOCK_TRY_STATUS(CheckBundle(common, model));
   DUNNOCK_TRY(FileSet files, OpenFetched(model));
   AddKnownPrompts(model, &files);
   const std::string other = TokenizerSource(model, common.tokenizer, files);

@@ -1,5 +1,6 @@
 #include "eval/judge_set.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <numeric>

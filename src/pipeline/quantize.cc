@@ -7,19 +7,17 @@
 #include "base/system/memory.h"
 #include "base/system/thread_pool.h"
 #include "bundle/bundle.h"
-#include "hub/hub.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
+#include "pipeline/finish.h"
 #include "pipeline/nearest.h"
 #include "pipeline/plan.h"
 #include "pipeline/shard_writer.h"
-#include "pipeline/side_files.h"
 
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kFormatNames[] = {"int8", "int4", "int4-grouped"};
-constexpr std::string_view kShard = "model.safetensors";
+constexpr std::string_view kFormatNames[] = {"fp16", "int8", "int4", "int4-grouped"};
 
 uint64_t SourceBytes(const PlannedTensor& t) {
   const uint64_t of_rows = t.source->bytes.size() / t.source->rows() * t.rows;
@@ -101,7 +99,7 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   Account(plan, &report);
 
   DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
-  DUNNOCK_TRY(const std::string shard, staged.PathFor(std::string(kShard)));
+  DUNNOCK_TRY(const std::string shard, staged.PathFor(kShardName));
   DUNNOCK_TRY(FileWriter file, FileWriter::Create(shard));
   ShardWriter writer(file, plan);
   report.bundle_bytes = writer.file_bytes();
@@ -117,19 +115,8 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   }
   DUNNOCK_TRY_STATUS(writer.Finish());
 
-  FileSet side = SideFiles(source, checkpoint, options);
-  side["README.md"] = Blob::FromString(ModelCard(source, checkpoint, options, report));
-  std::vector<std::string> names = {std::string(kShard)};
-  for (const auto& [name, blob] : side) {
-    DUNNOCK_TRY_STATUS(staged.Write(name, blob.bytes()));
-    names.push_back(name);
-  }
-  for (const std::string& name : names) {
-    DUNNOCK_TRY(const std::string path, staged.PathFor(name));
-    DUNNOCK_TRY(std::string sha256, Sha256OfFile(path));
-    report.manifest.files.push_back({name, FileSize(path).value_or(0), std::move(sha256)});
-  }
-  DUNNOCK_TRY_STATUS(staged.Write("manifest.json", AsBytes(DumpManifest(report.manifest))));
+  DUNNOCK_TRY_STATUS(FinishBundle(source, checkpoint, options, staged, &report));
+  if (!report.written) return report;
   DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
   return report;

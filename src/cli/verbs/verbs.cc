@@ -1,6 +1,7 @@
 #include "cli/verbs/verbs.h"
 
 namespace dunnock::cli {
+void AddVerify(CLI::App& program, Common& common, Action* action);
 
 std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action) {
   auto made = std::make_unique<CLI::App>(
@@ -17,9 +18,10 @@ std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action) {
       "Start with:  dunnock chat smollm2-135m-instruct\n"
       "One verb:    dunnock VERB --help");
   for (const auto add :
-       {AddRun,  AddChat,     AddEmbed,   AddSearch,   AddRerank,     AddPull,     AddList,
-        AddShow, AddRm,       AddCache,   AddTokenize, AddDetokenize, AddTemplate, AddLogits,
-        AddEval, AddQuantize, AddInspect, AddBench,    AddDoctor,     AddVersion,  AddCompletion}) {
+       {AddRun,      AddChat,   AddEmbed,   AddSearch,    AddRerank,   AddPull,
+        AddList,     AddShow,   AddRm,      AddCache,     AddTokenize, AddDetokenize,
+        AddTemplate, AddLogits, AddEval,    AddQuantize,  AddVerify,   AddInspect,
+        AddBench,    AddDoctor, AddVersion, AddCompletion}) {
     add(program, common, action);
   }
   return made;
