@@ -221,7 +221,8 @@ TEST_F(FinishTest, VerifyFindsAFlippedByteInAnyFile) {
   ASSERT_TRUE(Make(kEncoder).value().written);
   EXPECT_EQ(Failures(VerifyBundle(BundlePath()).value()), 0u);
   size_t files = 0;
-  for (const auto& [name, blob] : MapFolder(BundlePath()).value()) {
+  const FileSet bundle = MapFolder(BundlePath()).value();
+  for (const auto& [name, blob] : bundle) {
     const std::string path = BundlePath() + "/" + name;
     const std::string before = ReadTextFile(path).value();
     std::vector<size_t> places = {0, before.size() / 2, before.size() - 1};

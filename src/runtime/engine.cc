@@ -57,8 +57,8 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   if (is_bundle) {
     DUNNOCK_TRY(bundle, OpenBundle(files));
     if (bundle.manifest.verdict == "missed") {
-      engine->notes_.push_back(Str(
-          "this bundle missed its gate and was written all the same: ", bundle.manifest.misses));
+      engine->notes_.push_back(Str("this bundle missed its gate and was written all the same: ",
+                                   bundle.manifest.misses));
     }
   } else {
     DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));

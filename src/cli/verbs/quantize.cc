@@ -17,7 +17,6 @@
 #include "pipeline/report.h"
 
 namespace dunnock::cli {
-std::string_view VersionNumber();
 namespace {
 
 struct Flags {

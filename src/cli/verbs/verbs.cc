@@ -1,7 +1,6 @@
 #include "cli/verbs/verbs.h"
 
 namespace dunnock::cli {
-void AddVerify(CLI::App& program, Common& common, Action* action);
 
 std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action) {
   auto made = std::make_unique<CLI::App>(

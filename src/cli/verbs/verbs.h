@@ -31,6 +31,7 @@ void AddTemplate(CLI::App& program, Common& common, Action* action);
 void AddLogits(CLI::App& program, Common& common, Action* action);
 void AddEval(CLI::App& program, Common& common, Action* action);
 void AddQuantize(CLI::App& program, Common& common, Action* action);
+void AddVerify(CLI::App& program, Common& common, Action* action);
 void AddInspect(CLI::App& program, Common& common, Action* action);
 void AddBench(CLI::App& program, Common& common, Action* action);
 void AddDoctor(CLI::App& program, Common& common, Action* action);
@@ -41,6 +42,7 @@ void AddCompletion(CLI::App& program, Common& common, Action* action);
 std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action);
 
 std::string VersionText();
-std::string_view ChatCommands();  // what /help shows
+std::string_view VersionNumber();  // as "1.2.3"
+std::string_view ChatCommands();   // what /help shows
 
 }  // namespace dunnock::cli
