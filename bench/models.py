@@ -42,7 +42,7 @@ def prepare(args, model, form, real):
         if not real:
             source = f"{folder}.checkpoint"
             output_of(args.python, f"{ROOT}/tools/checkpoints/make_checkpoint.py", model, "-o", source)
-        output_of(args.dunnock, "quantize", source, "-o", folder, "--format", form, "--quiet")
+        output_of(args.dunnock, "quantize", source, "-o", folder, "--format", form, "--quiet", "--no-evaluate")
         if not real:
             shutil.rmtree(source)
     return folder

@@ -17,6 +17,7 @@ constexpr std::string_view kCodecs[] = {"raw", "rans"};
 constexpr int64_t kMostRowsOrCols = 1 << 24;  // rows * cols * a few bytes fits 64 bits
 constexpr int64_t kMostRotation = 512;
 constexpr int64_t kMostBlock = 256;
+constexpr std::string_view kOwnHashKey = "\"manifest_sha256\": \"";
 
 Result<Weight> ParseWeight(const Json& json) {
   Weight w;
@@ -160,6 +161,10 @@ Result<Manifest> Parse(std::string_view text) {
     if (!file) return In("\"files\"", std::move(file).error());
     manifest.files.push_back(*std::move(file));
   }
+  if (const Json* gate = FindMember(json, "gate")) {
+    DUNNOCK_TRY(manifest.verdict, RequiredString(*gate, "verdict"));
+    manifest.misses = FindString(*gate, "misses").value_or("");
+  }
   return manifest;
 }
 
@@ -196,21 +201,40 @@ std::string DumpManifest(const Manifest& manifest) {
     if (f.codec != Codec::kRaw) file["codec"] = NameOf(f.codec);
     files.push_back(std::move(file));
   }
-  OrderedJson json = {{"format", "dunnock-bundle"},
-                      {"version", newer ? kVersion : 1},
-                      {"source", manifest.source},
-                      {"quantization", manifest.quantization},
-                      {"weights", weights}};
+  OrderedJson out = {{"format", "dunnock-bundle"},
+                     {"version", newer ? kVersion : 1},
+                     {"source", manifest.source},
+                     {"quantization", manifest.quantization}};
+  if (!manifest.verdict.empty()) {
+    out["gate"] = {{"verdict", manifest.verdict}};
+    if (!manifest.misses.empty()) out["gate"]["misses"] = manifest.misses;
+  }
+  out["weights"] = std::move(weights);
   if (!manifest.tables.empty()) {
     OrderedJson tables = OrderedJson::object();
     for (const auto& [name, t] : manifest.tables)
       tables[name] = {{"dtype", InfoOf(t.dtype).name}, {"rows", t.rows}, {"cols", t.cols}};
-    json["tables"] = std::move(tables);
+    out["tables"] = std::move(tables);
   }
-  if (!manifest.reading_notes.empty()) json["reading_notes"] = manifest.reading_notes;
-  if (!manifest.loading_notes.empty()) json["loading_notes"] = manifest.loading_notes;
-  json["files"] = std::move(files);
-  return DumpJsonPretty(json) + "\n";
+  if (!manifest.reading_notes.empty()) out["reading_notes"] = manifest.reading_notes;
+  if (!manifest.loading_notes.empty()) out["loading_notes"] = manifest.loading_notes;
+  out["files"] = std::move(files);
+  out["manifest_sha256"] = kNoHash;
+  return DumpJsonPretty(out) + "\n";
+}
+
+std::string_view OwnHashIn(std::string_view manifest) {
+  const size_t at = manifest.rfind(kOwnHashKey);
+  if (at == std::string_view::npos) return {};
+  const std::string_view digits =
+      manifest.substr(at + kOwnHashKey.size()).substr(0, kNoHash.size());
+  return digits.size() == kNoHash.size() ? digits : std::string_view();
+}
+
+std::string WithOwnHash(std::string manifest, std::string_view sha256) {
+  if (const std::string_view digits = OwnHashIn(manifest); !digits.empty())
+    manifest.replace(static_cast<size_t>(digits.data() - manifest.data()), digits.size(), sha256);
+  return manifest;
 }
 
 }  // namespace dunnock

@@ -49,6 +49,10 @@ struct Manifest {
   // What the user was told of the source when it was read, and when its weights were loaded. A
   // prepared model says it again.
   std::vector<std::string> reading_notes = {}, loading_notes = {};
+  // "passed", "missed" (the bundle was made all the same) or "not evaluated"; empty: made before
+  // there was a gate.
+  std::string verdict = {};
+  std::string misses = {};  // with "missed": the figures that are too low, in a sentence
 
   // kRans if any shard is coded.
   Codec codec() const;
@@ -57,6 +61,15 @@ struct Manifest {
 // kInvalid or kUnsupported unless every weight is consistent: panel_bytes follows from its
 // encoding, columns and groups, and the rotation is a power of two that divides its columns.
 Result<Manifest> ParseManifest(std::string_view text);
+// The text has a place for its own hash, 64 zeros, which WithOwnHash fills.
 std::string DumpManifest(const Manifest& manifest);
+
+// manifest.json holds its own SHA-256, taken while these 64 digits are zeros, as "manifest_sha256".
+// The digits in the text; empty if there are none.
+std::string_view OwnHashIn(std::string_view manifest);
+// The text with other digits in that place; as it is if there is none.
+std::string WithOwnHash(std::string manifest, std::string_view sha256);
+inline constexpr std::string_view kNoHash =
+    "0000000000000000000000000000000000000000000000000000000000000000";
 
 }  // namespace dunnock

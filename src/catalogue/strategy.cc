@@ -21,4 +21,14 @@ std::string_view RecommendedFormat(uint64_t parameters, Target target) {
   return parameters > 500 * kMillion ? "int4-grouped" : "int4";
 }
 
+std::string_view FormatReason(uint64_t parameters, Target target) {
+  if (target == Target::kNative) {
+    return parameters > 3000 * kMillion ? "for native use, above 3 billion parameters"
+                                        : "for native use, at most 3 billion parameters";
+  }
+  if (parameters > 1000 * kMillion) return "for a browser, above 1 billion parameters";
+  return parameters > 500 * kMillion ? "for a browser, above 500 million parameters"
+                                     : "for a browser, at most 500 million parameters";
+}
+
 }  // namespace dunnock

@@ -16,5 +16,7 @@ std::string_view WasmFeasibility(uint64_t parameters);
 // WebAssembly: "int4-extreme" above 1 billion parameters, "int4-grouped" above 500 million, else
 // "int4". Native: "int8" above 3 billion, else "fp16".
 std::string_view RecommendedFormat(uint64_t parameters, Target target);
+// Which of these rules it follows from: "for a browser, above 500 million parameters".
+std::string_view FormatReason(uint64_t parameters, Target target);
 
 }  // namespace dunnock

@@ -42,6 +42,16 @@ TEST(Strategy, Borders) {
   EXPECT_EQ(RecommendedFormat(500'000'001, Target::kWasm), "int4-grouped");
   EXPECT_EQ(RecommendedFormat(1'000'000'001, Target::kWasm), "int4-extreme");
   EXPECT_EQ(RecommendedFormat(3'000'000'000, Target::kNative), "fp16");
+  EXPECT_EQ(FormatReason(500'000'000, Target::kWasm),
+            "for a browser, at most 500 million parameters");
+  EXPECT_EQ(FormatReason(500'000'001, Target::kWasm),
+            "for a browser, above 500 million parameters");
+  EXPECT_EQ(FormatReason(1'000'000'001, Target::kWasm),
+            "for a browser, above 1 billion parameters");
+  EXPECT_EQ(FormatReason(3'000'000'000, Target::kNative),
+            "for native use, at most 3 billion parameters");
+  EXPECT_EQ(FormatReason(3'000'000'001, Target::kNative),
+            "for native use, above 3 billion parameters");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/system/memory.h"
 #include "catalogue/catalogue.h"
+#include "cli/check_bundle.h"
 #include "cli/input.h"
 #include "cli/remedies.h"
 #include "cli/terminal/output.h"
@@ -83,6 +84,7 @@ Result<FileSet> OpenModel(const Common& common, const std::string& name,
                           const CatalogueEntry** entry, ModelPart part, bool prepare) {
   const HubOptions options = common.hub();
   DUNNOCK_TRY(const FetchedModel model, FetchModel(name, options, part));
+  if (part == ModelPart::kAll) DUNNOCK_TRY_STATUS(CheckBundle(common, model));
   DUNNOCK_TRY(FileSet files, OpenFetched(model));
   // Of the model's own files: a prepared model has a tokenizer only if one could be made.
   const std::string other = TokenizerSource(model, common.tokenizer, files);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "base/str.h"
 #include "kernels/norm.h"
@@ -10,87 +9,123 @@
 namespace dunnock {
 namespace {
 
-// The natural logarithms of softmax(logits), in float64.
-void LogSoftmax(std::span<const float> logits, std::vector<double>* out) {
-  const double total = LogSumExp(logits);
-  out->resize(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) (*out)[i] = logits[i] - total;
+constexpr size_t kPieceTokens = 64;
+
+// sum_i p_i ln(p_i / q_i) in float64, with the logarithms of the sums of both softmaxes. Rounding
+// may leave a little less than nothing of two equal distributions.
+double KlDivergence(std::span<const float> p_logits, double p_total,
+                    std::span<const float> q_logits, double q_total) {
+  double kl = 0;
+  for (size_t i = 0; i < p_logits.size(); ++i) {
+    const double p = p_logits[i] - p_total, q = q_logits[i] - q_total;
+    kl += std::exp(p) * (p - q);
+  }
+  return std::max(kl, 0.0);
 }
 
-struct Sums {
-  double nll = 0, reference_nll = 0, kl = 0;
-  size_t tokens = 0, agree = 0;
-  std::vector<double> kls;
-};
-
 // Adds the predictions of one window: of every token but the first from those before it.
-Status EvalWindow(Session& session, Session* reference, std::span<const int32_t> ids, Sums* sums) {
-  const auto predicted = ids.first(ids.size() - 1);
-  if (reference == nullptr) {
-    return session.EachLogits(predicted, 0, [&](size_t at, std::span<const float> logits) {
-      sums->nll += LogSumExp(logits) - logits[static_cast<size_t>(ids[at + 1])];
-      ++sums->tokens;
-    });
-  }
-  // The reference's logits of the whole window (window, vocab_size).
-  std::vector<float> kept;
-  DUNNOCK_TRY_STATUS(
-      reference->EachLogits(predicted, 0, [&](size_t, std::span<const float> logits) {
+Status ScoreWindow(Session& session, Session* reference, std::span<const int32_t> ids,
+                   uint32_t first_cluster, std::vector<TokenScore>* scores) {
+  session.Clear();
+  if (reference != nullptr) reference->Clear();
+  std::vector<float> kept;  // the reference's logits of a piece (tokens, vocab_size)
+  const size_t predicted = ids.size() - 1;
+  for (size_t at = 0; at < predicted; at += kPieceTokens) {
+    const auto piece = ids.subspan(at, std::min(kPieceTokens, predicted - at));
+    const auto cluster = first_cluster + static_cast<uint32_t>(at / kPieceTokens);
+    kept.clear();
+    if (reference != nullptr) {
+      DUNNOCK_TRY_STATUS(reference->AppendLogits(piece, [&](size_t, std::span<const float> logits) {
         kept.insert(kept.end(), logits.begin(), logits.end());
       }));
-  std::vector<double> p, q;
-  return session.EachLogits(predicted, 0, [&](size_t at, std::span<const float> logits) {
-    const std::span<const float> truth(kept.data() + at * logits.size(), logits.size());
-    LogSoftmax(truth, &p);
-    LogSoftmax(logits, &q);
-    const auto next = static_cast<size_t>(ids[at + 1]);
-    sums->nll -= q[next];
-    sums->reference_nll -= p[next];
-    double kl = 0;
-    for (size_t i = 0; i < p.size(); ++i) kl += std::exp(p[i]) * (p[i] - q[i]);
-    sums->kl += kl;
-    sums->kls.push_back(kl);
-    sums->agree += ArgMax(truth) == ArgMax(logits) ? 1 : 0;
-    ++sums->tokens;
-  });
+    }
+    DUNNOCK_TRY_STATUS(session.AppendLogits(piece, [&](size_t i, std::span<const float> q) {
+      const auto next = static_cast<size_t>(ids[i + 1]);
+      const double q_total = LogSumExp(q);
+      TokenScore score{.nll = q_total - q[next], .cluster = cluster};
+      if (reference != nullptr) {
+        const std::span<const float> p(kept.data() + (i - at) * q.size(), q.size());
+        const double p_total = LogSumExp(p);
+        score.reference_nll = p_total - p[next];
+        score.kl = KlDivergence(p, p_total, q, q_total);
+        score.agree = ArgMax(p) == ArgMax(q);
+      }
+      scores->push_back(score);
+    }));
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<TextQuality> MeasureText(Session& session, Session* reference, const TextWindows& text,
-                                const ProgressFn& progress) {
+Result<std::vector<TokenScore>> ScoreText(Session& session, Session* reference,
+                                          const TextWindows& text, const ScoreOptions& options) {
   size_t window = std::min(text.window, session.context_length());
   if (reference != nullptr) window = std::min(window, reference->context_length());
   const size_t prefix = text.prefix.size();
   if (window <= prefix + 1)
     return Invalid(Str("a window of ", window, " tokens: expected at least ", prefix + 2));
   const size_t step = window - prefix;
-  size_t windows = text.ids.size() / step;
-  if (text.most > 0) windows = std::min(windows, text.most);
-  if (windows == 0) {
+  const size_t all = text.ids.size() / step;
+  if (all == 0) {
     return Invalid(
         Str("the text has ", text.ids.size(), " tokens: expected at least one window of ", step));
   }
-  Sums sums;
+  const size_t windows = text.most > 0 ? std::min(all, text.most) : all;
+  std::vector<TokenScore> scores;
   for (size_t w = 0; w < windows; ++w) {
-    if (progress) progress({"windows", w, windows});
+    if (options.progress) options.progress({"windows", w, windows});
+    if (options.cancel != nullptr && options.cancel->load())
+      return Fail(ErrorCode::kCancelled, "interrupted");
     std::vector<int32_t> row(text.prefix.begin(), text.prefix.end());
-    const auto part = text.ids.subspan(w * step, step);
+    const auto part = text.ids.subspan((text.spread ? w * all / windows : w) * step, step);
     row.insert(row.end(), part.begin(), part.end());
     // Every id is an index into the logits, also the last of a window, which no model runs.
     DUNNOCK_TRY_STATUS(session.CheckIds(row));
     if (reference != nullptr) DUNNOCK_TRY_STATUS(reference->CheckIds(row));
-    DUNNOCK_TRY_STATUS(EvalWindow(session, reference, row, &sums));
+    const uint32_t cluster = scores.empty() ? options.first_cluster : scores.back().cluster + 1;
+    DUNNOCK_TRY_STATUS(ScoreWindow(session, reference, row, cluster, &scores));
   }
-  const double n = static_cast<double>(sums.tokens);
-  TextQuality out{sums.tokens, sums.nll / n, std::exp(sums.nll / n), {}};
-  if (reference != nullptr) {
-    std::sort(sums.kls.begin(), sums.kls.end());
-    out.beside = {
-        sums.kl / n, sums.kls[std::min(sums.kls.size() - 1, static_cast<size_t>(0.999 * n))],
-        static_cast<double>(sums.agree) / n, std::exp((sums.reference_nll - sums.nll) / n)};
-  }
+  return scores;
+}
+
+TextQuality Summarize(std::span<const TokenScore> scores, bool with_reference) {
+  std::vector<uint32_t> clusters(scores.size());
+  std::vector<double> values(scores.size());
+  for (size_t i = 0; i < scores.size(); ++i) clusters[i] = scores[i].cluster;
+  const auto column = [&](const auto& value) -> std::span<const double> {
+    for (size_t i = 0; i < scores.size(); ++i) values[i] = value(scores[i]);
+    return values;
+  };
+  const auto mean = [&](const auto& value) { return ClusteredMean(column(value), clusters); };
+  // The error of exp(x) is exp(x) times that of x, to first order.
+  const auto exponential = [](const Estimate& x) {
+    return Estimate{std::exp(x.value), std::exp(x.value) * x.error};
+  };
+  TextQuality out;
+  out.tokens = scores.size();
+  out.nll = mean([](const TokenScore& s) { return s.nll; });
+  out.perplexity = exponential(out.nll);
+  if (!with_reference) return out;
+  TextQuality::Beside& beside = out.beside.emplace();
+  beside.kl_mean = mean([](const TokenScore& s) { return s.kl; });
+  beside.top1_agreement = mean([](const TokenScore& s) { return s.agree ? 1.0 : 0.0; });
+  beside.reference_perplexity =
+      exponential(mean([](const TokenScore& s) { return s.reference_nll; }));
+  // Both models read the same tokens, so that most of what makes a text hard cancels out.
+  beside.perplexity_ratio =
+      exponential(mean([](const TokenScore& s) { return s.reference_nll - s.nll; }));
+  column([](const TokenScore& s) { return s.kl; });
+  std::sort(values.begin(), values.end());
+  beside.kl_median = Quantile(values, 0.5);
+  beside.kl_p999 = Quantile(values, 0.999);
   return out;
+}
+
+Result<TextQuality> MeasureText(Session& session, Session* reference, const TextWindows& text,
+                                const ProgressFn& progress) {
+  DUNNOCK_TRY(const auto scores, ScoreText(session, reference, text, {.progress = progress}));
+  return Summarize(scores, reference != nullptr);
 }
 
 }  // namespace dunnock

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "io/file.h"
+#include "kernels/norm.h"
 
 namespace dunnock {
 namespace {
@@ -51,8 +52,10 @@ TEST(MeasureText, IsTheMeanSurpriseOfEveryTokenOfAWindowButTheFirst) {
   }
   EXPECT_EQ(found.tokens, tokens);
   EXPECT_EQ(found.tokens, 4u * 5);
-  EXPECT_NEAR(found.nll_mean, sum / static_cast<double>(tokens), 1e-6);
-  EXPECT_NEAR(found.perplexity, std::exp(found.nll_mean), 1e-9);
+  EXPECT_NEAR(found.nll.value, sum / static_cast<double>(tokens), 1e-6);
+  EXPECT_GT(found.nll.error, 0);
+  EXPECT_NEAR(found.perplexity.value, std::exp(found.nll.value), 1e-9);
+  EXPECT_NEAR(found.perplexity.error, found.perplexity.value * found.nll.error, 1e-12);
   EXPECT_FALSE(found.beside);
   EXPECT_EQ(MeasureText(session, nullptr, {prefix, ids, 6, 2}).value().tokens, 2u * 5);
 }
@@ -63,10 +66,12 @@ TEST(MeasureText, BesideItselfNothingDiffers) {
   const std::vector<int32_t> ids = SomeIds(*engine, 40);
   const TextQuality found = MeasureText(session, &same, {{}, ids, 10, 0}).value();
   ASSERT_TRUE(found.beside);
-  EXPECT_EQ(found.beside->kl_mean, 0);
-  EXPECT_EQ(found.beside->kl_p999, 0);
-  EXPECT_EQ(found.beside->top1_agreement, 1);
-  EXPECT_EQ(found.beside->perplexity_ratio, 1);
+  EXPECT_EQ(found.beside->kl_mean.value, 0);
+  EXPECT_EQ(found.beside->kl_median.value, 0);
+  EXPECT_EQ(found.beside->kl_p999.value, 0);
+  EXPECT_EQ(found.beside->top1_agreement.value, 1);
+  EXPECT_EQ(found.beside->perplexity_ratio.value, 1);
+  EXPECT_EQ(found.beside->perplexity_ratio.error, 0);
 }
 
 TEST(MeasureText, RoundedWeightsDivergeALittle) {
@@ -75,12 +80,82 @@ TEST(MeasureText, RoundedWeightsDivergeALittle) {
   const std::vector<int32_t> ids = SomeIds(*exact, 40);
   const TextQuality found = MeasureText(session, &reference, {{}, ids, 10, 0}).value();
   ASSERT_TRUE(found.beside);
-  EXPECT_GT(found.beside->kl_mean, 0);
-  EXPECT_LT(found.beside->kl_mean, 0.05);
-  EXPECT_GE(found.beside->kl_p999, found.beside->kl_mean);
+  EXPECT_GT(found.beside->kl_mean.value, 0);
+  EXPECT_LT(found.beside->kl_mean.value, 0.05);
+  EXPECT_GE(found.beside->kl_p999.value, found.beside->kl_mean.value);
+  EXPECT_GE(found.beside->kl_p999.value, found.beside->kl_median.value);
+  EXPECT_GT(found.beside->kl_median.value, 0);
   Session alone = Session::Create(*exact).value();
-  const double reference_ppl = MeasureText(alone, nullptr, {{}, ids, 10, 0}).value().perplexity;
-  EXPECT_NEAR(found.beside->perplexity_ratio, reference_ppl / found.perplexity, 1e-9);
+  const double expected = MeasureText(alone, nullptr, {{}, ids, 10, 0}).value().perplexity.value;
+  EXPECT_NEAR(found.beside->perplexity_ratio.value, expected / found.perplexity.value, 1e-9);
+  EXPECT_NEAR(found.beside->reference_perplexity.value, expected, 1e-9);
+}
+
+// The same bits as if all logits of a window were kept: a window of 150 tokens runs in three
+// pieces.
+TEST(ScoreText, PiecesOfAWindowHaveTheBitsOfTheWhole) {
+  const auto exact = Tiny(), rounded = Tiny(Compute::kAuto);
+  Session session = Session::Create(*rounded).value(), reference = Session::Create(*exact).value();
+  const size_t window = std::min<size_t>(session.context_length(), 150);
+  ASSERT_GT(window, 64u);
+  const std::vector<int32_t> ids = SomeIds(*exact, window);
+  const auto scores = ScoreText(session, &reference, {{}, ids, window, 0}).value();
+  ASSERT_EQ(scores.size(), window - 1);
+  std::vector<std::vector<float>> truth;
+  const std::span<const int32_t> predicted(ids.data(), window - 1);
+  ASSERT_TRUE(reference.EachLogits(predicted, 0, [&](size_t, std::span<const float> logits) {
+    truth.emplace_back(logits.begin(), logits.end());
+  }));
+  ASSERT_TRUE(session.EachLogits(predicted, 0, [&](size_t i, std::span<const float> q) {
+    const std::span<const float> p = truth[i];
+    const auto next = static_cast<size_t>(ids[i + 1]);
+    const double p_total = LogSumExp(p), q_total = LogSumExp(q);
+    double kl = 0;
+    for (size_t v = 0; v < p.size(); ++v)
+      kl += std::exp(p[v] - p_total) * ((p[v] - p_total) - (q[v] - q_total));
+    EXPECT_EQ(scores[i].kl, std::max(kl, 0.0)) << i;
+    EXPECT_EQ(scores[i].nll, q_total - q[next]) << i;
+    EXPECT_EQ(scores[i].reference_nll, p_total - p[next]) << i;
+    EXPECT_EQ(scores[i].cluster, i / 64) << i;
+  }));
+}
+
+TEST(ScoreText, WindowsMayBeSpreadOverTheText) {
+  const auto engine = Tiny();
+  Session session = Session::Create(*engine).value();
+  const std::vector<int32_t> ids = SomeIds(*engine, 40);
+  const auto spread = ScoreText(session, nullptr, {{}, ids, 10, 2, true}).value();
+  const auto all = ScoreText(session, nullptr, {{}, ids, 10, 0}).value();
+  ASSERT_EQ(spread.size(), 18u);
+  EXPECT_EQ(spread[0].nll, all[0].nll);
+  EXPECT_EQ(spread[9].nll, all[18].nll);  // of the third window
+}
+
+TEST(ScoreText, SeveralTextsHaveOneTotal) {
+  const auto engine = Tiny();
+  Session session = Session::Create(*engine).value();
+  const std::vector<int32_t> ids = SomeIds(*engine, 40);
+  const std::span<const int32_t> text(ids);
+  auto all = ScoreText(session, nullptr, {{}, text.first(20), 10, 0}).value();
+  const auto more = ScoreText(session, nullptr, {{}, text.subspan(20), 10, 0},
+                              {.first_cluster = all.back().cluster + 1})
+                        .value();
+  all.insert(all.end(), more.begin(), more.end());
+  const TextQuality total = Summarize(all, false);
+  const TextQuality whole = MeasureText(session, nullptr, {{}, ids, 10, 0}).value();
+  EXPECT_EQ(total.tokens, whole.tokens);
+  EXPECT_EQ(total.nll.value, whole.nll.value);
+  EXPECT_EQ(total.nll.error, whole.nll.error);
+}
+
+TEST(ScoreText, CanBeCancelled) {
+  const auto engine = Tiny();
+  Session session = Session::Create(*engine).value();
+  const std::atomic<bool> cancel = true;
+  const std::vector<int32_t> ids = SomeIds(*engine, 40);
+  const auto scores = ScoreText(session, nullptr, {{}, ids, 10, 0}, {.cancel = &cancel});
+  ASSERT_FALSE(scores);
+  EXPECT_EQ(scores.error().code, ErrorCode::kCancelled);
 }
 
 TEST(MeasureText, WhatCannotBeMeasuredIsAnError) {

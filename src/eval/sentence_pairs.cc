@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
+#include <optional>
 
 #include "base/str.h"
 
@@ -38,68 +38,53 @@ std::vector<std::vector<std::string>> ParseCsv(std::string_view text) {
   return rows;
 }
 
-// Ranks from 0; equal values share the mean of their ranks.
-std::vector<double> Ranks(std::span<const double> values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (size_t i = 0; i < order.size();) {
-    size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) ++end;
-    for (size_t j = i; j < end; ++j) ranks[order[j]] = static_cast<double>(i + end - 1) / 2;
-    i = end;
+std::vector<std::vector<std::string>> ParseTabs(std::string_view text) {
+  std::vector<std::vector<std::string>> rows;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    std::vector<std::string>& row = rows.emplace_back();
+    for (size_t at = 0; at <= line.size();) {
+      const size_t end = std::min(line.find('\t', at), line.size());
+      row.emplace_back(line.substr(at, end - at));
+      at = end + 1;
+    }
   }
-  return ranks;
+  return rows;
 }
 
-double Correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const double n = static_cast<double>(a.size());
-  const double ma = std::accumulate(a.begin(), a.end(), 0.0) / n,
-               mb = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double ab = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - ma) * (b[i] - mb);
-    aa += (a[i] - ma) * (a[i] - ma);
-    bb += (b[i] - mb) * (b[i] - mb);
-  }
-  return ab / std::sqrt(aa * bb);
+std::optional<double> Number(const std::string& field) {
+  char* end = nullptr;
+  const double value = std::strtod(field.c_str(), &end);
+  if (end == field.c_str() || *end != 0 || !std::isfinite(value)) return std::nullopt;
+  return value;
 }
 
 }  // namespace
 
-Result<SentencePairs> ParseSentencePairs(std::string_view csv) {
+Result<SentencePairs> ParseSentencePairs(std::string_view text) {
   SentencePairs pairs;
+  const bool tabs = text.substr(0, text.find('\n')).find('\t') != std::string_view::npos;
   size_t line = 0;
-  for (const auto& row : ParseCsv(csv)) {
+  for (const auto& row : tabs ? ParseTabs(text) : ParseCsv(text)) {
     ++line;
-    char* end = nullptr;
-    const double score = row.size() == 3 ? std::strtod(row[2].c_str(), &end) : 0.0;
-    if (end == nullptr || end == row[2].c_str() || *end != 0 || !std::isfinite(score)) {
+    std::optional<double> score;
+    size_t first = 0;  // the column of the first sentence
+    if (row.size() == 3) score = Number(row[2]);
+    if (row.size() == 3 && !score && tabs && (score = Number(row[0]))) first = 1;
+    if (!score) {
       if (line == 1) continue;
-      return Invalid(Str("row ", line, ": expected sentence1,sentence2,score"));
+      return Invalid(Str("row ", line, ": expected sentence1,sentence2,score",
+                         tabs ? " or score,sentence1,sentence2, divided by tabs" : ""));
     }
-    pairs.sentences.push_back(row[0]);
-    pairs.sentences.push_back(row[1]);
-    pairs.scores.push_back(score);
+    pairs.sentences.push_back(row[first]);
+    pairs.sentences.push_back(row[first + 1]);
+    pairs.scores.push_back(*score);
   }
   if (pairs.scores.size() < 2) return Invalid("expected at least two pairs");
   return pairs;
-}
-
-double SpearmanCorrelation(std::span<const double> a, std::span<const double> b) {
-  return Correlation(Ranks(a), Ranks(b));
-}
-
-double CosineSimilarity(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (size_t d = 0; d < a.size(); ++d) {
-    const double x = a[d], y = b[d];
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return ab / std::sqrt(aa * bb);
 }
 
 double CorrelationOf(const SentencePairs& pairs, std::span<const Embedding> embeddings) {

@@ -1,6 +1,6 @@
 #pragma once
-// How well the cosine similarities of an encoder's embeddings agree with people's scores for pairs
-// of sentences (STS benchmarks).
+// Pairs of sentences with people's scores (STS benchmarks): an encoder's cosine similarities are
+// compared with them.
 
 #include <span>
 #include <string>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "eval/statistics.h"
 #include "runtime/encoders/embedder.h"
 
 namespace dunnock {
@@ -17,16 +18,11 @@ struct SentencePairs {
   std::vector<double> scores;          // one per pair, in any unit
 };
 
-// Reads CSV with the columns sentence1, sentence2, score. Fields may be in double quotes, in which
-// "" is one quote. A first row whose last field is not a number is a header. kInvalid, with the
+// Reads CSV with the columns sentence1, sentence2, score, or, where the first line has a tab,
+// columns divided by tabs in that order or with the score first. Fields of CSV may be in double
+// quotes, in which "" is one quote. A first row without a number is a header. kInvalid, with the
 // row, for any other such row, and for fewer than two pairs.
-Result<SentencePairs> ParseSentencePairs(std::string_view csv);
-
-// Spearman's rank correlation, -1 to 1: Pearson's correlation of the ranks, where equal values
-// share the mean of their ranks. NaN if all values of one side are equal.
-double SpearmanCorrelation(std::span<const double> a, std::span<const double> b);
-
-double CosineSimilarity(std::span<const float> a, std::span<const float> b);
+Result<SentencePairs> ParseSentencePairs(std::string_view text);
 
 // Spearman's correlation of the scores with the cosine similarities of the embeddings, one per
 // sentence in `pairs.sentences`.

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 namespace dunnock {
 namespace {
 
@@ -25,21 +23,17 @@ TEST(SentencePairs, ABrokenRowIsNamed) {
   EXPECT_EQ(ParseSentencePairs("a,b,1\n").error().message, "expected at least two pairs");
 }
 
-// scipy.stats.spearmanr of SciPy 1.17.
-TEST(Spearman, AgreesWithScipy) {
-  const std::vector<double> a = {1, 2, 3, 4, 5}, b = {5, 6, 7, 8, 7};
-  EXPECT_NEAR(SpearmanCorrelation(a, b), 0.8207826816681233, 1e-15);
-  const std::vector<double> reversed = {5, 4, 3, 2, 1};
-  EXPECT_NEAR(SpearmanCorrelation(a, reversed), -1, 1e-15);
-  EXPECT_NEAR(SpearmanCorrelation(a, a), 1, 1e-15);
-  const std::vector<double> equal(5, 2.0);
-  EXPECT_TRUE(std::isnan(SpearmanCorrelation(a, equal)));
-}
-
-TEST(CosineSimilarity, IsThatOfTheDirections) {
-  const std::vector<float> x = {3, 4}, y = {-4, 3}, z = {6, 8};
-  EXPECT_NEAR(CosineSimilarity(x, y), 0, 1e-15);
-  EXPECT_NEAR(CosineSimilarity(x, z), 1, 1e-15);
+TEST(SentencePairs, TabsDivideColumnsAndTheScoreMayComeFirst) {
+  const auto first = ParseSentencePairs("5.000\tA, b\tA \"c\"\n1\td\te\r\n");
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->sentences, (std::vector<std::string>{"A, b", "A \"c\"", "d", "e"}));
+  EXPECT_EQ(first->scores, (std::vector<double>{5, 1}));
+  const auto last = ParseSentencePairs("a\tb\tscore\nc\td\t2\ne\tf\t3\n");
+  ASSERT_TRUE(last) << last.error().message;
+  EXPECT_EQ(last->scores, (std::vector<double>{2, 3}));
+  EXPECT_EQ(ParseSentencePairs("a\tb\t1\nc\td\n").error().message,
+            "row 2: expected sentence1,sentence2,score or score,sentence1,sentence2, divided by "
+            "tabs");
 }
 
 }  // namespace

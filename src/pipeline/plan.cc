@@ -113,7 +113,9 @@ class Planner final : public WeightVisitor {
     form.rows = rows;
     form.cols = cols;
     form.rotation = 1;
-    if (format_ == QuantizeFormat::kInt8) {
+    if (format_ == QuantizeFormat::kFp16) {
+      form.encoding = WeightEncoding::kBF16;
+    } else if (format_ == QuantizeFormat::kInt8) {
       form.encoding = WeightEncoding::kInt8;
     } else if (head) {
       form.encoding =

@@ -7,21 +7,19 @@
 #include "base/system/memory.h"
 #include "base/system/thread_pool.h"
 #include "bundle/bundle.h"
-#include "hub/hub.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
 #include "pipeline/calibration.h"
 #include "pipeline/calibration_text.h"
+#include "pipeline/finish.h"
 #include "pipeline/nearest.h"
 #include "pipeline/plan.h"
 #include "pipeline/shard_writer.h"
-#include "pipeline/side_files.h"
 
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kFormatNames[] = {"int8", "int4", "int4-grouped"};
-constexpr std::string_view kShard = "model.safetensors";
+constexpr std::string_view kFormatNames[] = {"fp16", "int8", "int4", "int4-grouped"};
 
 uint64_t SourceBytes(const PlannedTensor& t) {
   const uint64_t of_rows = t.source->bytes.size() / t.source->rows() * t.rows;
@@ -136,7 +134,7 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   }
 
   DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
-  DUNNOCK_TRY(const std::string shard, staged.PathFor(std::string(kShard)));
+  DUNNOCK_TRY(const std::string shard, staged.PathFor(kShardName));
   DUNNOCK_TRY(FileWriter file, FileWriter::Create(shard));
   ShardWriter writer(file, plan, options.codec);
   report.raw_bytes = writer.raw_file_bytes();
@@ -157,20 +155,8 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   DUNNOCK_TRY_STATUS(writer.Finish());
   report.bundle_bytes = file.size();
 
-  FileSet side = SideFiles(source, checkpoint, options);
-  side["README.md"] = Blob::FromString(ModelCard(source, checkpoint, options, report));
-  std::vector<std::string> names = {std::string(kShard)};
-  for (const auto& [name, blob] : side) {
-    DUNNOCK_TRY_STATUS(staged.Write(name, blob.bytes()));
-    names.push_back(name);
-  }
-  for (const std::string& name : names) {
-    DUNNOCK_TRY(const std::string path, staged.PathFor(name));
-    DUNNOCK_TRY(std::string sha256, Sha256OfFile(path));
-    const Codec codec = name == kShard ? options.codec : Codec::kRaw;
-    report.manifest.files.push_back({name, FileSize(path).value_or(0), std::move(sha256), codec});
-  }
-  DUNNOCK_TRY_STATUS(staged.Write("manifest.json", AsBytes(DumpManifest(report.manifest))));
+  DUNNOCK_TRY_STATUS(FinishBundle(source, checkpoint, options, staged, &report));
+  if (!report.written) return report;
   DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
   std::error_code error;  // a folder that stays behind does no harm

@@ -1,6 +1,7 @@
 #pragma once
-// Quantize: makes a bundle from a checkpoint, by rounding to nearest or calibrated on texts. The
-// bundle's folder appears complete or not at all.
+// Quantize: makes a bundle from a checkpoint, by rounding to nearest or calibrated on texts, judges
+// it beside its original, and writes it with its report, proof and model card, or not at all. While
+// rounding to nearest only one tensor is in memory at a time; while judging, the original is.
 
 #include <atomic>
 #include <map>
@@ -13,16 +14,19 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "bundle/manifest.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/gate.h"
 #include "pipeline/matrix_loss.h"
 
 namespace dunnock {
 
 enum class QuantizeFormat {
+  kFp16,         // every matrix bfloat16: 16 bits per weight, not rotated
   kInt8,         // every matrix rotated int8, one scale per row
   kInt4,         // rotated int4, one scale per row; the head int6
   kInt4Grouped,  // int4 with a float16 scale and minimum per 32 values; the head int8
 };
-std::string_view NameOf(QuantizeFormat format);  // "int8", "int4", "int4-grouped"
+std::string_view NameOf(QuantizeFormat format);  // "fp16", "int8", "int4", "int4-grouped"
 std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
@@ -38,6 +42,16 @@ struct QuantizeOptions {
   size_t calibration_tokens = 0;  // at most that many of them; 0: as many as suit the model's size
   ProgressFn progress = {};
   const std::atomic<bool>* cancel = nullptr;  // another thread may set it to true
+
+  // What the bundle is judged by (evaluate.h); nullopt: it is not evaluated, and says so.
+  std::optional<JudgeOptions> judge = {};
+  double min_retention = kMinRetention;  // of the gate (gate.h)
+  bool write_missed = false;             // write a bundle that misses the gate; it says so
+
+  // For the model card and its picture: the hub's repository of the original, its licence, the
+  // program's name and version, and the folders of other bundles of the same model.
+  std::string base_model = {}, licence = {}, program = "dunnock";
+  std::vector<std::string> beside = {};
 };
 
 struct QuantizeReport {
@@ -50,16 +64,21 @@ struct QuantizeReport {
   size_t calibration_tokens = 0;                           // that the matrices were calibrated on
   std::map<std::string, MatrixLoss> losses;                // of calibrated matrices
   std::vector<std::string> notes;
+  std::optional<Evaluation> evaluation;
+  std::optional<Gate> gate;
+  bool written = true;        // false: it misses the gate, and nothing was written
+  uint64_t folder_bytes = 0;  // of all files of the bundle
 
   double bits_per_weight() const {
     return 8.0 * static_cast<double>(bundle_bytes) / static_cast<double>(parameters);
   }
 };
 
-// Writes the bundle of the checkpoint in `source` to `folder`, on ThreadPool::Current(). Errors:
+// Writes the bundle of the checkpoint in `source` to `folder`, on ThreadPool::Current(). A bundle
+// that misses the gate is a result with written = false. Errors:
 // kIo if the folder exists and may not be replaced, or cannot be written; kInvalid for a bundle as
 // the source or a value that is not finite; kCancelled; kMemory; and those of OpenCheckpoint and
-// PlanBundle. After an error nothing is left on the disk.
+// PlanBundle and Evaluate. After an error nothing is left on the disk.
 Result<QuantizeReport> Quantize(const FileSet& source, const std::string& folder,
                                 const QuantizeOptions& options);
 

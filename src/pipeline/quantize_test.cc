@@ -214,6 +214,7 @@ TEST_F(QuantizeTest, TheBundleNeedsNothingElse) {
   const FileSet source = MapFolder(kGolden + "st-tiny").value();
   QuantizeOptions options;
   options.source_name = "org/tiny";
+  options.base_model = "org/tiny";
   options.fallback_template = "{{ messages }}";
   const auto report = Quantize(source, folder_ + "/bundle", options);
   ASSERT_TRUE(report.has_value()) << report.error().message;

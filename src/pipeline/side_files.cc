@@ -1,9 +1,7 @@
 #include "pipeline/side_files.h"
 
 #include <algorithm>
-#include <cstdio>
 
-#include "base/str.h"
 #include "runtime/engine.h"
 
 namespace dunnock {
@@ -27,30 +25,10 @@ bool BelongsInBundle(std::string_view name, const Json& modules) {
                modules, [&](const Json& module) { return FindString(module, "path") == folder; });
   }
   if (name.starts_with("LICENSE") || name.starts_with("NOTICE")) return true;
-  // Not files of the model: a bundle gets a manifest of its own, a report belongs to another run.
-  if (name == "manifest.json" || name == "report.json") return false;
+  // Not files of the model: a bundle gets a manifest, a report and a proof of its own.
+  if (name == "manifest.json" || name == "report.json" || name == "proof.json") return false;
   return EndsWithOneOf(name, {".json", ".jinja", ".model"}) || name == "vocab.txt" ||
          name == "merges.txt";
-}
-
-// The value of "license:" in the source's own model card.
-std::string LicenceOf(const FileSet& files) {
-  const auto card = files.find("README.md");
-  if (card == files.end()) return "";
-  const std::string_view text = card->second.text();
-  constexpr std::string_view kKey = "\nlicense: ";
-  const size_t end = text.find("\n---", 1);
-  const size_t at = text.substr(0, end).find(kKey);
-  if (!text.starts_with("---") || end == std::string_view::npos || at == std::string_view::npos)
-    return "";
-  const std::string_view value = text.substr(at + kKey.size());
-  return std::string(value.substr(0, value.find('\n')));
-}
-
-std::string Fixed(double value, const char* format) {
-  char buffer[48];
-  std::snprintf(buffer, sizeof buffer, format, value);
-  return buffer;
 }
 
 }  // namespace
@@ -77,27 +55,19 @@ FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
   return out;
 }
 
-std::string ModelCard(const FileSet& original, const Checkpoint& checkpoint,
-                      const QuantizeOptions& options, const QuantizeReport& report) {
-  const std::string name = options.source_name;
-  const bool repo =
-      std::count(name.begin(), name.end(), '/') == 1 && name.front() != '/' && name.front() != '.';
-  const std::string licence = LicenceOf(original);
-  std::string out = "---\nlibrary_name: dunnock\n";
-  if (repo) out += Str("base_model: ", name, "\nbase_model_relation: quantized\n");
-  if (!licence.empty()) out += Str("license: ", licence, "\n");
-  out += Str("---\n\n# ", name, ", ", NameOf(options.format), "\n\n", "A ",
-             FindString(checkpoint.config, "model_type").value_or("model"), " of ",
-             Fixed(static_cast<double>(report.parameters) / 1e6, "%.1f"),
-             " million parameters, rounded to nearest by Dunnock, without calibration: ",
-             Fixed(report.bits_per_weight(), "%.2f"), " bits a parameter, ",
-             Fixed(static_cast<double>(report.bundle_bytes) / 1e6, "%.1f"), " MB.\n\n",
-             "| encoding | parameters |\n|--|--:|\n");
-  for (const auto& [encoding, count] : report.parameters_by_encoding)
-    out += Str("| ", encoding, " | ", count, " |\n");
-  return out +
-         "\n`manifest.json` says how each matrix is encoded, and has the SHA-256 of every "
-         "file. Run it with\n\n    dunnock run FOLDER\n";
+std::string LicenceInCard(const FileSet& files) {
+  const auto card = files.find("README.md");
+  if (card == files.end()) return "";
+  const std::string_view text = card->second.text();
+  constexpr std::string_view kKey = "\nlicense: ";
+  const size_t end = text.find("\n---", 1);
+  const size_t at = text.substr(0, end).find(kKey);
+  if (!text.starts_with("---") || end == std::string_view::npos || at == std::string_view::npos)
+    return "";
+  std::string_view value = text.substr(at + kKey.size());
+  value = value.substr(0, value.find('\n'));
+  if (value.ends_with('\r')) value.remove_suffix(1);
+  return std::string(value);
 }
 
 }  // namespace dunnock

@@ -1,6 +1,6 @@
 #pragma once
-// The files of a bundle that are not weights: the source's tokenizer, templates and configuration,
-// so that the bundle needs nothing else, and a model card.
+// The files of a bundle that come from its source and are not weights: tokenizer, templates and
+// configuration, so that the bundle needs nothing else.
 
 #include <string>
 
@@ -9,12 +9,11 @@
 
 namespace dunnock {
 
-// All side files but README.md and manifest.json; config.json is included. `original` are the files
-// that the checkpoint was opened from.
+// config.json is among them. `original` are the files that the checkpoint was opened from.
 FileSet SideFiles(const FileSet& original, const Checkpoint& checkpoint,
                   const QuantizeOptions& options);
 
-std::string ModelCard(const FileSet& original, const Checkpoint& checkpoint,
-                      const QuantizeOptions& options, const QuantizeReport& report);
+// The licence in the front matter of the source's own model card; empty if it names none.
+std::string LicenceInCard(const FileSet& original);
 
 }  // namespace dunnock

@@ -56,6 +56,10 @@ Result<std::unique_ptr<Engine>> Engine::LoadOrThrow(FileSet files, const EngineO
   const bool is_bundle = IsBundle(files);
   if (is_bundle) {
     DUNNOCK_TRY(bundle, OpenBundle(files));
+    if (bundle.manifest.verdict == "missed") {
+      engine->notes_.push_back(Str("this bundle missed its gate and was written all the same: ",
+                                   bundle.manifest.misses));
+    }
   } else {
     DUNNOCK_TRY(checkpoint, OpenCheckpoint(files));
   }

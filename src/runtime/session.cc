@@ -67,25 +67,32 @@ Result<Rows> Session::FiniteLogits(ConstRows hidden, size_t position) {
 }
 
 Status Session::EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each) {
-  return CatchOutOfMemory([&] { return EachLogitsOrThrow(ids, first, each); });
+  return CatchOutOfMemory([&] {
+    Clear();
+    return AppendLogitsOrThrow(ids, first, each);
+  });
+}
+
+Status Session::AppendLogits(std::span<const int32_t> ids, const LogitsFn& each) {
+  return CatchOutOfMemory([&] { return AppendLogitsOrThrow(ids, used(), each); });
 }
 
 Result<Reply> Session::Generate(std::span<const int32_t> prompt, const GenerateOptions& options) {
   return CatchOutOfMemory([&] { return GenerateOrThrow(prompt, options); });
 }
 
-Status Session::EachLogitsOrThrow(std::span<const int32_t> ids, size_t first,
-                                  const LogitsFn& each) {
+Status Session::AppendLogitsOrThrow(std::span<const int32_t> ids, size_t first,
+                                    const LogitsFn& each) {
   DUNNOCK_TRY_STATUS(engine_->CheckIds(ids));
-  if (ids.size() > context_length()) {
-    return Fail(ErrorCode::kLimit,
-                Str(ids.size(), " tokens were given, the context holds ", context_length()));
+  const size_t before = used();
+  if (ids.size() > context_length() - before) {
+    return Fail(ErrorCode::kLimit, Str(before + ids.size(),
+                                       " tokens were given, the context holds ", context_length()));
   }
   const ThreadPool::Use use(engine_->pool());
-  Clear();
-  for (size_t at = 0; at < ids.size(); at += kPrefillRows) {
-    const size_t n = std::min(kPrefillRows, ids.size() - at);
-    DUNNOCK_TRY(const ConstRows hidden, Run(ids.subspan(at, n), n));
+  for (size_t done = 0; done < ids.size(); done += kPrefillRows) {
+    const size_t n = std::min(kPrefillRows, ids.size() - done), at = before + done;
+    DUNNOCK_TRY(const ConstRows hidden, Run(ids.subspan(done, n), n));
     for (size_t row = first > at ? std::min(first - at, n) : 0; row < n; row += kLogitsRows) {
       const size_t rows = std::min(kLogitsRows, n - row);
       DUNNOCK_TRY(const Rows logits, FiniteLogits(hidden.Part(row, row + rows), at + row));

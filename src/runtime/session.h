@@ -29,6 +29,9 @@ class Session {
   // the ids in the cache. Errors: as Generate; kLimit for more ids than context_length().
   using LogitsFn = std::function<void(size_t position, std::span<const float> logits)>;
   Status EachLogits(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
+  // The same for ids that follow those in the cache, every position of them; `position` counts from
+  // the beginning of the cache. A text may run in pieces: no bit of the logits depends on them.
+  Status AppendLogits(std::span<const int32_t> ids, const LogitsFn& each);
 
   // See Engine::CheckIds.
   Status CheckIds(std::span<const int32_t> ids) const { return engine_->CheckIds(ids); }
@@ -50,7 +53,7 @@ class Session {
   // The logits of some hidden states, the first of which is at `position`; kInvalid if they are not
   // finite.
   Result<Rows> FiniteLogits(ConstRows hidden, size_t position);
-  Status EachLogitsOrThrow(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
+  Status AppendLogitsOrThrow(std::span<const int32_t> ids, size_t first, const LogitsFn& each);
   Result<Reply> GenerateOrThrow(std::span<const int32_t> prompt, const GenerateOptions& options);
 
   const Engine* engine_;

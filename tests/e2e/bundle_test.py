@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""quantize, inspect and bench from outside: a bundle runs like a model, and appears whole or not at all.
+"""quantize, verify, inspect and bench from outside: a bundle runs like a model, appears whole or not at all, and
+proves itself.
 
 usage: DUNNOCK_BINARY=build/release/dunnock tests/e2e/bundle_test.py [NAME...]
 """
@@ -46,16 +47,16 @@ class BundleTest(unittest.TestCase):
         self.assertEqual(done.out, "")
         self.assertRegex(done.err, pattern)
 
-    def quantize(self, model, format, name="bundle"):
+    def quantize(self, model, format, name="bundle", flags=("--no-evaluate",)):
         bundle = self.work / name
-        done = self.good("quantize", model, "-o", bundle, "--format", format, "--json")
+        done = self.good("quantize", model, "-o", bundle, "--format", format, "--json", *flags)
         return bundle, done.json
 
 
 class Quantize(BundleTest):
     def test_ABundleRunsLikeItsSource(self):
         for model in (LLAMA, GGUF, OPENELM):
-            for format in ("int8", "int4", "int4-grouped"):
+            for format in ("fp16", "int8", "int4", "int4-grouped"):
                 with self.subTest(model=model, format=format):
                     bundle, report = self.quantize(model, format, f"{model.parent.name}-{format}")
                     self.assertEqual(report["format"], format)
@@ -99,7 +100,7 @@ class Quantize(BundleTest):
     def test_ReplacesBundlesAndNothingElse(self):
         bundle, _ = self.quantize(LLAMA, "int8")
         self.bad(1, "exists already: --force replaces it", "quantize", LLAMA, "-o", bundle)
-        self.good("quantize", LLAMA, "-o", bundle, "--format", "int4", "--force")
+        self.good("quantize", LLAMA, "-o", bundle, "--format", "int4", "--force", "--no-evaluate")
         self.assertEqual(self.good("inspect", bundle, "--json").json["quantization"], "int4")
         self.bad(1, "quantized already", "quantize", bundle, "-o", self.work / "again")
         (self.work / "home").mkdir()
@@ -144,11 +145,105 @@ class Quantize(BundleTest):
         shard = bundle / "model.safetensors"
         data = shard.read_bytes()
         shard.write_bytes(data[:-64])
-        self.bad(1, r"model.safetensors: manifest.json says \d+ bytes", "run", bundle, "--ids", "1")
+        self.bad(1, r"damaged: model.safetensors: manifest.json says \d+ bytes", "run", bundle, "--ids", "1")
         shard.write_bytes(data)
         manifest = bundle / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 9'))
         self.bad(1, "version 9", "inspect", bundle)
+
+
+class Judge(BundleTest):
+    def test_ThePlansFormatIsTakenAndSaid(self):
+        done = self.good("quantize", LLAMA, "-o", self.work / "native", "--no-evaluate")
+        self.assertRegex(done.err, "fp16: for native use, at most 3 billion parameters")
+        done = self.good("quantize", LLAMA, "-o", self.work / "wasm", "--target", "wasm", "--no-evaluate")
+        self.assertRegex(done.err, "int4: for a browser, at most 500 million parameters")
+        self.assertEqual(self.good("inspect", self.work / "wasm", "--json").json["quantization"], "int4")
+        self.assertEqual(self.good("inspect", self.work / "native", "--json").json["quantization"], "fp16")
+
+    def test_TheGateRefuses(self):
+        bundle = self.work / "x"
+        quantize = ("quantize", GGUF, "-o", bundle, "--format", "int4", "--min-retention", "1.9")
+        done = self.run_it(*quantize)
+        self.assertEqual(done.code, 1)
+        self.assertRegex(done.err, r"perplexity retention is \d\.\d{4}, the gate asks for 1\.9")
+        self.assertRegex(done.err, "--format int4-grouped` takes more bits; --force writes it")
+        self.assertFalse(bundle.exists())
+        self.assertEqual(list(self.work.iterdir()), [])
+        done = self.run_it(*quantize, "--json")
+        self.assertEqual(done.code, 1)
+        self.assertFalse(done.json["written"])
+
+        made = self.good(*quantize, "--force", "--json").json
+        self.assertEqual(made["verdict"], "missed")
+        self.assertIn("the gate asks for 1.9", made["misses"])
+        run = self.good("run", bundle, "--ids", IDS, "-n", "2", "--temp", "0")
+        self.assertIn("this bundle missed its gate", run.err)
+        self.assertIn("missed its gate", (bundle / "README.md").read_text())
+        self.good("verify", bundle)
+
+    def test_TheReportHoldsWhatWasPrinted(self):
+        text = self.folder / "judge.txt"
+        text.write_text("The bird sang in the hedge all day. " * 40)
+        flags = ("--judge", text, "--judge", text, "--min-retention", "0.5", "--force")
+        bundle, made = self.quantize(make_chat_model(self.folder / "model"), "int8", flags=flags)
+        report = json.loads((bundle / "report.json").read_text())
+        self.assertEqual(report["evaluation"], made["evaluation"])
+        self.assertEqual([t["name"] for t in report["evaluation"]["texts"]], ["judge.txt"] * 2)
+        self.assertEqual(report["evaluation"]["texts"][0]["sha256"],
+                         hashlib.sha256(text.read_bytes()).hexdigest())
+        size = sum(p.stat().st_size for p in bundle.rglob("*") if p.is_file())
+        self.assertEqual(report["bytes"]["folder"], size)
+        self.assertEqual(made["folder_bytes"], size)
+        # What eval measures of the bundle is what the report says.
+        first = report["evaluation"]["texts"][0]  # one window
+        beside = self.good("eval", bundle, "--text", text, "--against", self.folder / "model",
+                           "--window", first["tokens"] + 1).json
+        self.assertEqual(beside["ppl"], first["perplexity"]["value"])
+        self.assertEqual(beside["kl_mean_error"], first["kl_mean"]["error"])
+        self.assertEqual(set(beside), {"tokens"} | {k + e for e in ("", "_error") for k in (
+            "nll_mean", "ppl", "kl_mean", "kl_median", "kl_p999", "top1_agreement", "ppl_ratio", "reference_ppl")})
+        several = self.good("eval", bundle, "--text", text, "--text", text, "--window", "64").json
+        self.assertEqual(len(several["texts"]), 2)
+        self.assertEqual(sum(t["tokens"] for t in several["texts"]), several["tokens"])
+
+    def test_VerifyRepeatsTheEvaluation(self):
+        bundle, _ = self.quantize(GGUF, "int8", flags=("--min-retention", "0.5"))
+        done = self.good("verify", bundle, "--full", "--against", GGUF, "--json").json
+        self.assertTrue(done["passed"])
+        self.assertIn("the whole evaluation", [c["check"] for c in done["checks"]])
+        for cpu in ("scalar", "sse4"):
+            self.good("verify", bundle, "--cpu", cpu, "--threads", "1")
+        self.bad(2, "--against", "verify", bundle, "--full")
+        self.bad(1, "not a bundle", "verify", LLAMA)
+        # Another original has other figures.
+        other = self.run_it("verify", bundle, "--full", "--against", LLAMA, "--json")
+        self.assertEqual(other.code, 1)
+
+    def test_AFlippedByteInAnyFileIsFound(self):
+        bundle, _ = self.quantize(EMBEDDER, "int8", flags=())
+        self.assertTrue(self.good("verify", bundle, "--json").json["passed"])
+        self.good("embed", bundle, "a text")
+        names = [p for p in bundle.rglob("*") if p.is_file()]
+        self.assertGreater(len(names), 8)
+        for path in names:
+            name = path.relative_to(bundle).as_posix()
+            with self.subTest(name):
+                data = path.read_bytes()
+                flipped = bytearray(data)
+                flipped[len(data) // 2] ^= 1
+                path.write_bytes(flipped)
+                done = self.run_it("verify", bundle, "--json")
+                self.assertEqual(done.code, 1)
+                if done.out:
+                    self.assertIn(name, [c["check"] for c in done.json["checks"] if not c["passed"]])
+                # The next use finds it as well: an error, or of a side file a note.
+                used = self.run_it("embed", bundle, "a text")
+                self.assertIn(name, used.err)
+                if name in ("manifest.json", "model.safetensors"):
+                    self.assertEqual(used.code, 1)
+                path.write_bytes(data)
+        self.assertEqual(self.good("embed", bundle, "a text").err, "")
 
 
 class Inspect(BundleTest):

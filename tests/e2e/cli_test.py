@@ -20,7 +20,7 @@ from harness import MODELS, TOKENIZERS, environment, make_chat_model
 from terminal import CTRL_C, CTRL_D, UP, Terminal
 
 VERBS = ("pull list show rm cache tokenize detokenize template logits run chat embed rerank search eval "
-         "quantize inspect bench doctor version completion").split()
+         "quantize verify inspect bench doctor version completion").split()
 LLAMA = MODELS / "llama-gqa-tied/safetensors"  # no tokenizer
 LLAMA_SMOL = MODELS / "llama-smol/gguf/model.gguf"
 BERT = MODELS / "bert-tiny/safetensors"  # no tokenizer
@@ -770,12 +770,13 @@ class Eval(CliTest):
         text = self.file("The dunnock is a small bird. " * 40)
         out = self.good("eval", chatter, "--text", text, "--window", "32", "--windows", "2",
                         "--json").json
-        self.assertEqual(list(out), ["tokens", "nll_mean", "ppl"])
+        self.assertEqual(list(out), ["tokens", "nll_mean", "nll_mean_error", "ppl", "ppl_error"])
         self.assertEqual(out["tokens"], 62)
         out = self.good("eval", chatter, "--text", text, "--window", "32", "--windows", "2",
                         "--against", chatter, "--compute", "f32").json
-        self.assertEqual(list(out), ["tokens", "nll_mean", "ppl", "kl_mean", "kl_p999",
-                                     "top1_agreement", "ppl_ratio"])
+        self.assertEqual([key for key in out if not key.endswith("_error")],
+                         ["tokens", "nll_mean", "ppl", "kl_mean", "kl_median", "kl_p999",
+                          "top1_agreement", "ppl_ratio", "reference_ppl"])
         self.assertEqual((out["kl_mean"], out["top1_agreement"], out["ppl_ratio"]), (0, 1, 1))
         self.bad(1, "at least one window", "eval", chatter, "--text", self.file("short"))
 
@@ -783,7 +784,7 @@ class Eval(CliTest):
         rows = ["sentence1,sentence2,score", "a cat,a cat,5", '"a, ""cat""",other words here,1',
                 "hello,hello,5", "hello,goodbye to all,2"]
         out = self.good("eval", EMBEDDER, "--pairs", self.file("\n".join(rows) + "\n")).json
-        self.assertEqual((list(out), out["pairs"]), (["pairs", "spearman"], 4))
+        self.assertEqual((list(out), out["pairs"]), (["pairs", "spearman", "spearman_error"], 4))
         self.assertGreater(out["spearman"], 0.5)
         exact = self.good("eval", EMBEDDER, "--pairs", self.file("\n".join(rows) + "\n"),
                           "--against", EMBEDDER, "--compute", "f32").json

@@ -54,7 +54,7 @@ LONGEST = 170
 
 # A literal that names a flag or a verb of the command line; pip's flags are of another program.
 FLAG_NAMED = re.compile(r'"(?:[^"\\\n]|\\.)*(?:(?<![\w-])--[a-z]|`dunnock )')
-MAY_NAME_FLAGS = ("src/cli/", "src/hub/package_index.cc", "src/pipeline/side_files.cc")
+MAY_NAME_FLAGS = ("src/cli/", "src/hub/package_index.cc", "src/pipeline/card.cc")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
 

@@ -1,6 +1,7 @@
 #include "base/str.h"
 #include "base/text/printable.h"
 #include "catalogue/catalogue.h"
+#include "cli/check_bundle.h"
 #include "cli/terminal/columns.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
@@ -22,6 +23,7 @@ Result<int> Pull(const Common& common, const std::string& name, const std::strin
   if (entry != nullptr && !entry->tokenizer_from.empty()) {
     DUNNOCK_TRY_STATUS(FetchModel(entry->tokenizer_from, options, ModelPart::kSideFiles));
   }
+  DUNNOCK_TRY_STATUS(CheckBundle(common, model));
   DUNNOCK_TRY(const auto files, ListFiles(model));
   OrderedJson list = OrderedJson::array();
   uint64_t total = 0;

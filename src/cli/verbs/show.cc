@@ -91,8 +91,10 @@ OrderedJson InCatalogue(const CatalogueEntry& entry) {
   if (const Json* files = FindMember(entry.data, "files"))
     out["expected_files"] = OrderedJson(*files);
   out["wasm"] = {{"feasibility", WasmFeasibility(entry.parameters)},
-                 {"format", RecommendedFormat(entry.parameters, Target::kWasm)}};
-  out["native"] = {{"format", RecommendedFormat(entry.parameters, Target::kNative)}};
+                 {"format", RecommendedFormat(entry.parameters, Target::kWasm)},
+                 {"why", FormatReason(entry.parameters, Target::kWasm)}};
+  out["native"] = {{"format", RecommendedFormat(entry.parameters, Target::kNative)},
+                   {"why", FormatReason(entry.parameters, Target::kNative)}};
   return out;
 }
 

@@ -32,6 +32,7 @@ void AddLogits(CLI::App& program, Common& common, Action* action);
 void AddEval(CLI::App& program, Common& common, Action* action);
 void AddQuantize(CLI::App& program, Common& common, Action* action);
 void AddExport(CLI::App& program, Common& common, Action* action);
+void AddVerify(CLI::App& program, Common& common, Action* action);
 void AddInspect(CLI::App& program, Common& common, Action* action);
 void AddBench(CLI::App& program, Common& common, Action* action);
 void AddDoctor(CLI::App& program, Common& common, Action* action);
@@ -42,6 +43,7 @@ void AddCompletion(CLI::App& program, Common& common, Action* action);
 std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action);
 
 std::string VersionText();
-std::string_view ChatCommands();  // what /help shows
+std::string_view VersionNumber();  // as "1.2.3"
+std::string_view ChatCommands();   // what /help shows
 
 }  // namespace dunnock::cli

@@ -14,6 +14,8 @@ std::string VersionText() {
   return Str("dunnock ", DUNNOCK_VERSION, " (", CurrentTarget(), ", ", compiler, ")");
 }
 
+std::string_view VersionNumber() { return DUNNOCK_VERSION; }
+
 void AddVersion(CLI::App& program, Common& common, Action* action) {
   CLI::App* verb =
       program.add_subcommand("version", "Print the version and the CPU features in use");
