@@ -32,9 +32,9 @@ struct TextIds {
   // `count` ids from the i-th of n places at equal distances, the prefix in front.
   std::vector<int32_t> Part(size_t i, size_t n, size_t count) const {
     std::vector<int32_t> out = prefix;
-    const size_t step = window - prefix.size(), windows = std::max<size_t>(ids.size() / step, 1);
-    const size_t at = i * windows / n * step;
-    const auto part = std::span(ids).subspan(at, std::min({count, ids.size() - at, step}));
+    const size_t at = i * ids.size() / n;
+    const auto part =
+        std::span(ids).subspan(at, std::min({count, ids.size() - at, window - prefix.size()}));
     out.insert(out.end(), part.begin(), part.end());
     return out;
   }
