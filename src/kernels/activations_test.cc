@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/packing/pack.h"
 #include "kernels/test_data.h"
 
 namespace dunnock {

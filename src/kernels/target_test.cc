@@ -4,8 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/test_data.h"
-
 namespace dunnock {
 namespace {
 
