@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <memory>
 
 #include "base/str.h"
@@ -77,6 +76,18 @@ std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv) {
     if (NeedsGuard(text)) text += kTextGuard;
   }
   std::reverse(out.begin(), out.end());  // as CLI11 wants a list
+  return out;
+}
+
+CLI::Validator InRange(int64_t least, int64_t most, const std::string& what) {
+  CLI::Validator out = CLI::Range(least, most, what);
+  out.operation([least, most](std::string& text) -> std::string {
+    int64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc() && stop == end && least <= value && value <= most) return "";
+    return Str("Value ", text, " not in range ", least, " to ", most);
+  });
   return out;
 }
 

@@ -2,6 +2,7 @@
 // Arguments of the command line that CLI11 would not take as they are.
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ CLI::Option* AddTexts(CLI::App& verb, const std::string& name, std::vector<std::
 // it away again. They also refuse what is no decimal number where CLI11 reads 0, octal or less.
 constexpr char kTextGuard = '\x1f';
 std::vector<std::string> GuardTexts(CLI::App& program, int argc, char** argv);
+
+// A whole number from `least` to `most`; `what` describes it in the help, default: the two numbers.
+// CLI11 has the same, but words the error in another way from version to version.
+CLI::Validator InRange(int64_t least, int64_t most, const std::string& what = "");
 
 // The first argument that is text and begins with a dash, null if there is none: CLI11 would take
 // "-q is it" for -q and "- is it".

@@ -1,4 +1,5 @@
 #include "cli/flags/flags.h"
+#include "cli/flags/arguments.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -57,7 +58,7 @@ HubOptions Common::hub() const {
 void AddCommonFlags(CLI::App& verb, Common& common) {
   verb.add_option("-t,--threads", common.threads,
                   "Number of threads (default: $DUNNOCK_THREADS, or the physical cores)")
-      ->check(CLI::Range(1, 256));
+      ->check(InRange(1, 256));
   verb.add_flag("-q,--quiet", common.quiet, "Print errors only: no progress, no notes");
   verb.add_flag("--offline", common.offline, "Never use the network");
   verb.add_option("--cache-dir", common.cache_dir,
@@ -78,7 +79,7 @@ void AddComputeFlags(CLI::App& verb, Common& common) {
       ->type_name("TARGET");
   verb.add_option("--memory-mb", common.memory_mb,
                   "Memory limit in megabytes for weights, KV cache and activations (default: none)")
-      ->check(CLI::Range(1, 1 << 30))
+      ->check(InRange(1, 1 << 30))
       ->type_name("N");
   verb.add_flag_callback(
       "--no-prepare", [&common] { common.prepared_mb = 0; },
@@ -108,7 +109,7 @@ void AddPromptLookupFlag(CLI::App& verb, size_t* most) {
           "Prompt-lookup decoding: guess up to N tokens from earlier text; the same answer, "
           "faster where it repeats the prompt")
       ->type_name("N")
-      ->check(CLI::Range(0, 64));
+      ->check(InRange(0, 64));
 }
 
 }  // namespace dunnock::cli

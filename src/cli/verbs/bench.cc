@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/str.h"
+#include "cli/flags/arguments.h"
 #include "cli/open_model.h"
 #include "cli/peak_memory.h"
 #include "cli/terminal/columns.h"
@@ -129,7 +130,7 @@ void AddBench(CLI::App& program, Common& common, Action* action) {
   BenchOptions& o = flags->options;
   verb->add_option("MODEL,-m,--model", flags->model, "The model")->required();
   const auto count = [&](const std::string& name, size_t* value, const std::string& what) {
-    verb->add_option(name, *value, what)->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    verb->add_option(name, *value, what)->check(InRange(1, 1'000'000))->capture_default_str();
   };
   count("--prompt-tokens", &o.prompt_tokens, "Number of tokens in the prompt");
   count("--decode-tokens", &o.decode_tokens, "Number of tokens to generate");

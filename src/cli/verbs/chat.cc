@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/str.h"
+#include "cli/flags/arguments.h"
 #include "cli/flags/sampling_flags.h"
 #include "cli/input.h"
 #include "cli/open_model.h"
@@ -286,7 +287,7 @@ void AddChat(CLI::App& program, Common& common, Action* action) {
           "-n,--n-predict,--max-tokens", flags->max_tokens,
           "Maximum number of tokens per answer; 0 or -1: until the context is full (default: "
           "what the model's generation config says, else until the context is full)")
-      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
+      ->check(InRange(-1, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   AddPromptLookupFlag(*verb, &flags->prompt_lookup);
   flags->sampling.Add(*verb);

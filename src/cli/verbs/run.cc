@@ -150,7 +150,7 @@ void AddRun(CLI::App& program, Common& common, Action* action) {
           "-n,--n-predict,--max-tokens", flags->max_tokens,
           "Maximum number of tokens to generate; 0 or -1: until the context is full (default: "
           "what the model's generation config says, else 256, or what fits)")
-      ->check(CLI::Range(int64_t{-1}, INT64_MAX, "-1 or more"));
+      ->check(InRange(-1, INT64_MAX, "-1 or more"));
   verb->add_option("-c,--ctx-size", flags->context, "Context length (default: the model's)");
   verb->add_option("--system,--sys", flags->system, "System message");
   verb->add_flag("--raw", flags->raw,

@@ -141,7 +141,7 @@ void AddSearch(CLI::App& program, Common& common, Action* action) {
       ->type_name("FILE");
   verb->add_option("--top", flags->top, "Number of passages to print")
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      ->check(InRange(1, 10000));
   verb->add_flag("--no-truncate", flags->no_truncate,
                  "Fail on a passage that is too long for the model (default: truncate it)");
   AddComputeFlags(*verb, common);

@@ -1,5 +1,6 @@
 // exp, gelu and the functions that models make of them, on 16 lanes. They give the same bits on
-// every target, which C libraries do not. kernels_test.cc compares them with float64.
+// every target, which C libraries do not. matmul_test.cc and norm_test.cc compare them with
+// float64.
 
 #if defined(DUNNOCK_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef DUNNOCK_MATH_INL_H_

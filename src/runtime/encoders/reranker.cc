@@ -11,8 +11,8 @@ namespace {
 
 constexpr char kSentenceConfig[] = "config_sentence_transformers.json";
 
-// Not an optional bool: g++ 14 reads the bool of an empty one (value_or(true) gave neither 0 nor
-// 1).
+// Not an optional bool: with g++ 14.2, value_or(true) of an empty one was neither true nor false
+// here.
 enum class Activation { kNone, kSigmoid, kIdentity };
 
 // The activation is written as the name of a torch class; a class from any other package would be
