@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bundle/coding/coded_weight.h"
 #include "pipeline/nearest.h"
 
 namespace dunnock {
@@ -42,6 +43,17 @@ Result<std::vector<float>> Sample(const PlannedTensor& t, size_t* count) {
   return out;
 }
 
+// Codes and scales of a matrix in a shard; coded at most that many, if the codes have this entropy.
+double BytesOf(const Weight& form, Codec codec, double entropy) {
+  const size_t scales = form.panel_count() * kPanelRows * sizeof(float);
+  if (codec == Codec::kRaw || !CanBeCoded(form))
+    return static_cast<double>(form.panel_count() * form.panel_bytes + scales);
+  const CodesShape shape = CodesShapeOf(form);
+  const uint64_t codes = uint64_t{shape.rows} * shape.cols;
+  const uint64_t model = MostCodedBytes(shape) - codes * sizeof(uint16_t);
+  return entropy / 8 * static_cast<double>(codes) + static_cast<double>(model + scales);
+}
+
 double SquaredError(ConstRows rows, const Codes& codes) {
   double sum = 0;
   for (size_t r = 0; r < rows.count; ++r) {
@@ -74,10 +86,7 @@ Result<Mix> Mix::Make(const std::vector<PlannedTensor>& plan,
       const Codes codes = RoundToNearest(rows, GridFor(form));
       const double error = SquaredError(rows, codes);
       if (&c == &of_matrix.front()) at_int4 = error;
-      const double bits = codec == Codec::kRans ? EntropyOf(codes.codes)
-                                                : static_cast<double>(CodeBits(c.encoding));
-      c.bytes = bits / 8 * static_cast<double>(t.rows * t.cols) +
-                static_cast<double>(form.form.panel_count() * kPanelRows * sizeof(float));
+      c.bytes = BytesOf(form.form, codec, EntropyOf(codes.codes));
       c.loss = at_int4 > 0 ? loss * error / at_int4 : 0;
     }
     std::ranges::sort(of_matrix, {}, &MixChoice::bytes);

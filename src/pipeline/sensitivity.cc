@@ -72,7 +72,8 @@ class Probe {
       DUNNOCK_TRY(Weight rounded, RoundedToInt8(*t));
       original_.emplace(name, std::move(rounded));
     }
-    DUNNOCK_TRY_STATUS(LoadWeights(*model_, checkpoint_, {.packed = &original_}, nullptr));
+    std::vector<std::string> notes;  // said when the checkpoint is planned
+    DUNNOCK_TRY_STATUS(LoadWeights(*model_, checkpoint_, {.packed = &original_, .packed_tables = true}, &notes));
     reference_ = Outputs(0, true);
     std::map<std::string, double> out;
     for (size_t i = 0; i < groups_.size(); ++i) {
@@ -124,7 +125,8 @@ class Probe {
 
   // Loads what the group has matrices of, from `packed`.
   Status Load(const Group& group, const std::map<std::string, Weight>& packed) {
-    if (group.at_the_ends) return LoadEnds(*model_, checkpoint_, {.packed = &packed});
+    if (group.at_the_ends)
+      return LoadEnds(*model_, checkpoint_, {.packed = &packed, .packed_tables = true});
     size_t end = model_->info().layers;
     for (const size_t start : starts_) {
       if (start > group.first_layer) end = std::min(end, start);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "base/str.h"
 #include "pipeline/nearest.h"
 #include "pipeline/sensitivity.h"
@@ -22,6 +21,8 @@ constexpr double kLastShare = 0.995;
 Result<SizeFit> SizeFit::Make(const FileSet& source, const Checkpoint& checkpoint,
                               const std::vector<std::vector<int32_t>>& sequences,
                               const QuantizeOptions& options, std::vector<PlannedTensor>* plan) {
+  if (options.folder_bytes == 0 && !(options.bits > 0))
+    return Invalid("a bundle of mixed forms: expected its size or its bits per parameter");
   uint64_t parameters = 0;
   for (const PlannedTensor& t : *plan) parameters += t.parameters();
   uint64_t others = BytesBesideMatrices(*plan, options.codec), target = 0;
@@ -30,7 +31,6 @@ Result<SizeFit> SizeFit::Make(const FileSet& source, const Checkpoint& checkpoin
     for (const auto& [name, blob] : SideFiles(source, checkpoint, options)) others += blob.size();
     others += kDocumentBytes + kDocumentBytesPerTensor * plan->size();
   } else {
-    DUNNOCK_CHECK(options.bits > 0);
     target = static_cast<uint64_t>(options.bits * static_cast<double>(parameters) / 8);
   }
   DUNNOCK_TRY(const auto losses,
