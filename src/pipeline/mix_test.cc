@@ -235,7 +235,7 @@ TEST_P(SizeTest, ThatCannotBeKeptIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SizeTest,
-                         testing::Values("llama-gqa-tied", "llama-mha-untied", "openelm-270m"),
+                         testing::Values("llama-gqa-tied", "llama-mha-untied"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name)
