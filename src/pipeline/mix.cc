@@ -9,7 +9,7 @@
 namespace dunnock {
 namespace {
 
-constexpr size_t kSampleRows = 64;
+constexpr size_t kSampleRows = 64, kCodedRows = 1024;
 // Of the step relative to the rms of a row, from one choice to the next.
 constexpr double kStepRatio = 1.06;
 // Below the first, 16 codes clip too much; below the second, 64 codes do.
@@ -30,8 +30,8 @@ std::vector<MixChoice> Candidates(Codec codec, bool narrow) {
 }
 
 // The rows that stand for the matrix, at equal distances.
-Result<std::vector<float>> Sample(const PlannedTensor& t, size_t* count) {
-  *count = std::min(t.rows, kSampleRows);
+Result<std::vector<float>> Sample(const PlannedTensor& t, size_t most, size_t* count) {
+  *count = std::min(t.rows, most);
   std::vector<float> out(*count * t.cols);
   for (size_t i = 0; i < *count; ++i) {
     PlannedTensor row = t;
@@ -54,6 +54,20 @@ double BytesOf(const Weight& form, Codec codec, double entropy) {
   return entropy / 8 * static_cast<double>(codes) + static_cast<double>(model + scales);
 }
 
+// Bits per code that the coder saves, because it tells columns apart, beside the entropy of all
+// codes as one. Nearly the same for every step that is not too wide.
+Result<double> SavedByColumns(const PlannedTensor& t, const PlannedTensor& form) {
+  if (!CanBeCoded(form.form)) return 0.0;
+  size_t count = 0;
+  DUNNOCK_TRY(const std::vector<float> sample, Sample(t, kCodedRows, &count));
+  const Codes codes = RoundToNearest({sample.data(), count, t.cols}, GridFor(form));
+  CodesShape shape = CodesShapeOf(form.form);
+  shape.rows = count;
+  const auto coded = static_cast<double>(EncodeCodes(codes.codes, shape).size());
+  const double bits = 8 * coded / static_cast<double>(codes.codes.size());
+  return std::max(0.0, EntropyOf(codes.codes) - bits);
+}
+
 double SquaredError(ConstRows rows, const Codes& codes) {
   double sum = 0;
   for (size_t r = 0; r < rows.count; ++r) {
@@ -73,20 +87,25 @@ Result<Mix> Mix::Make(const std::vector<PlannedTensor>& plan,
   for (const PlannedTensor& t : plan) {
     if (t.kind != PlannedTensor::kMatrix) continue;
     size_t count = 0;
-    DUNNOCK_TRY(const std::vector<float> sample, Sample(t, &count));
+    DUNNOCK_TRY(const std::vector<float> sample, Sample(t, kSampleRows, &count));
     const ConstRows rows(sample.data(), count, t.cols);
     const auto found = losses.find(t.name);
     const double loss = found == losses.end() ? 0 : found->second;
     std::vector<MixChoice> of_matrix = Candidates(codec, narrow && !t.outside_layers);
     if (loss <= 0) of_matrix = {{WeightEncoding::kInt8, {}}};
-    double at_int4 = 0;
+    double at_int4 = 0, saved = 0;
     for (MixChoice& c : of_matrix) {
       PlannedTensor form = t;
       SetRowForm(&form, c.encoding, c.step);
       const Codes codes = RoundToNearest(rows, GridFor(form));
       const double error = SquaredError(rows, codes);
-      if (&c == &of_matrix.front()) at_int4 = error;
-      c.bytes = BytesOf(form.form, codec, EntropyOf(codes.codes));
+      if (&c == &of_matrix.front()) {
+        at_int4 = error;
+        if (codec == Codec::kRans) {
+          DUNNOCK_TRY(saved, SavedByColumns(t, form));
+        }
+      }
+      c.bytes = BytesOf(form.form, codec, EntropyOf(codes.codes) - saved);
       c.loss = at_int4 > 0 ? loss * error / at_int4 : 0;
     }
     std::ranges::sort(of_matrix, {}, &MixChoice::bytes);

@@ -14,7 +14,7 @@
 namespace dunnock {
 namespace {
 
-constexpr size_t kSequences = 4, kSequenceTokens = 256;  // of the text
+constexpr size_t kSequences = 8, kSequenceTokens = 128;  // of the text
 constexpr size_t kLogitsEvery = 4;                       // tokens between two that are predicted
 constexpr size_t kMostParts = 6;                         // runs of layers that are told apart
 
