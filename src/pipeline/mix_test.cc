@@ -144,7 +144,8 @@ TEST(Sensitivity, IsTheDivergenceThatOneMatrixCauses) {
     if (IsMatrix(t)) weights.emplace(t.name, RoundedToInt8(t).value());
   }
   const auto outputs = [&] {
-    const auto loaded = LoadModel(tiny.checkpoint, {.packed = &weights, .packed_tables = true}).value();
+    const auto loaded =
+        LoadModel(tiny.checkpoint, {.packed = &weights, .packed_tables = true}).value();
     std::vector<float> out;
     size_t row = 0;
     for (const auto& ids : options.sequences) {
@@ -234,8 +235,7 @@ TEST_P(SizeTest, ThatCannotBeKeptIsRefused) {
   EXPECT_FALSE(FileExists(folder_));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SizeTest,
-                         testing::Values("llama-gqa-tied", "llama-mha-untied"),
+INSTANTIATE_TEST_SUITE_P(Models, SizeTest, testing::Values("llama-gqa-tied", "llama-mha-untied"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name)

@@ -73,7 +73,8 @@ class Probe {
       original_.emplace(name, std::move(rounded));
     }
     std::vector<std::string> notes;  // said when the checkpoint is planned
-    DUNNOCK_TRY_STATUS(LoadWeights(*model_, checkpoint_, {.packed = &original_, .packed_tables = true}, &notes));
+    DUNNOCK_TRY_STATUS(
+        LoadWeights(*model_, checkpoint_, {.packed = &original_, .packed_tables = true}, &notes));
     reference_ = Outputs(0, true);
     std::map<std::string, double> out;
     for (size_t i = 0; i < groups_.size(); ++i) {

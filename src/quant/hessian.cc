@@ -87,7 +87,8 @@ Hessian::Hessian(size_t cols, size_t rotation) : x_(cols, rotation), sum_(cols) 
 
 void Hessian::Add(ConstRows x) {
   tokens_ += x.count;
-  Fill(x_, x.count, [&](size_t begin, size_t end) { x_.Add(x.Part(begin, end)); }, [&] { Flush(); });
+  Fill(
+      x_, x.count, [&](size_t begin, size_t end) { x_.Add(x.Part(begin, end)); }, [&] { Flush(); });
 }
 
 void Hessian::Flush() {
