@@ -36,7 +36,7 @@ void QuantizeRow(const LeftOperand& left, size_t row, const ActivationForm& form
        ++pass, codes += stride, scales += groups, sums += groups, scaled_sums += groups) {
     for (size_t g = 0; g < groups; ++g) {
       const float* const from = x + g * group;
-      const bool known = form.rotation > 1 && pass == 0;
+      const bool known = form.rotation > 1 && pass == 0 && groups == 1;
       const Quantized q = QuantizeGroup(codes + g * group, from, group,
                                         known ? largest : LargestMagnitudes(from, group));
       scales[g] = q.scale;
@@ -74,7 +74,6 @@ void Activations::Quantize(const LeftOperand& left, const ActivationForm& form) 
   form_ = form;
   padded_ = PaddedCols(x.cols);
   groups_ = form.group == 0 ? 1 : x.cols / form.group;
-  DUNNOCK_CHECK(form.rotation == 1 || groups_ == 1);
   const size_t rows = x.count * form.passes;
   const size_t code_bytes = (rows * padded_ + 63) / 64 * 64;
   const size_t scale_bytes = (rows * groups_ * 4 + 63) / 64 * 64;

@@ -116,6 +116,19 @@ TEST(MatMul, FactorsOfABlocksScale) {
   }
 }
 
+// With groups the rotated row is rounded group by group.
+TEST(MatMul, RotatedGroups) {
+  for (const AffineForm& form :
+       {AffineForm{4, 32, 32, false, 64}, AffineForm{4, 64, 64, true, 512},
+        AffineForm{8, 128, 128, false, 128}, AffineForm{6, 16, 256, false, 16}}) {
+    SCOPED_TRACE(Str(form.code_bits, " bits, groups of ", form.group));
+    const Weight weight = RandomWeight(form, 37, 512, 6);
+    EXPECT_EQ(weight.rotation, form.rotation);
+    ExpectReference(weight, 0.02);
+    ExpectReference(weight, 2e-4, true);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Encodings, MatMulTest,
                          testing::Values(Case{WeightEncoding::kF32, 33, 40, 0, 1e-6},
                                          Case{WeightEncoding::kF32, 16, 7, 0, 1e-6},

@@ -88,6 +88,8 @@ struct LoadOptions {
   // A bundle's matrices by name (without ".weight"), ready to be multiplied; looked up before the
   // checkpoint's tensors.
   const std::map<std::string, Weight>* packed = nullptr;
+  // Whether a table is looked up in its matrix there although the checkpoint has its rows.
+  bool packed_tables = false;
 };
 
 // The model that config.json names, without weights: for what only wants to visit them. A setting

@@ -112,7 +112,10 @@ class Calibrator {
       out_.weights.merge(rounded->weights);
       out_.losses.merge(rounded->losses);
     }
-    if (model_->info().causal) DUNNOCK_TRY_STATUS(RoundHead(finished));
+    if (model_->info().causal) {
+      if (options_.before_head) DUNNOCK_TRY_STATUS(options_.before_head(out_.weights));
+      DUNNOCK_TRY_STATUS(RoundHead(finished));
+    }
     return std::move(out_);
   }
 
@@ -132,7 +135,8 @@ class Calibrator {
     std::string out = Str("calibration 1; damping ", options_.damping, "; drift ",
                           options_.drift_share, " of every ", options_.drift_every, "\n");
     for (const auto& [name, t] : plan_)
-      out += Str(name, " ", NameOf(t->form.encoding), " ", t->form.group, "\n");
+      out += Str(name, " ", NameOf(t->form.encoding), " ", t->form.group, " ", t->step.rule, " ",
+                 t->step.size, "\n");
     for (const auto& ids : options_.sequences) {
       out += Str(ids.size(), ":");
       out.append(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0]));

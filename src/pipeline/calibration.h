@@ -9,6 +9,7 @@
 // weights make up for. One layer's weights are in memory at a time, and the streams.
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ struct CalibrationOptions {
   // Where each layer is kept once it is rounded, so that a run that was stopped goes on there. What
   // another model, text or option left is deleted.
   std::string folder;
+  // Called with the weights of all layers before a causal model's head is rounded; may change the
+  // head's form in the plan.
+  std::function<Status(const std::map<std::string, Weight>&)> before_head = {};
   ProgressFn progress = {};                   // in tokens times layers
   const std::atomic<bool>* cancel = nullptr;  // another thread may set it to true
 };

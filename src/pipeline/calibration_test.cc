@@ -30,7 +30,7 @@ class CalibrationTest : public testing::TestWithParam<std::string> {
         (fs::temp_directory_path() / ("dunnock_calibration_" + std::to_string(getpid()))).string();
     fs::remove_all(folder_);
     checkpoint_ = OpenCheckpoint(MapFolder(kGolden + GetParam() + "/safetensors").value()).value();
-    plan_ = PlanBundle(checkpoint_, QuantizeFormat::kInt4, &notes_).value();
+    plan_ = PlanBundle(checkpoint_, QuantizeFormat::kInt4, true, &notes_).value();
     options_.folder = folder_;
     const auto model = MakeModel(checkpoint_.config, &notes_).value();
     std::mt19937 random(7);

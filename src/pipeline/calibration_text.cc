@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/str.h"
+#include "eval/samples.h"
 
 namespace dunnock {
 namespace {
@@ -70,6 +71,26 @@ Result<Sequences> CalibrationSequences(const Tokenizer& tokenizer, const ModelIn
       out.push_back(std::move(sequences[i * sequences.size() / kept]));
   }
   return out;
+}
+
+Result<Sequences> OwnSequences(const Engine& model, const ProgressFn& progress,
+                               const std::atomic<bool>* cancel) {
+  // Not the seeds of the samples that a bundle is judged by, which begin at 1.
+  constexpr size_t kSequences = 4, kTokens = 256, kFirstSeed = 1001;
+  const std::vector<int32_t> beginning = TextBeginning(model);
+  const size_t room = model.model().info().context_length -
+                      std::min(model.model().info().context_length, beginning.size());
+  std::vector<SampleRequest> requests(kSequences);
+  for (size_t i = 0; i < kSequences; ++i) {
+    requests[i].prompt = beginning;
+    requests[i].sampling.temperature = 1;
+    requests[i].sampling.seed = kFirstSeed + i;
+  }
+  DUNNOCK_TRY(Sequences drawn,
+              DrawSamples(model, requests, std::min(kTokens, room), {progress, cancel}));
+  for (std::vector<int32_t>& ids : drawn)
+    ids.insert(ids.begin(), beginning.begin(), beginning.end());
+  return drawn;
 }
 
 }  // namespace dunnock

@@ -1,12 +1,14 @@
 #pragma once
 // Texts to the sequences of tokens that calibration reads.
 
+#include <atomic>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "models/model.h"
+#include "runtime/engine.h"
 #include "tokenizer/tokenizer.h"
 
 namespace dunnock {
@@ -19,5 +21,11 @@ Result<std::vector<std::vector<int32_t>>> CalibrationSequences(const Tokenizer& 
                                                                const ModelInfo& info,
                                                                std::span<const std::string> texts,
                                                                size_t most_tokens);
+
+// A few sequences that a causal model draws itself: enough to measure on, not to calibrate on.
+// Errors: those of DrawSamples.
+Result<std::vector<std::vector<int32_t>>> OwnSequences(const Engine& model,
+                                                       const ProgressFn& progress,
+                                                       const std::atomic<bool>* cancel);
 
 }  // namespace dunnock

@@ -34,8 +34,12 @@ DType TableDType(const Tensor& source) {
 class Planner final : public WeightVisitor {
  public:
   // Without a format: as loaded.
-  Planner(const Checkpoint& checkpoint, std::optional<QuantizeFormat> format)
-      : checkpoint_(checkpoint), format_(format) {}
+  Planner(const Checkpoint& checkpoint, size_t vocabulary, std::optional<QuantizeFormat> format,
+          bool calibrated)
+      : checkpoint_(checkpoint),
+        vocabulary_(vocabulary),
+        format_(format),
+        calibrated_(calibrated) {}
 
   void Linear(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias,
               RowSlice slice) override {
@@ -44,10 +48,9 @@ class Planner final : public WeightVisitor {
 
   // A table that the head is tied to goes into the bundle once, as the head.
   void Head(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias) override {
-    std::erase_if(plan_, [&](const PlannedTensor& t) {
-      return t.kind == PlannedTensor::kTable && t.name == name;
-    });
+    if (format_) std::erase_if(plan_, [&](const PlannedTensor& t) { return t.name == name; });
     Matrix(name, rows, cols, bias, {}, true);
+    if (!plan_.empty() && plan_.back().name == name) plan_.back().outside_layers = true;
   }
   void Vector(const std::string& name, std::vector<float>*, size_t size) override {
     if (const Tensor* source = Find(name, {size}))
@@ -61,10 +64,14 @@ class Planner final : public WeightVisitor {
                         .name = name,
                         .source = source,
                         .rows = rows,
-                        .cols = cols};
-    if (format_) {
+                        .cols = cols,
+                        .outside_layers = true};
+    if (format_ == QuantizeFormat::kFp16 || (format_ && rows != vocabulary_)) {
       table.kind = PlannedTensor::kTable;
       table.dtype = TableDType(*source);
+    } else if (format_) {
+      table.kind = PlannedTensor::kMatrix;
+      SetRowForm(&table, WeightEncoding::kInt6, {});
     }
     plan_.push_back(std::move(table));
   }
@@ -106,8 +113,8 @@ class Planner final : public WeightVisitor {
   }
 
   // A head decides between tokens by small differences, so it gets more bits than the layers. The
-  // error of six bits is small compared with that of int4, but not with that of int4-grouped
-  // (docs/benchmarks.md).
+  // error of six bits is small compared with that of int4, but not with that of int4-grouped,
+  // unless both are calibrated (docs/benchmarks.md).
   Weight FormFor(bool head, size_t rows, size_t cols) const {
     Weight form;
     form.rows = rows;
@@ -118,50 +125,66 @@ class Planner final : public WeightVisitor {
     } else if (format_ == QuantizeFormat::kInt8) {
       form.encoding = WeightEncoding::kInt8;
     } else if (head) {
-      form.encoding =
-          format_ == QuantizeFormat::kInt4 ? WeightEncoding::kInt6 : WeightEncoding::kInt8;
+      form.encoding = format_ == QuantizeFormat::kInt4 || calibrated_ ? WeightEncoding::kInt6
+                                                                      : WeightEncoding::kInt8;
     } else if (format_ == QuantizeFormat::kInt4) {
       form.encoding = WeightEncoding::kInt4;
     } else if (cols % kInt4Group == 0) {
       form.encoding = WeightEncoding::kInt4Grouped;
       form.group = form.block = kInt4Group;
-      form.has_minimums = true;
+      form.has_minimums = !calibrated_;
     } else {
       form.encoding = WeightEncoding::kInt8;
     }
-    if (form.has_row_scales()) form.rotation = RotationBlock(cols);
+    if (form.has_row_scales() || (form.is_grouped() && !form.has_minimums))
+      form.rotation = RotationBlock(cols);
     form.panel_bytes = PanelBytesOf(form);
     return form;
   }
 
   const Checkpoint& checkpoint_;
+  const size_t vocabulary_;  // rows of the table of words; those of positions and types are small
   const std::optional<QuantizeFormat> format_;
+  const bool calibrated_;
   std::vector<PlannedTensor> plan_;
   std::vector<std::string> faults_;
   std::set<const Tensor*> used_;
 };
 
 Result<std::vector<PlannedTensor>> Plan(const Checkpoint& checkpoint,
-                                        std::optional<QuantizeFormat> format,
+                                        std::optional<QuantizeFormat> format, bool calibrated,
                                         std::vector<std::string>* config_notes,
                                         std::vector<std::string>* loading_notes) {
   DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, config_notes));
-  Planner planner(checkpoint, format);
+  Planner planner(checkpoint, model->info().vocab_size, format, calibrated);
   model->VisitWeights(planner);
   return planner.Finish(loading_notes);
 }
 
 }  // namespace
 
+void SetRowForm(PlannedTensor* t, WeightEncoding encoding, const Step& step) {
+  t->form = {.encoding = encoding,
+             .rows = t->rows,
+             .cols = t->cols,
+             .rotation = RotationBlock(t->cols),
+             .panels = {},
+             .scales = {},
+             .bias = {}};
+  DUNNOCK_CHECK(t->form.has_row_scales());
+  t->form.panel_bytes = PanelBytesOf(t->form);
+  t->step = step;
+}
+
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
-                                              std::vector<std::string>* notes) {
-  return Plan(checkpoint, format, notes, notes);
+                                              bool calibrated, std::vector<std::string>* notes) {
+  return Plan(checkpoint, format, calibrated, notes, notes);
 }
 
 Result<std::vector<PlannedTensor>> PlanPrepared(const Checkpoint& checkpoint,
                                                 std::vector<std::string>* notes) {
   std::vector<std::string> config_notes;  // said again by whoever reads config.json
-  return Plan(checkpoint, std::nullopt, &config_notes, notes);
+  return Plan(checkpoint, std::nullopt, false, &config_notes, notes);
 }
 
 }  // namespace dunnock

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "models/model.h"
 #include "pipeline/quantize.h"
+#include "quant/codes.h"
 
 namespace dunnock {
 
@@ -22,16 +23,21 @@ struct PlannedTensor {
   size_t rows = 1, cols = 0;     // of this part
   const Tensor* bias = nullptr;  // nullptr: none
   Weight form = {};              // matrices: encoding and layout, without any bytes
+  Step step = {};                // of forms with integer codes and without minimums
+  bool outside_layers = false;   // the head or a table
   DType dtype = DType::kF32;     // kTable: how it is stored
 
   uint64_t parameters() const { return uint64_t{rows} * cols + (bias != nullptr ? rows : 0); }
 };
 
 // The plan points into the checkpoint, which must outlive it. A table that is also the head is
-// planned once, as the head's matrix. Errors: those of MakeModel, and one kInvalid for all missing
-// or misshapen tensors.
+// planned once, as the head's matrix. `calibrated`: for matrices that are rounded on texts. Errors:
+// those of MakeModel, and one kInvalid for all missing or misshapen tensors.
 Result<std::vector<PlannedTensor>> PlanBundle(const Checkpoint& checkpoint, QuantizeFormat format,
-                                              std::vector<std::string>* notes);
+                                              bool calibrated, std::vector<std::string>* notes);
+
+// Gives the matrix an encoding with a scale per row.
+void SetRowForm(PlannedTensor* t, WeightEncoding encoding, const Step& step);
 
 // The plan of a prepared model: every matrix in the form that loading the checkpoint would give it,
 // and every table as it is, also beside a head that is tied to it. *notes gets what loading would

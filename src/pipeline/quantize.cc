@@ -15,11 +15,14 @@
 #include "pipeline/nearest.h"
 #include "pipeline/plan.h"
 #include "pipeline/shard_writer.h"
+#include "pipeline/size_fit.h"
+#include "runtime/engine.h"
 
 namespace dunnock {
 namespace {
 
-constexpr std::string_view kFormatNames[] = {"fp16", "int8", "int4", "int4-grouped"};
+constexpr std::string_view kFormatNames[] = {"fp16",         "int8",         "int4",
+                                             "int4-grouped", "int4-extreme", "mixed"};
 
 uint64_t SourceBytes(const PlannedTensor& t) {
   const uint64_t of_rows = t.source->bytes.size() / t.source->rows() * t.rows;
@@ -46,7 +49,6 @@ void Account(const std::vector<PlannedTensor>& plan, QuantizeReport* report) {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     report->parameters_by_encoding[name] += parameters;
-    report->parameters += parameters;
   };
   for (const PlannedTensor& t : plan) {
     report->source_bytes += SourceBytes(t);
@@ -72,23 +74,31 @@ size_t TokensFor(uint64_t parameters) {
   return parameters < 700'000'000 ? 250'000 : 125'000;
 }
 
-Result<Calibrated> CalibrateOnTexts(const Checkpoint& checkpoint,
-                                    const std::vector<PlannedTensor>& plan,
-                                    const std::string& folder, uint64_t parameters,
-                                    const QuantizeOptions& options) {
+using Sequences = std::vector<std::vector<int32_t>>;
+
+// Of the texts to calibrate on. Without any, none; but a size has to be measured on something, and
+// that is then what a causal model writes itself.
+Result<Sequences> ReadSequences(const FileSet& source, const Checkpoint& checkpoint,
+                                uint64_t parameters, const QuantizeOptions& options) {
+  if (options.calibration.empty() && !HasSize(options.format)) return Sequences();
   std::vector<std::string> notes;
+  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, &notes));
+  if (options.calibration.empty()) {
+    if (!model->info().causal) {
+      return Invalid(
+          "what each matrix of an encoder may lose is measured on text: expected texts to "
+          "calibrate on");
+    }
+    std::string computed;
+    DUNNOCK_TRY(const std::unique_ptr<Engine> original,
+                LoadOriginal(source, parameters, &computed, options.progress));
+    return OwnSequences(*original, options.progress, options.cancel);
+  }
   const std::string type = FindString(checkpoint.config, "model_type").value_or("");
   DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(checkpoint.files, &notes, type));
-  DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, &notes));
   const size_t tokens =
       options.calibration_tokens > 0 ? options.calibration_tokens : TokensFor(parameters);
-  CalibrationOptions calibration;
-  DUNNOCK_TRY(calibration.sequences,
-              CalibrationSequences(tokenizer, model->info(), options.calibration, tokens));
-  calibration.folder = folder;
-  calibration.progress = options.progress;
-  calibration.cancel = options.cancel;
-  return Calibrate(checkpoint, plan, calibration);
+  return CalibrationSequences(tokenizer, model->info(), options.calibration, tokens);
 }
 
 Status CheckCancel(const QuantizeOptions& options) {
@@ -119,19 +129,38 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(source));
   QuantizeReport report;
   report.notes = checkpoint.notes;
-  DUNNOCK_TRY(const std::vector<PlannedTensor> plan,
-              PlanBundle(checkpoint, options.format, &report.notes));
-  report.manifest.source = options.source_name;
-  report.manifest.quantization = NameOf(options.format);
-  Account(plan, &report);
+  const bool calibrates = !options.calibration.empty();
+  DUNNOCK_TRY(std::vector<PlannedTensor> plan,
+              PlanBundle(checkpoint, options.format, calibrates, &report.notes));
+  for (const PlannedTensor& t : plan) report.parameters += t.parameters();
+  DUNNOCK_TRY(const Sequences sequences,
+              ReadSequences(source, checkpoint, report.parameters, options));
+  std::optional<SizeFit> fit;
+  if (HasSize(options.format)) {
+    DUNNOCK_TRY(fit, SizeFit::Make(source, checkpoint, sequences, options, &plan));
+  }
 
   Calibrated calibrated;
   const std::string work = folder + ".calibration";
-  if (!options.calibration.empty()) {
-    DUNNOCK_TRY(calibrated, CalibrateOnTexts(checkpoint, plan, work, report.parameters, options));
+  const auto fit_last = [&](const std::map<std::string, Weight>& rounded) {
+    return fit ? fit->FitLast(rounded) : Status();
+  };
+  if (calibrates) {
+    CalibrationOptions calibration;
+    calibration.sequences = sequences;
+    calibration.folder = work;
+    calibration.before_head = fit_last;
+    calibration.progress = options.progress;
+    calibration.cancel = options.cancel;
+    DUNNOCK_TRY(calibrated, Calibrate(checkpoint, plan, calibration));
     report.calibration_tokens = calibrated.tokens;
     report.losses = std::move(calibrated.losses);
   }
+  if (fit && !calibrated.weights.contains(fit->last()))
+    DUNNOCK_TRY_STATUS(fit_last(calibrated.weights));
+  report.manifest.source = options.source_name;
+  report.manifest.quantization = NameOf(options.format);
+  Account(plan, &report);
 
   DUNNOCK_TRY(StagedFolder staged, StagedFolder::Create(folder));
   DUNNOCK_TRY(const std::string shard, staged.PathFor(kShardName));
@@ -157,6 +186,11 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
 
   DUNNOCK_TRY_STATUS(FinishBundle(source, checkpoint, options, staged, &report));
   if (!report.written) return report;
+  if (HasSize(options.format) && options.folder_bytes > 0 &&
+      report.folder_bytes > options.folder_bytes) {
+    return Fail(ErrorCode::kLimit, Str("the bundle has ", report.folder_bytes, " bytes, ",
+                                       options.folder_bytes, " were asked for: ask for fewer"));
+  }
   DUNNOCK_TRY_STATUS(CheckCancel(options));
   DUNNOCK_TRY_STATUS(staged.Commit(options.replace));
   std::error_code error;  // a folder that stays behind does no harm

@@ -24,14 +24,22 @@ enum class QuantizeFormat {
   kFp16,         // every matrix bfloat16: 16 bits per weight, not rotated
   kInt8,         // every matrix rotated int8, one scale per row
   kInt4,         // rotated int4, one scale per row; the head int6
-  kInt4Grouped,  // int4 with a float16 scale and minimum per 32 values; the head int8
+  kInt4Grouped,  // int4 with a float16 scale per 32 values, rotated and with an int6 head if
+                 // calibrated; else not rotated, with minimums, and an int8 head
+  kInt4Extreme,  // int4 of entropy-coded steps as wide as the size asks for; the head up to int8
+  kMixed,        // int4, int6 and int8, with steps as wide as the size asks for
 };
-std::string_view NameOf(QuantizeFormat format);  // "fp16", "int8", "int4", "int4-grouped"
+std::string_view NameOf(QuantizeFormat format);  // "fp16", "int8", ..., "int4-extreme", "mixed"
+// Whether forms are chosen for a size that is asked for.
+inline bool HasSize(QuantizeFormat format) { return format >= QuantizeFormat::kInt4Extreme; }
 std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kInt8;
   Codec codec = Codec::kRaw;
+  // kInt4Extreme and kMixed: the size of the whole folder, or else bits per parameter in the shard.
+  uint64_t folder_bytes = 0;
+  double bits = 0;
   bool replace = false;     // replace a bundle or an empty folder that is there already
   std::string source_name;  // for the manifest and the model card
   // The chat template to store if the checkpoint has none.

@@ -65,7 +65,7 @@ InMemory PackInMemory(const FileSet& files, QuantizeFormat format) {
   InMemory out{OpenCheckpoint(files).value(), {}};
   const Checkpoint source = out.checkpoint;
   std::vector<std::string> notes;
-  const std::vector<PlannedTensor> plan = PlanBundle(source, format, &notes).value();
+  const std::vector<PlannedTensor> plan = PlanBundle(source, format, false, &notes).value();
   for (const PlannedTensor& t : plan) {
     const Tensor& tensor = *t.source;
     if (t.kind == PlannedTensor::kMatrix) {
@@ -207,7 +207,7 @@ TEST_F(QuantizeTest, TiedHeadsAreStoredOnce) {
   const auto untied = OpenBundle(Bundle());
   ASSERT_TRUE(untied.has_value());
   EXPECT_EQ(untied->weights.at("lm_head").encoding, WeightEncoding::kInt6);
-  EXPECT_TRUE(IsFloatType(untied->checkpoint.tensors.at("model.embed_tokens.weight").dtype));
+  EXPECT_EQ(untied->weights.at("model.embed_tokens").encoding, WeightEncoding::kInt6);
 }
 
 TEST_F(QuantizeTest, TheBundleNeedsNothingElse) {

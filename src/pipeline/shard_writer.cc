@@ -11,9 +11,7 @@ namespace {
 size_t PaddedRows(const Weight& form) { return form.panel_count() * kPanelRows; }
 size_t ElementBytes(const PlannedTensor& t) { return InfoOf(t.dtype).block_bytes; }
 
-bool IsCoded(const PlannedTensor& t, Codec codec) {
-  return codec == Codec::kRans && CanBeCoded(t.form);
-}
+bool IsCoded(const Weight& form, Codec codec) { return codec == Codec::kRans && CanBeCoded(form); }
 
 // Where every tensor would lie. With Codec::kRans the header of the real file is not longer: here
 // coded matrices have the most bytes that they can have, and behind each tensor is the entry of a
@@ -31,7 +29,7 @@ BundleLayout LayoutOf(const std::vector<PlannedTensor>& plan, Codec codec) {
     const Weight& form = t.form;
     switch (t.kind) {
       case PlannedTensor::kMatrix:
-        if (IsCoded(t, codec)) {
+        if (IsCoded(form, codec)) {
           add(t.name + ".codes", DType::kU8, {MostCodedBytes(CodesShapeOf(form))});
           if (form.is_grouped())
             add(t.name + ".groups", DType::kU8, {form.panel_count(), GroupBytesOf(form)});
@@ -56,6 +54,24 @@ BundleLayout LayoutOf(const std::vector<PlannedTensor>& plan, Codec codec) {
 }
 
 }  // namespace
+
+uint64_t BytesBesideMatrices(const std::vector<PlannedTensor>& plan, Codec codec) {
+  uint64_t bytes = LayoutOf(plan, codec).Header().size();
+  for (const PlannedTensor& t : plan) {
+    bytes += kBundleAlignment;
+    if (t.bias != nullptr) bytes += t.rows * sizeof(float);
+    if (t.kind == PlannedTensor::kVector) bytes += t.cols * sizeof(float);
+    if (t.kind == PlannedTensor::kTable) bytes += t.rows * t.cols * ElementBytes(t);
+    if (t.kind == PlannedTensor::kStoredTable) bytes += t.source->bytes.size();
+  }
+  return bytes;
+}
+
+uint64_t CodedBytes(const Weight& weight, Codec codec) {
+  if (!IsCoded(weight, codec)) return weight.panels.size() + weight.scales.size();
+  const CodedWeight coded = EncodeWeight(weight);
+  return coded.codes.size() + coded.groups.size() + weight.scales.size();
+}
 
 ShardWriter::ShardWriter(FileWriter& file, const std::vector<PlannedTensor>& plan, Codec codec)
     : file_(file), codec_(codec) {
@@ -106,7 +122,7 @@ Status ShardWriter::Add(const std::string& name, DType dtype, std::vector<uint64
 Status ShardWriter::WriteMatrix(const PlannedTensor& t, const Weight& packed) {
   const Weight& form = t.form;
   DUNNOCK_CHECK(packed.panels.size() == form.panel_count() * form.panel_bytes);
-  if (IsCoded(t, codec_)) {
+  if (IsCoded(form, codec_)) {
     const CodedWeight coded = EncodeWeight(packed);
     DUNNOCK_TRY_STATUS(Add(t.name + ".codes", DType::kU8, {coded.codes.size()}, coded.codes));
     if (form.is_grouped()) {

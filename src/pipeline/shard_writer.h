@@ -14,6 +14,12 @@
 
 namespace dunnock {
 
+// What the shard of a plan takes beside the panels, codes and scales of matrices, or a little less.
+uint64_t BytesBesideMatrices(const std::vector<PlannedTensor>& plan, Codec codec);
+
+// What the panels or codes and the scales of a matrix take in a shard.
+uint64_t CodedBytes(const Weight& weight, Codec codec);
+
 class ShardWriter {
  public:
   // `file` is empty and outlives the writer.

@@ -11,23 +11,27 @@
 namespace dunnock {
 namespace {
 
-// sum += left * right^T, both (cols, n).
-void AddProduct(SquareMatrix& sum, ConstRows left, ConstRows right) {
+enum class Half { kBoth, kLower };
+
+// sum += left * right^T, both (cols, n); kLower: what lies below the diagonal, and some beside it.
+void AddProduct(SquareMatrix& sum, ConstRows left, ConstRows right, Half half) {
   const size_t cols = sum.size();
   const Weight weight = PackRows(
       WeightEncoding::kInt8, cols, right.cols,
       [&](size_t row, std::span<float> out) { std::copy_n(right[row], right.cols, out.begin()); });
   // A strip at a time, so that the product is small beside the sum.
-  constexpr size_t kStrip = 256;
+  constexpr size_t kStrip = 128;
   std::vector<float> product(std::min(kStrip, cols) * cols);
   for (size_t first = 0; first < cols; first += kStrip) {
     const size_t count = std::min(kStrip, cols - first);
-    const Rows out{product.data(), count, cols};
-    MatMul(out, left.Part(first, first + count), weight);
+    Weight part = weight;
+    if (half == Half::kLower) part.rows = first + count;
+    const Rows out{product.data(), count, part.rows};
+    MatMul(out, left.Part(first, first + count), part);
     ThreadPool::Current().ParallelFor(count, 16, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) {
         double* const to = sum[first + i];
-        for (size_t j = 0; j < cols; ++j) to[j] += out[i][j];
+        for (size_t j = 0; j < out.cols; ++j) to[j] += out[i][j];
       }
     });
   }
@@ -83,14 +87,23 @@ Hessian::Hessian(size_t cols, size_t rotation) : x_(cols, rotation), sum_(cols) 
 
 void Hessian::Add(ConstRows x) {
   tokens_ += x.count;
-  Fill(x_, x.count, [&](size_t begin, size_t end) { x_.Add(x.Part(begin, end)); }, [&] { Sum(); });
+  Fill(
+      x_, x.count, [&](size_t begin, size_t end) { x_.Add(x.Part(begin, end)); }, [&] { Flush(); });
+}
+
+void Hessian::Flush() {
+  if (x_.count() == 0) return;
+  const ConstRows columns = x_.TakeColumns();
+  AddProduct(sum_, columns, columns, Half::kLower);
 }
 
 const SquareMatrix& Hessian::Sum() {
-  if (x_.count() > 0) {
-    const ConstRows columns = x_.TakeColumns();
-    AddProduct(sum_, columns, columns);
-  }
+  Flush();
+  ThreadPool::Current().ParallelFor(sum_.size(), 16, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      for (size_t j = i + 1; j < sum_.size(); ++j) sum_[i][j] = sum_[j][i];
+    }
+  });
   return sum_;
 }
 
@@ -112,7 +125,7 @@ void CrossTerm::Add(ConstRows other, ConstRows x) {
 const SquareMatrix& CrossTerm::Sum() {
   if (x_.count() > 0) {
     const ConstRows other = other_.TakeColumns();
-    AddProduct(sum_, other, x_.TakeColumns());
+    AddProduct(sum_, other, x_.TakeColumns(), Half::kBoth);
   }
   return sum_;
 }

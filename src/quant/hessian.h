@@ -53,6 +53,8 @@ class Hessian {
   const SquareMatrix& Sum();
 
  private:
+  void Flush();
+
   size_t tokens_ = 0;
   RowQueue x_;
   SquareMatrix sum_;

@@ -14,6 +14,7 @@ struct AffineForm {
   size_t group;      // codes per pair of factors
   size_t block;      // codes per scale and minimum, a multiple of `group`; equal: all factors are 1
   bool has_minimums;
+  size_t rotation = 1;  // size of the rotation blocks along the columns; 1: not rotated
 
   // The code that stands for zero. Without minimums half of the codes lie below it.
   int zero() const { return has_minimums ? 0 : 1 << (code_bits - 1); }

@@ -21,7 +21,8 @@ namespace dunnock::cli {
 namespace {
 
 struct Flags {
-  std::string model, folder, format, codec = "raw", target = "native";
+  std::string model, folder, format, codec, target = "native";
+  double size_mb = 0, bits = 0;  // 0: not given
   std::vector<std::string> calibration;
   size_t calibration_tokens = 0;
   bool force = false, no_evaluate = false;
@@ -47,7 +48,7 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
   return {{"path", flags.folder},
           {"source", report.manifest.source},
           {"format", report.manifest.quantization},
-          {"codec", flags.codec},
+          {"codec", NameOf(report.manifest.files.front().codec)},
           {"source_bytes", report.source_bytes},
           {"bundle_bytes", report.bundle_bytes},
           {"raw_bytes", report.raw_bytes},
@@ -69,7 +70,14 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
 // The format that was asked for, or the one that suits the model's size, and says which and why.
 Result<QuantizeFormat> ChooseFormat(const Common& common, const Flags& flags, const FileSet& files,
                                     const CatalogueEntry* entry) {
-  if (!flags.format.empty()) return *QuantizeFormatNamed(flags.format);
+  const bool sized = flags.size_mb > 0 || flags.bits > 0;
+  if (!flags.format.empty()) {
+    const QuantizeFormat format = *QuantizeFormatNamed(flags.format);
+    if (!sized || HasSize(format)) return format;
+    return Invalid(Str(flags.format, " has a size of its own: a size goes with int4-extreme, or ",
+                       "without --format"));
+  }
+  if (sized) return QuantizeFormat::kMixed;
   uint64_t parameters = entry != nullptr ? entry->parameters : 0;
   if (parameters == 0) {
     DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(files));
@@ -78,12 +86,9 @@ Result<QuantizeFormat> ChooseFormat(const Common& common, const Flags& flags, co
   }
   const Target target = flags.target == "wasm" ? Target::kWasm : Target::kNative;
   const std::string_view advised = RecommendedFormat(parameters, target);
-  const auto known = QuantizeFormatNamed(advised);
-  std::string note = Str(known ? advised : "int4", ": ", FormatReason(parameters, target),
-                         " (the model has ", Grouped(parameters), ")");
-  if (!known) note += Str("; ", advised, " cannot be made by this version");
-  Note(common, note + "; --format chooses another");
-  return known.value_or(QuantizeFormat::kInt4);
+  Note(common, Str(advised, ": ", FormatReason(parameters, target), " (the model has ",
+                   Grouped(parameters), "); --format chooses another"));
+  return QuantizeFormatNamed(advised).value();
 }
 
 // What a refusal says: the figures, the thresholds, and what to do.
@@ -109,7 +114,15 @@ Result<int> Run(const Common& common, const Flags& flags) {
   const ThreadPool::Use use(pool);
   const CancelScope cancel;
   DUNNOCK_TRY(options.format, ChooseFormat(common, flags, files, entry));
-  options.codec = CodecNamed(flags.codec).value();
+  // A size is what is downloaded: coded, unless the user wants it otherwise.
+  options.codec = !flags.codec.empty()      ? CodecNamed(flags.codec).value()
+                  : HasSize(options.format) ? Codec::kRans
+                                            : Codec::kRaw;
+  constexpr double kExtremeBits = 3.4, kMegabyte = 1e6;
+  options.folder_bytes = static_cast<uint64_t>(flags.size_mb * kMegabyte);
+  options.bits = flags.bits;
+  if (options.format == QuantizeFormat::kInt4Extreme && flags.size_mb == 0 && flags.bits == 0)
+    options.bits = kExtremeBits;
   for (const std::string& path : flags.calibration) {
     DUNNOCK_TRY(std::string text, ReadText(path));
     options.calibration.push_back(std::move(text));
@@ -180,17 +193,28 @@ void AddQuantize(CLI::App& program, Common& common, Action* action) {
   verb->add_option("--format", flags->format,
                    "fp16: 16 bits per weight; int8: no measurable loss; int4: half the size; "
                    "int4-grouped: one "
-                   "scale per 32 weights (default: what suits the model's size and --target)")
-      ->check(CLI::IsMember({"fp16", "int8", "int4", "int4-grouped"}));
+                   "scale per 32 weights; int4-extreme: int4 with coarser steps, 3.4 bits per "
+                   "weight in the file (default: what suits the model's size and --target)")
+      ->check(CLI::IsMember({"fp16", "int8", "int4", "int4-grouped", "int4-extreme"}));
+  CLI::Option* size =
+      verb->add_option("--size-mb", flags->size_mb,
+                       "Choose the bits of each matrix so that the folder has this many million "
+                       "bytes, at the least loss that was measured")
+          ->check(CLI::Range(0.001, 1e6))
+          ->type_name("N");
+  verb->add_option("--bits", flags->bits, "The same, by bits per weight in the file of weights")
+      ->check(CLI::Range(1.0, 9.0))
+      ->type_name("B")
+      ->excludes(size);
   verb->add_option("--target", flags->target,
                    "Where the bundle is to run, for the choice of format")
       ->check(CLI::IsMember({"native", "wasm"}))
       ->capture_default_str();
   verb->add_option("--codec", flags->codec,
                    "raw: weights as they lie in memory; rans: entropy-coded, for downloads: fewer "
-                   "bytes, the same answers, decoded when it is first used")
-      ->check(CLI::IsMember({"raw", "rans"}))
-      ->capture_default_str();
+                   "bytes, the same answers, decoded when it is first used (default: raw, but "
+                   "rans for a size)")
+      ->check(CLI::IsMember({"raw", "rans"}));
   verb->add_option("--calibration", flags->calibration,
                    "Text file to calibrate on, for less loss; may be given several times")
       ->type_name("FILE")

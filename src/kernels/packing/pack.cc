@@ -116,7 +116,7 @@ Weight PackGrouped(const AffineForm& form, size_t rows, size_t cols, const Affin
                 .cols = cols,
                 .group = form.group,
                 .block = form.block,
-                .rotation = 1,
+                .rotation = form.rotation,
                 .has_minimums = form.has_minimums,
                 .panels = {},
                 .scales = {},
@@ -213,6 +213,7 @@ void UnpackRow(const Weight& weight, size_t row, std::span<float> out) {
         const int code = GetCode(at + layout.factor_bytes, bits, lane, k % weight.group) - centre;
         out[k] = number(0) * static_cast<float>(code) + (weight.has_minimums ? number(1) : 0.0f);
       }
+      if (weight.rotation > 1) Rotate(out.data(), out.size(), weight.rotation);
       return;
     }
   }

@@ -71,7 +71,8 @@ class Loader final : public WeightVisitor {
   void Embedding(const std::string& name, Table* table, size_t rows, size_t cols) override {
     const Weight* packed = FindPacked(name);
     // A prepared model has the source's table beside the panels of the head that is tied to it.
-    if (packed != nullptr && !checkpoint_.tensors.contains(name + ".weight")) {
+    if (packed != nullptr &&
+        (options_.packed_tables || !checkpoint_.tensors.contains(name + ".weight"))) {
       if (HasShape(name, *packed, rows, cols)) table->panels = *packed;
       return;
     }
