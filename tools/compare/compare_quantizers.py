@@ -179,7 +179,7 @@ def page(rows):
 def picture(rows):
     """A dot per row: megabytes to the right, perplexity ratio upwards; names beside the dots, moved down where one covers
     another."""
-    width, height, left, right, top, bottom = 760, 460, 60, 110, 40, 50
+    width, height, left, right, top, bottom = 760, 460, 60, 110, 50, 50
     points = [(r["bytes"] / 1e6, r["texts"]["all texts"]["ppl_ratio"], r) for r in rows]
     low_x, high_x = (f(p[0] for p in points) for f in (min, max))
     low_y, high_y = (f([p[1] for p in points] + [1]) for f in (min, max))
@@ -189,8 +189,8 @@ def picture(rows):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img"><style>'
            "text { font: 12px system-ui, sans-serif; fill: #24292f } line { stroke: #d0d7de } .ours { fill: #0969da } "
            '.peer { fill: #8c959f }</style><rect width="100%" height="100%" fill="#fff"/>'
-           f'<text x="{left}" y="20">perplexity ratio (original / quantized) over megabytes as downloaded; blue: Dunnock, '
-           "grey: llama.cpp with an importance matrix</text>"]
+           f'<text x="{left}" y="16">perplexity ratio (original / quantized) over megabytes as downloaded</text>'
+           f'<text x="{left}" y="32">blue: Dunnock; grey: llama.cpp with an importance matrix</text>']
     for i in range(6):
         x, y = low_x + i * span_x / 5, low_y + i * span_y / 5
         out.append(f'<line x1="{left}" x2="{width - right}" y1="{y_of(y):.1f}" y2="{y_of(y):.1f}"/>'
