@@ -36,7 +36,8 @@ Result<Weight> ParseWeight(const Json& json) {
   DUNNOCK_TRY(w.rows, size("rows", 1, kMostRowsOrCols));
   DUNNOCK_TRY(w.cols, size("cols", 1, kMostRowsOrCols));
   DUNNOCK_TRY(w.group, size("group", w.is_grouped() ? 16 : 0, w.is_grouped() ? 128 : 0));
-  DUNNOCK_TRY(w.rotation, size("rotation", 1, w.is_grouped() || w.has_row_scales() ? kMostRotation : 1));
+  DUNNOCK_TRY(w.rotation,
+              size("rotation", 1, w.is_grouped() || w.has_row_scales() ? kMostRotation : 1));
   w.has_minimums = FindBool(json, "has_minimums").value_or(false);
   DUNNOCK_TRY(w.block, size("block", w.is_grouped() ? 16 : 0, w.is_grouped() ? kMostBlock : 0));
   if (w.is_grouped() && (w.group % 16 != 0 || w.block % w.group != 0 || w.cols % w.block != 0)) {
