@@ -66,12 +66,6 @@ Status CheckDisk(const std::string& folder, uint64_t needed) {
                                   " MB, the disk has ", *free / 1'000'000, " MB left"));
 }
 
-// Fewer tokens for larger models, whose matrices need them less and take longer.
-size_t TokensFor(uint64_t parameters) {
-  if (parameters < 200'000'000) return 500'000;
-  return parameters < 700'000'000 ? 250'000 : 125'000;
-}
-
 Result<Calibrated> CalibrateOnTexts(const Checkpoint& checkpoint,
                                     const std::vector<PlannedTensor>& plan,
                                     const std::string& folder, uint64_t parameters,
@@ -81,7 +75,7 @@ Result<Calibrated> CalibrateOnTexts(const Checkpoint& checkpoint,
   DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(checkpoint.files, &notes, type));
   DUNNOCK_TRY(const std::unique_ptr<Model> model, MakeModel(checkpoint.config, &notes));
   const size_t tokens =
-      options.calibration_tokens > 0 ? options.calibration_tokens : TokensFor(parameters);
+      options.calibration_tokens > 0 ? options.calibration_tokens : TokensToCalibrate(parameters);
   CalibrationOptions calibration;
   DUNNOCK_TRY(calibration.sequences,
               CalibrationSequences(tokenizer, model->info(), options.calibration, tokens));

@@ -1,0 +1,40 @@
+#include "pipeline/bundle_source.h"
+
+#include "base/str.h"
+#include "checkpoint/checkpoint.h"
+#include "hub/cache/cache.h"
+#include "hub/model_name.h"
+#include "io/file.h"
+
+namespace dunnock {
+
+ChosenFormat FormatFor(uint64_t parameters, Target target) {
+  const std::string_view advised = RecommendedFormat(parameters, target);
+  const auto known = QuantizeFormatNamed(advised);
+  std::string why(FormatReason(parameters, target));
+  if (!known) why += Str("; ", advised, " cannot be made by this version");
+  return {known.value_or(QuantizeFormat::kInt4), std::move(why)};
+}
+
+Result<uint64_t> CountParameters(const FileSet& files, const CatalogueEntry* entry) {
+  if (entry != nullptr && entry->parameters > 0) return entry->parameters;
+  DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(files));
+  uint64_t parameters = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors) parameters += tensor.rows() * tensor.cols();
+  return parameters;
+}
+
+void DescribeSource(const std::string& model, const CatalogueEntry* entry,
+                    QuantizeOptions* options) {
+  options->source_name = model;
+  if (entry != nullptr) {
+    options->base_model = entry->repo;
+    options->licence = entry->licence;
+    options->fallback_template = entry->template_fallback;
+  } else if (const ModelName name = SplitModelName(model);
+             !FileExists(model) && IsRepoName(name.plain)) {
+    options->base_model = name.plain;
+  }
+}
+
+}  // namespace dunnock
