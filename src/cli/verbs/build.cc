@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "base/str.h"
 #include "base/system/memory.h"
@@ -135,7 +136,16 @@ Result<int> Build(const Common& common, const Flags& flags) {
   BuildOptions options;
   options.folder = flags.folder;
   options.hub = common.hub();
-  options.open = [&](const std::string& model) { return OpenModel(common, model); };
+  // While a model is fetched an interrupt ends the program at once: downloads go on where they
+  // were.
+  std::optional<CancelScope> cancel;
+  options.cancel = &CancelScope::flag();
+  options.open = [&](const std::string& model) {
+    cancel.reset();
+    auto files = OpenModel(common, model);
+    cancel.emplace();
+    return files;
+  };
   options.read_text = ReadText;
   options.program = Str("dunnock ", VersionNumber());
   options.threads = pool.threads();
@@ -159,8 +169,6 @@ Result<int> Build(const Common& common, const Flags& flags) {
     ClearProgressLine(common);
     if (!common.quiet) Complain(line);
   };
-  const CancelScope cancel;
-  options.cancel = &CancelScope::flag();
   DUNNOCK_TRY(const BuildOutcome outcome, BuildAll(items, options));
   ClearProgressLine(common);
   if (common.json) PrintJson(BuildReportJson(outcome.rows, options.program, options.threads));

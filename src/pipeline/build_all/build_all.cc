@@ -126,11 +126,11 @@ class Builder {
 
   // True: the build stops here, because one failed and that is what was asked for.
   Result<bool> BuildItemAt(size_t index) {
-    const auto first = std::ranges::find_if(
-        plan_.bundles, [&](const PlannedBundle& b) { return b.item == index; });
+    const auto first =
+        std::ranges::find(plan_.bundles, index, [](const PlannedBundle& b) { return b.item; });
     const auto begin = static_cast<size_t>(first - plan_.bundles.begin());
-    if (!first->format && first->row.state == BuildState::kToDo) {
-      DUNNOCK_TRY_STATUS(Expand(begin));
+    if (first->row.state == BuildState::kToDo && !first->estimate) {
+      DUNNOCK_TRY_STATUS(FetchAndPlan(begin));
     }
     for (size_t i = begin; i < plan_.bundles.size() && plan_.bundles[i].item == index; ++i) {
       PlannedBundle& bundle = plan_.bundles[i];
@@ -152,37 +152,37 @@ class Builder {
     const BuildRow& row = bundle.row;
     if (row.state != BuildState::kBuilt)
       return row.message.empty() ? std::string(NameOf(row.state)) : row.message;
-    const uint64_t bytes = row.figures["bytes"]["folder"].get<uint64_t>();
-    const std::string verdict = row.figures["gate"]["verdict"].get<std::string>();
-    return now ? Str("built, ", Megabytes(bytes), ", gate: ", verdict) : "built already";
+    if (!now) return "built already";
+    return Str("built, ", Megabytes(row.figures["bytes"]["folder"].get<uint64_t>()),
+               ", gate: ", row.figures["gate"]["verdict"].get<std::string>());
   }
 
-  // Fetches a model of which nothing is known yet, so that its formats are.
-  Status Expand(size_t at) {
-    PlannedBundle& unknown = plan_.bundles[at];
-    const size_t index = unknown.item;
-    Say(unknown, "fetching");
+  // Fetches a model that was not known before, so that its formats and what it takes are. `at` is
+  // the first of its bundles.
+  Status FetchAndPlan(size_t at) {
+    const size_t index = plan_.bundles[at].item;
+    const auto begin = plan_.bundles.begin() + static_cast<ptrdiff_t>(at);
+    const auto end = std::find_if(begin, plan_.bundles.end(), [&](const PlannedBundle& bundle) {
+      return bundle.item != index;
+    });
+    Say(*begin, "fetching");
     if (const auto files = options_.open(items_[index].model); !files) {
-      if (files.error().code == ErrorCode::kCancelled) return std::unexpected(files.error());
-      Fault(unknown, files.error());
+      for (auto bundle = begin; bundle != end; ++bundle) Fault(*bundle, files.error());
       return WriteReports();
     }
     std::vector<PlannedBundle> known = PlanItem(items_, index, texts_, options_);
+    plan_.downloads[index] = 0;
+    const auto place = plan_.bundles.erase(begin, end);
     for (PlannedBundle& bundle : known) {
       const bool taken = std::ranges::any_of(plan_.bundles, [&](const PlannedBundle& other) {
-        return other.item != index && other.row.folder == bundle.row.folder;
+        return other.row.folder == bundle.row.folder;
       });
-      if (taken || !bundle.format) {
+      if (taken && bundle.row.state == BuildState::kToDo) {
         bundle.row.state = BuildState::kFailed;
-        if (bundle.row.message.empty()) {
-          bundle.row.message = taken ? "another model has the same folder: a manifest may give "
-                                       "each a \"name\""
-                                     : "its size cannot be told: expected a list of formats";
-        }
+        bundle.row.message =
+            "another model has the same folder: a manifest may give each a \"name\"";
       }
     }
-    plan_.downloads[index] = 0;
-    const auto place = plan_.bundles.erase(plan_.bundles.begin() + static_cast<ptrdiff_t>(at));
     plan_.bundles.insert(place, known.begin(), known.end());
     return {};
   }

@@ -127,7 +127,8 @@ TEST(BuildEstimate, BytesAreThoseOfTheBundle) {
     const Json config = OpenCheckpoint(files).value().config;
     for (const auto format : {QuantizeFormat::kFp16, QuantizeFormat::kInt8, QuantizeFormat::kInt4,
                               QuantizeFormat::kInt4Grouped}) {
-      const auto made = Quantize(files, folder, {.format = format, .replace = true});
+      const auto made =
+          Quantize(files, folder, {.format = format, .replace = true, .source_name = ""});
       ASSERT_TRUE(made) << made.error().message;
       const uint64_t vocabulary = RequiredInt(config, "vocab_size", 1, 1 << 20).value();
       const uint64_t weights =
@@ -447,7 +448,9 @@ TEST_F(BuildAllTest, RecordsThatAreNoneAreReadAsNone) {
   for (const char* text : {"", "[]", "{}", R"({"format": "dunnock-build-record", "version": 2})",
                            R"({"format": "dunnock-build-record", "version": 1, "stage": "no"})",
                            R"({"format": "dunnock-build-record", "version": 1, "stage": 4,
-                               "source": {}})"}) {
+                               "source": {}})",
+                           R"({"format": "dunnock-build-record", "version": 1, "stage": "verified",
+                               "source": [], "row": {"bytes": 3}})"}) {
     ASSERT_TRUE(WriteFileAtomically(folder_ + "/record", AsBytes(text)));
     EXPECT_FALSE(ReadBuildRecord(folder_ + "/record").has_value()) << text;
   }

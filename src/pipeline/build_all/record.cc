@@ -67,6 +67,14 @@ std::optional<BuildRecord> ReadBuildRecord(const std::string& path) {
   }
   if (json->contains("row")) out.row = (*json)["row"];
   if (json->contains("measured")) out.measured = (*json)["measured"];
+  // Whoever reads a row relies on these.
+  const Json* const row = FindMember(*plain, "row");
+  const auto has = [&](const char* object, const char* key) {
+    const Json* const found = row == nullptr ? nullptr : FindMember(*row, object);
+    return found != nullptr && FindMember(*found, key) != nullptr;
+  };
+  if (out.stage != BuildStage::kStarted && !(has("bytes", "folder") && has("gate", "verdict")))
+    return std::nullopt;
   return out;
 }
 
