@@ -31,13 +31,16 @@ th, td { padding: .45rem .5rem; border-bottom: 1px solid var(--line); text-align
 th { color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 td:first-child { font-weight: 600; min-width: 11rem; }
-td { font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+th, td { overflow-wrap: normal; }
+td { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; }
+small { display: block; color: var(--soft); }
 .good { color: var(--good); }
 .bad { color: var(--bad); font-weight: 600; }
 .why { display: block; font-weight: 400; color: var(--bad); overflow-wrap: anywhere; }
 a { color: inherit; }
-figure { margin: 0 0 1rem; overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-figure svg { display: block; width: 100%; min-width: 34rem; max-width: 45rem; height: auto; }
+figure { margin: 0 0 1rem; max-width: 45rem; overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
+figure svg { display: block; width: 100%; min-width: 34rem; height: auto; }
 @media (max-width: 62rem) {
   thead { display: none; }
   table, tbody, tr, td { display: block; }
@@ -47,6 +50,7 @@ figure svg { display: block; width: 100%; min-width: 34rem; max-width: 45rem; he
   td:first-child { display: block; font-size: 1rem; min-width: 0; }
   td:first-child::before { content: none; }
   td.none { display: none; }
+  small { display: inline; }
 }
 )";
 
@@ -119,12 +123,14 @@ std::string Row(const std::vector<Cell>& cells) {
   return out + "</tr>\n";
 }
 
-// "0.9912 ± 0.0004"
+// "0.9912 ± 0.0004"; where there is room the error stands below.
 std::string Figure(const Json& estimate, int digits) {
   const auto value = FindNumber(estimate, "value");
   if (!value || !std::isfinite(*value)) return "";
   const double error = FindNumber(estimate, "error").value_or(0);
-  return Fixed(*value, digits) + (error > 0 ? " ± " + Fixed(error, digits) : "");
+  const std::string number = Fixed(*value, digits);
+  if (!(error > 0)) return number;
+  return Str("<span>", number, " <small>± ", Fixed(error, digits), "</small></span>");
 }
 
 std::vector<Cell> CellsOf(const Json& bundle, const Json& measured) {
@@ -150,7 +156,9 @@ std::vector<Cell> CellsOf(const Json& bundle, const Json& measured) {
           {"perplexity ratio", task == "generate" ? Figure(Member(bundle, "quality"), 4) : ""},
           {"KL", Figure(Member(bundle, "kl_mean"), 4)},
           {"top-1", Figure(Member(bundle, "top1_agreement"), 3)},
-          {task == "rerank" ? "score correlation" : "cosine",
+          {task == "rerank"  ? "score correlation"
+           : task == "embed" ? "cosine"
+                             : "cosine, correlation",
            task == "embed" || task == "rerank" ? Figure(Member(bundle, "quality"), 5) : ""},
           {"gate", Escaped(built ? verdict : state),
            built              ? (verdict == "passed" ? "good" : "")
