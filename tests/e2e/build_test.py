@@ -132,16 +132,17 @@ class Some(BuildTest):
         text = self.folder / "<judge> & 'text'.txt"
         text.write_text("The bird sang in the hedge all day. " * 40)
         odd = make_chat_model(self.folder / "<b>odd & \"name\"")
-        self.build(odd, "--format", "int8", "--format", "int4", "--judge", text, "--min-retention", "0.1")
+        self.build(odd, "--format", "int8", "--format", "int4", "--judge", text, "--min-retention", "0.1", code=1)
         page = (self.out / "report.html").read_text()
         tree = xml.etree.ElementTree.fromstring(page)
         xhtml = "{http://www.w3.org/1999/xhtml}"
         rows = tree.findall(f".//{xhtml}tbody/{xhtml}tr")
+        self.assertEqual([b["state"] for b in self.report()["bundles"]], ["built", "missed"])
         self.assertEqual(len(rows), 2)
         for row, bundle in zip(rows, self.report()["bundles"]):
             cells = ["".join(cell.itertext()) for cell in row]
-            self.assertEqual(cells[0], bundle["folder"])
-            self.assertIn("passed", cells)
+            self.assertTrue(cells[0].startswith(bundle["folder"]))
+            self.assertIn("passed" if bundle["state"] == "built" else bundle["state"], cells)
             self.assertIn(f"{bundle['quality']['value']:.4f}", " ".join(cells))
         self.assertEqual(len(tree.findall(".//{http://www.w3.org/2000/svg}svg")), 1)
         self.assertIn(str(odd), "".join(tree.itertext()))

@@ -281,7 +281,8 @@ class Builder {
     out.format = *bundle.format;
     out.codec = item.codec;
     out.replace = true;  // its record says that it is of a build
-    for (const std::string& path : item.calibration) out.calibration.push_back(texts_.at(path));
+    for (const std::string& path : CalibrationOf(item, *bundle.format))
+      out.calibration.push_back(texts_.at(path));
     out.calibration_tokens = item.calibration_tokens;
     out.min_retention = item.min_retention;
     out.program = options_.program;

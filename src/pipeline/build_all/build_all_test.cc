@@ -167,7 +167,7 @@ TEST(BuildEstimate, CostGrowsWithWhatIsAsked) {
   const Json config = *FindMember(FindInCatalogue("smollm2-135m")->data, "architecture");
   const auto cost = [&](const BuildItem& item, size_t threads, uint64_t memory) {
     BundleEstimate out{134'515'008, 142'000'000};
-    EstimateCost(config, item, threads, memory, &out);
+    EstimateCost(config, item, QuantizeFormat::kInt8, threads, memory, &out);
     return out;
   };
   BuildItem item;
@@ -207,6 +207,8 @@ TEST(BuildPlanTest, SumsAreOverWhatIsToDo) {
   items[2].evaluate = false;
   EXPECT_EQ(StepsOf(plan.bundles[0], plan, items),
             (std::vector<std::string>{"pull", "calibrate", "evaluate", "gate", "card", "verify"}));
+  plan.bundles[0].format = QuantizeFormat::kFp16;  // not calibrated
+  EXPECT_EQ(StepsOf(plan.bundles[0], plan, items)[1], "round");
   EXPECT_EQ(StepsOf(plan.bundles[2], plan, items), std::vector<std::string>{"verify"});
   EXPECT_EQ(StepsOf(plan.bundles[3], plan, items),
             (std::vector<std::string>{"pull", "round", "card", "verify"}));

@@ -100,8 +100,8 @@ Result<uint64_t> EstimateBytes(const Json& config, QuantizeFormat format, Codec 
   return static_cast<uint64_t>(bytes) + shape.info.vocab_size * kBytesPerToken + kOtherBytes;
 }
 
-void EstimateCost(const Json& config, const BuildItem& item, size_t threads, uint64_t memory_bytes,
-                  BundleEstimate* estimate) {
+void EstimateCost(const Json& config, const BuildItem& item, QuantizeFormat format, size_t threads,
+                  uint64_t memory_bytes, BundleEstimate* estimate) {
   const auto shape = ShapeOf(config);
   const bool causal = shape && shape->info.causal;
   const auto parameters = static_cast<double>(estimate->parameters);
@@ -122,7 +122,7 @@ void EstimateCost(const Json& config, const BuildItem& item, size_t threads, uin
                                   : estimate->parameters;
     peak = std::max(peak, original + estimate->bundle_bytes);
   }
-  if (!item.calibration.empty()) {
+  if (!CalibrationOf(item, format).empty()) {
     const size_t tokens = CalibrationTokens(item, estimate->parameters);
     seconds += kCalibrateSeconds * static_cast<double>(tokens);
     // Two streams of hidden states, one of them of every other batch; all rounded matrices.

@@ -26,7 +26,7 @@ std::string_view EstimateBasis();
 Result<uint64_t> EstimateBytes(const Json& config, QuantizeFormat format, Codec codec);
 
 // Everything but the bytes. `threads` work; the original may take `memory_bytes` (LoadOriginal).
-void EstimateCost(const Json& config, const BuildItem& item, size_t threads, uint64_t memory_bytes,
-                  BundleEstimate* estimate);
+void EstimateCost(const Json& config, const BuildItem& item, QuantizeFormat format, size_t threads,
+                  uint64_t memory_bytes, BundleEstimate* estimate);
 
 }  // namespace dunnock

@@ -179,6 +179,12 @@ Result<BuildItem> ReadModel(const Json& json, const std::string& where, const st
 
 }  // namespace
 
+std::vector<std::string> CalibrationOf(const BuildItem& item, QuantizeFormat format) {
+  // Calibrate rounds to codes with one scale per row (calibration.h).
+  const bool takes_it = format == QuantizeFormat::kInt8 || format == QuantizeFormat::kInt4;
+  return takes_it ? item.calibration : std::vector<std::string>();
+}
+
 std::string FolderNameOf(const std::string& model) {
   std::string out;
   if (FileExists(model)) {

@@ -30,6 +30,10 @@ struct BuildItem {
   double min_retention = kMinRetention;
 };
 
+// The texts that a bundle of the item is calibrated on: none for a format that is always rounded to
+// nearest (fp16, int4-grouped).
+std::vector<std::string> CalibrationOf(const BuildItem& item, QuantizeFormat format);
+
 // The name that a model's folders begin with unless a manifest gives one: the catalogue's id, or
 // the last part of a repository, folder or file, with what chooses a revision or one of several
 // files behind it. Only letters, digits, dots, dashes and underscores are in it.

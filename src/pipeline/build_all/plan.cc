@@ -93,7 +93,7 @@ std::string HashOfOptions(const BuildItem& item, QuantizeFormat format, const So
       {"tokenizer", source.entry == nullptr ? "" : source.entry->tokenizer_from},
       {"format", NameOf(format)},
       {"codec", NameOf(item.codec)},
-      {"calibration", hashes(item.calibration, false)},
+      {"calibration", hashes(CalibrationOf(item, format), false)},
       {"calibration_tokens", item.calibration_tokens},
       {"evaluate", item.evaluate},
       {"original_fits", OriginalFits(source.parameters, options.memory_bytes)},
@@ -114,7 +114,8 @@ void AddEstimate(const Source& source, const BuildItem& item, const BuildOptions
     return;
   }
   bundle->estimate = BundleEstimate{source.parameters, *bytes};
-  EstimateCost(source.config, item, options.threads, options.memory_bytes, &*bundle->estimate);
+  EstimateCost(source.config, item, *bundle->format, options.threads, options.memory_bytes,
+               &*bundle->estimate);
 }
 
 std::string Megabytes(uint64_t bytes) { return Str((bytes + 500'000) / 1'000'000, " MB"); }
@@ -278,7 +279,8 @@ std::vector<std::string> StepsOf(const PlannedBundle& bundle, const BuildPlan& p
   const BuildItem& item = items[bundle.item];
   std::vector<std::string> steps;
   if (plan.downloads[bundle.item] != 0) steps.push_back("pull");
-  steps.push_back(item.calibration.empty() ? "round" : "calibrate");
+  const bool calibrated = bundle.format && !CalibrationOf(item, *bundle.format).empty();
+  steps.push_back(calibrated ? "calibrate" : "round");
   if (item.evaluate) {
     steps.push_back("evaluate");
     steps.push_back("gate");
