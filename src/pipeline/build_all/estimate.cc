@@ -51,11 +51,12 @@ constexpr double kCodedShare = 0.91;
 // Tokenizer, report, proof and card: 43 to 68 bytes per token of the vocabulary, and the rest.
 constexpr uint64_t kBytesPerToken = 60, kOtherBytes = 120'000;
 
-// Measured on two cores with SmolLM2-135M-Instruct and all-MiniLM-L6-v2, which have 1.35e8 and
-// 2.3e7 parameters.
-constexpr double kRoundSeconds = 1.2e-8;       // per parameter: rounding to nearest, hashes, proof
-constexpr double kJudgeSeconds = 1.9e-7;       // per parameter of a decoder: 8192 tokens or samples
-constexpr double kJudgeEncoder = 3e-8;         // per parameter of an encoder: built-in sentences
+// Seconds of two cores. Rounding took 2.4 s of processor time with SmolLM2-135M-Instruct and 0.5 s
+// with all-MiniLM-L6-v2, judging the latter 5.6 s, all on a busy machine; judging the former took
+// more than 140 s. Calibration and verifying are guesses of that order.
+constexpr double kRoundSeconds = 1e-8;         // per parameter
+constexpr double kJudgeSeconds = 7e-7;         // per parameter of a decoder, with its samples
+constexpr double kJudgeEncoder = 1.2e-7;       // per parameter of an encoder: built-in sentences
 constexpr double kVerifySeconds = 1e-8;        // per parameter
 constexpr double kCalibrateSeconds = 1.3e-11;  // per parameter and token
 constexpr double kMeasuredThreads = 2;
@@ -68,8 +69,9 @@ size_t CalibrationTokens(const BuildItem& item, uint64_t parameters) {
 }  // namespace
 
 std::string_view EstimateBasis() {
-  return "minutes and memory follow from SmolLM2-135M and MiniLM-L6 on two cores of a server, by "
-         "parameters, tokens and threads; downloads take time of their own";
+  return "time and memory are rough: by parameters, tokens and threads, after what SmolLM2-135M "
+         "and "
+         "MiniLM-L6 took on two cores of a server; downloads take time of their own";
 }
 
 Result<uint64_t> EstimateBytes(const Json& config, QuantizeFormat format, Codec codec) {
