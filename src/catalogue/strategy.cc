@@ -7,12 +7,17 @@ constexpr uint64_t kMillion = 1'000'000;
 
 }  // namespace
 
+int SizeTier(uint64_t parameters) {
+  if (parameters < 200 * kMillion) return 1;
+  if (parameters < 500 * kMillion) return 2;
+  if (parameters < 1500 * kMillion) return 3;
+  return parameters < 3000 * kMillion ? 4 : 5;
+}
+
 std::string_view WasmFeasibility(uint64_t parameters) {
-  if (parameters < 200 * kMillion) return "optimal";
-  if (parameters < 500 * kMillion) return "good";
-  if (parameters < 1500 * kMillion) return "requires streaming";
-  if (parameters < 3000 * kMillion) return "limited";
-  return "not recommended";
+  constexpr std::string_view kClasses[] = {"optimal", "good", "requires streaming", "limited",
+                                           "not recommended"};
+  return kClasses[SizeTier(parameters) - 1];
 }
 
 std::string_view RecommendedFormat(uint64_t parameters, Target target) {

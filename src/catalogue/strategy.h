@@ -9,8 +9,12 @@ namespace dunnock {
 
 enum class Target { kNative, kWasm };
 
-// "optimal" below 200 million parameters, "good" below 500, "requires streaming" below 1.5 billion,
-// "limited" below 3 billion, else "not recommended".
+// Classes of size, 1 to 5: below 200 million parameters, below 500 million, below 1.5 billion,
+// below 3 billion, and above.
+int SizeTier(uint64_t parameters);
+
+// By tier: "optimal" below 200 million parameters, "good" below 500, "requires streaming" below 1.5
+// billion, "limited" below 3 billion, else "not recommended".
 std::string_view WasmFeasibility(uint64_t parameters);
 
 // WebAssembly: "int4-extreme" above 1 billion parameters, "int4-grouped" above 500 million, else

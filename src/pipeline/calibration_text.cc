@@ -47,6 +47,11 @@ size_t TokensOf(const Sequences& sequences) {
 
 }  // namespace
 
+size_t TokensToCalibrate(uint64_t parameters) {
+  if (parameters < 200'000'000) return 500'000;
+  return parameters < 700'000'000 ? 250'000 : 125'000;
+}
+
 Result<Sequences> CalibrationSequences(const Tokenizer& tokenizer, const ModelInfo& info,
                                        std::span<const std::string> texts, size_t most_tokens) {
   std::vector<Sequences> all;

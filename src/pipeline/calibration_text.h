@@ -13,6 +13,10 @@
 
 namespace dunnock {
 
+// The number of tokens to calibrate on unless a user chooses one: fewer for larger models, whose
+// matrices need them less and take longer.
+size_t TokensToCalibrate(uint64_t parameters);
+
 // About `most_tokens` tokens, a share of each text as large as the text's share of all. A decoder
 // reads windows of 1024 tokens at most, evenly spaced over a text, each beginning with what its
 // tokenizer puts in front; an encoder reads lines, cut to 128 tokens. kInvalid if the texts have

@@ -256,9 +256,16 @@ Result<Evaluation> Evaluate(const Engine& bundle, const Engine& original,
   return out;
 }
 
+bool OriginalFits(uint64_t parameters, uint64_t memory_bytes) {
+  const uint64_t twice = parameters * sizeof(float) * 2;
+  const uint64_t machine = MainMemoryBytes();
+  return (machine == 0 || twice <= machine) && (memory_bytes == 0 || twice <= memory_bytes);
+}
+
 Result<std::unique_ptr<Engine>> LoadOriginal(const FileSet& files, uint64_t parameters,
-                                             std::string* reference, const ProgressFn& progress) {
-  const bool fits = MainMemoryBytes() == 0 || parameters * sizeof(float) <= MainMemoryBytes() / 2;
+                                             std::string* reference, const ProgressFn& progress,
+                                             uint64_t memory_bytes) {
+  const bool fits = OriginalFits(parameters, memory_bytes);
   *reference = fits ? "float32" : "int8";
   EngineOptions options;
   options.compute = fits ? Compute::kF32 : Compute::kAuto;

@@ -30,6 +30,7 @@ struct JudgeOptions {
   size_t window = 1024;           // tokens per window
   ProgressFn progress = {};
   const std::atomic<bool>* cancel = nullptr;
+  uint64_t memory_bytes = 0;  // that the original may be loaded within (OriginalFits)
 };
 
 // A judging text and the figures on it. For a decoder `text` is set, for an encoder `encoder`, for
@@ -65,10 +66,14 @@ struct Evaluation {
 Result<Evaluation> Evaluate(const Engine& bundle, const Engine& original,
                             const std::string& reference, const JudgeOptions& options);
 
+// Whether the original is compared in float32: `parameters` take at most half of `memory_bytes`
+// then, or of this machine's memory with 0 or where that is less.
+bool OriginalFits(uint64_t parameters, uint64_t memory_bytes);
+
 // Loads the original to compare with, on as many threads as ThreadPool::Current() has: its weights
-// in float32, or rounded to int8 if `parameters` take more than half of this machine's memory in
-// float32. *reference says which.
+// in float32, or rounded to int8 if that does not fit. *reference says which.
 Result<std::unique_ptr<Engine>> LoadOriginal(const FileSet& files, uint64_t parameters,
-                                             std::string* reference, const ProgressFn& progress);
+                                             std::string* reference, const ProgressFn& progress,
+                                             uint64_t memory_bytes = 0);
 
 }  // namespace dunnock

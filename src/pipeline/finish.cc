@@ -44,7 +44,8 @@ Status Judge(const FileSet& source, const QuantizeOptions& options, const Engine
     return {};
   }
   std::string reference;
-  DUNNOCK_TRY(*original, LoadOriginal(source, report->parameters, &reference, options.progress));
+  DUNNOCK_TRY(*original, LoadOriginal(source, report->parameters, &reference, options.progress,
+                                      options.judge->memory_bytes));
   DUNNOCK_TRY(report->evaluation, Evaluate(bundle, **original, reference, *options.judge));
   report->gate =
       ApplyGate(*report->evaluation, report->manifest.quantization, options.min_retention);

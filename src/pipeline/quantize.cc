@@ -68,12 +68,6 @@ Status CheckDisk(const std::string& folder, uint64_t needed) {
                                   " MB, the disk has ", *free / 1'000'000, " MB left"));
 }
 
-// Fewer tokens for larger models, whose matrices need them less and take longer.
-size_t TokensFor(uint64_t parameters) {
-  if (parameters < 200'000'000) return 500'000;
-  return parameters < 700'000'000 ? 250'000 : 125'000;
-}
-
 using Sequences = std::vector<std::vector<int32_t>>;
 
 // Of the texts to calibrate on. Without any, none; but a size has to be measured on something, and
@@ -97,7 +91,7 @@ Result<Sequences> ReadSequences(const FileSet& source, const Checkpoint& checkpo
   const std::string type = FindString(checkpoint.config, "model_type").value_or("");
   DUNNOCK_TRY(const Tokenizer tokenizer, Tokenizer::FromFiles(checkpoint.files, &notes, type));
   const size_t tokens =
-      options.calibration_tokens > 0 ? options.calibration_tokens : TokensFor(parameters);
+      options.calibration_tokens > 0 ? options.calibration_tokens : TokensToCalibrate(parameters);
   return CalibrationSequences(tokenizer, model->info(), options.calibration, tokens);
 }
 
@@ -130,6 +124,10 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
   QuantizeReport report;
   report.notes = checkpoint.notes;
   const bool calibrates = !options.calibration.empty();
+  if (calibrates && !CanBeCalibrated(options.format)) {
+    return Invalid(Str(NameOf(options.format),
+                       " keeps 16 bits of every weight: expected no texts to calibrate on"));
+  }
   DUNNOCK_TRY(std::vector<PlannedTensor> plan,
               PlanBundle(checkpoint, options.format, calibrates, &report.notes));
   for (const PlannedTensor& t : plan) report.parameters += t.parameters();

@@ -32,12 +32,19 @@ enum class QuantizeFormat {
 std::string_view NameOf(QuantizeFormat format);  // "fp16", "int8", ..., "int4-extreme", "mixed"
 // Whether forms are chosen for a size that is asked for.
 inline bool HasSize(QuantizeFormat format) { return format >= QuantizeFormat::kInt4Extreme; }
+inline constexpr double kExtremeBits = 3.4;  // of kInt4Extreme, unless another size is asked for
+inline bool CanBeCalibrated(QuantizeFormat format) { return format != QuantizeFormat::kFp16; }
+// A size is what is downloaded, so that such formats are coded unless a user wants it otherwise.
+inline Codec DefaultCodec(QuantizeFormat format) {
+  return HasSize(format) ? Codec::kRans : Codec::kRaw;
+}
 std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kInt8;
   Codec codec = Codec::kRaw;
   // kInt4Extreme and kMixed: the size of the whole folder, or else bits per parameter in the shard.
+  // kInt4Extreme without either: kExtremeBits.
   uint64_t folder_bytes = 0;
   double bits = 0;
   bool replace = false;     // replace a bundle or an empty folder that is there already

@@ -21,7 +21,9 @@ constexpr double kLastShare = 0.995;
 Result<SizeFit> SizeFit::Make(const FileSet& source, const Checkpoint& checkpoint,
                               const std::vector<std::vector<int32_t>>& sequences,
                               const QuantizeOptions& options, std::vector<PlannedTensor>* plan) {
-  if (options.folder_bytes == 0 && !(options.bits > 0))
+  const bool narrow = options.format == QuantizeFormat::kInt4Extreme;
+  const double bits = narrow && options.bits == 0 ? kExtremeBits : options.bits;
+  if (options.folder_bytes == 0 && !(bits > 0))
     return Invalid("a bundle of mixed forms: expected its size or its bits per parameter");
   uint64_t parameters = 0;
   for (const PlannedTensor& t : *plan) parameters += t.parameters();
@@ -31,11 +33,10 @@ Result<SizeFit> SizeFit::Make(const FileSet& source, const Checkpoint& checkpoin
     for (const auto& [name, blob] : SideFiles(source, checkpoint, options)) others += blob.size();
     others += kDocumentBytes + kDocumentBytesPerTensor * plan->size();
   } else {
-    target = static_cast<uint64_t>(options.bits * static_cast<double>(parameters) / 8);
+    target = static_cast<uint64_t>(bits * static_cast<double>(parameters) / 8);
   }
   DUNNOCK_TRY(const auto losses,
               MeasureSensitivity(checkpoint, *plan, {sequences, options.progress, options.cancel}));
-  const bool narrow = options.format == QuantizeFormat::kInt4Extreme;
   DUNNOCK_TRY(Mix mix, Mix::Make(*plan, losses, options.codec, narrow));
   if (others + mix.least_bytes() > target) {
     return Fail(ErrorCode::kLimit,

@@ -1,8 +1,7 @@
 #include <chrono>
 
 #include "base/str.h"
-#include "catalogue/catalogue.h"
-#include "catalogue/strategy.h"
+#include "cli/flags/bundle_flags.h"
 #include "cli/input.h"
 #include "cli/judge_files.h"
 #include "cli/open_model.h"
@@ -11,9 +10,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "hub/cache/cache.h"
-#include "hub/model_name.h"
-#include "io/file.h"
+#include "pipeline/bundle_source.h"
 #include "pipeline/quantize.h"
 #include "pipeline/report.h"
 
@@ -21,14 +18,10 @@ namespace dunnock::cli {
 namespace {
 
 struct Flags {
-  std::string model, folder, format, codec, target = "native";
-  double size_mb = 0, bits = 0;  // 0: not given
-  std::vector<std::string> calibration;
-  size_t calibration_tokens = 0;
-  bool force = false, no_evaluate = false;
-  double min_retention = kMinRetention;
+  std::string model, folder, format, target = "native";
+  bool force = false;
   std::vector<std::string> beside;
-  JudgeFlags judge;
+  BundleFlags bundle;
 };
 
 std::string Fixed(double value) {
@@ -70,25 +63,15 @@ OrderedJson ToJson(const Flags& flags, const QuantizeReport& report, double seco
 // The format that was asked for, or the one that suits the model's size, and says which and why.
 Result<QuantizeFormat> ChooseFormat(const Common& common, const Flags& flags, const FileSet& files,
                                     const CatalogueEntry* entry) {
-  const bool sized = flags.size_mb > 0 || flags.bits > 0;
-  if (!flags.format.empty()) {
-    const QuantizeFormat format = *QuantizeFormatNamed(flags.format);
-    if (!sized || HasSize(format)) return format;
-    return Invalid(Str(flags.format, " has a size of its own: a size goes with int4-extreme, or ",
-                       "without --format"));
-  }
-  if (sized) return QuantizeFormat::kMixed;
-  uint64_t parameters = entry != nullptr ? entry->parameters : 0;
-  if (parameters == 0) {
-    DUNNOCK_TRY(const Checkpoint checkpoint, OpenCheckpoint(files));
-    for (const auto& [name, tensor] : checkpoint.tensors)
-      parameters += tensor.rows() * tensor.cols();
-  }
-  const Target target = flags.target == "wasm" ? Target::kWasm : Target::kNative;
-  const std::string_view advised = RecommendedFormat(parameters, target);
-  Note(common, Str(advised, ": ", FormatReason(parameters, target), " (the model has ",
-                   Grouped(parameters), "); --format chooses another"));
-  return QuantizeFormatNamed(advised).value();
+  DUNNOCK_TRY(const std::optional<QuantizeFormat> asked,
+              FormatAskedFor(flags.bundle, flags.format));
+  if (asked) return *asked;
+  DUNNOCK_TRY(const uint64_t parameters, CountParameters(files, entry));
+  const ChosenFormat chosen =
+      FormatFor(parameters, flags.target == "wasm" ? Target::kWasm : Target::kNative);
+  Note(common, Str(NameOf(chosen.format), ": ", chosen.why, " (the model has ", Grouped(parameters),
+                   "); --format chooses another"));
+  return chosen.format;
 }
 
 // What a refusal says: the figures, the thresholds, and what to do.
@@ -109,41 +92,27 @@ Result<int> Run(const Common& common, const Flags& flags) {
   QuantizeOptions options;
   const CatalogueEntry* entry = nullptr;
   DUNNOCK_TRY(const FileSet files, OpenModel(common, flags.model, &entry));
-  if (entry != nullptr) options.fallback_template = entry->template_fallback;
+  DescribeSource(flags.model, entry, &options);
   ThreadPool pool(common.threads == 0 ? ThreadPool::DefaultThreads() : common.threads);
   const ThreadPool::Use use(pool);
   const CancelScope cancel;
   DUNNOCK_TRY(options.format, ChooseFormat(common, flags, files, entry));
-  // A size is what is downloaded: coded, unless the user wants it otherwise.
-  options.codec = !flags.codec.empty()      ? CodecNamed(flags.codec).value()
-                  : HasSize(options.format) ? Codec::kRans
-                                            : Codec::kRaw;
-  constexpr double kExtremeBits = 3.4, kMegabyte = 1e6;
-  options.folder_bytes = static_cast<uint64_t>(flags.size_mb * kMegabyte);
-  options.bits = flags.bits;
-  if (options.format == QuantizeFormat::kInt4Extreme && flags.size_mb == 0 && flags.bits == 0)
-    options.bits = kExtremeBits;
-  for (const std::string& path : flags.calibration) {
+  options.codec = flags.bundle.asked_codec().value_or(DefaultCodec(options.format));
+  options.folder_bytes = flags.bundle.folder_bytes();
+  options.bits = flags.bundle.bits;
+  for (const std::string& path : flags.bundle.calibration) {
     DUNNOCK_TRY(std::string text, ReadText(path));
     options.calibration.push_back(std::move(text));
   }
-  options.calibration_tokens = flags.calibration_tokens;
+  options.calibration_tokens = flags.bundle.calibration_tokens;
   options.replace = flags.force;
   options.write_missed = flags.force;
-  options.min_retention = flags.min_retention;
-  if (!flags.no_evaluate) {
-    DUNNOCK_TRY(options.judge, ReadJudge(common, flags.judge));
+  options.min_retention = flags.bundle.min_retention;
+  if (!flags.bundle.no_evaluate) {
+    DUNNOCK_TRY(options.judge, ReadJudge(common, flags.bundle.judge));
   }
   options.beside = flags.beside;
-  options.source_name = flags.model;
   options.program = Str("dunnock ", VersionNumber());
-  if (entry != nullptr) {
-    options.base_model = entry->repo;
-    options.licence = entry->licence;
-  } else if (const ModelName name = SplitModelName(flags.model);
-             !FileExists(flags.model) && IsRepoName(name.plain)) {
-    options.base_model = name.plain;
-  }
   options.progress = ProgressLine(common);
   options.cancel = &CancelScope::flag();
   auto report = Quantize(files, flags.folder, options);
@@ -192,43 +161,15 @@ void AddQuantize(CLI::App& program, Common& common, Action* action) {
       ->type_name("DIR");
   verb->add_option("--format", flags->format,
                    "fp16: 16 bits per weight; int8: no measurable loss; int4: half the size; "
-                   "int4-grouped: one "
-                   "scale per 32 weights; int4-extreme: int4 with coarser steps, 3.4 bits per "
-                   "weight in the file (default: what suits the model's size and --target)")
-      ->check(CLI::IsMember({"fp16", "int8", "int4", "int4-grouped", "int4-extreme"}));
-  CLI::Option* size =
-      verb->add_option("--size-mb", flags->size_mb,
-                       "Choose the bits of each matrix so that the folder has this many million "
-                       "bytes, at the least loss that was measured")
-          ->check(CLI::Range(0.001, 1e6))
-          ->type_name("N");
-  verb->add_option("--bits", flags->bits, "The same, by bits per weight in the file of weights")
-      ->check(CLI::Range(1.0, 9.0))
-      ->type_name("B")
-      ->excludes(size);
+                   "int4-grouped: one scale per 32 weights; int4-extreme: int4 with coarser steps, "
+                   "3.4 bits per weight in the file (default: what suits the model's size and "
+                   "--target)")
+      ->check(FormatNames());
   verb->add_option("--target", flags->target,
                    "Where the bundle is to run, for the choice of format")
       ->check(CLI::IsMember({"native", "wasm"}))
       ->capture_default_str();
-  verb->add_option("--codec", flags->codec,
-                   "raw: weights as they lie in memory; rans: entropy-coded, for downloads: fewer "
-                   "bytes, the same answers, decoded when it is first used (default: raw, but "
-                   "rans for a size)")
-      ->check(CLI::IsMember({"raw", "rans"}));
-  verb->add_option("--calibration", flags->calibration,
-                   "Text file to calibrate on, for less loss; may be given several times")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  verb->add_option("--calibration-tokens", flags->calibration_tokens,
-                   "Number of tokens to calibrate on (default: by the model's size, up to 500000)");
-  AddJudgeFlags(*verb, &flags->judge);
-  verb->add_option("--min-retention", flags->min_retention,
-                   "The gate: perplexity of the original / of the bundle, at least")
-      ->check(CLI::Range(0.0, 2.0))
-      ->type_name("R")
-      ->capture_default_str();
-  verb->add_flag("--no-evaluate", flags->no_evaluate,
-                 "Do not judge the bundle; it says that it was not evaluated");
+  AddBundleFlags(*verb, &flags->bundle);
   verb->add_option("--beside", flags->beside,
                    "Another bundle of the model to show in the model card's picture; may be given "
                    "several times")

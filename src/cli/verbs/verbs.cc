@@ -17,10 +17,10 @@ std::unique_ptr<CLI::App> MakeProgram(Common& common, Action* action) {
       "Start with:  dunnock chat smollm2-135m-instruct\n"
       "One verb:    dunnock VERB --help");
   for (const auto add :
-       {AddRun,      AddChat,   AddEmbed,  AddSearch,   AddRerank,    AddPull,
-        AddList,     AddShow,   AddRm,     AddCache,    AddTokenize,  AddDetokenize,
-        AddTemplate, AddLogits, AddEval,   AddQuantize, AddVerify,    AddExport,
-        AddInspect,  AddBench,  AddDoctor, AddVersion,  AddCompletion}) {
+       {AddRun,      AddChat,    AddEmbed, AddSearch,   AddRerank,   AddPull,
+        AddList,     AddShow,    AddRm,    AddCache,    AddTokenize, AddDetokenize,
+        AddTemplate, AddLogits,  AddEval,  AddQuantize, AddVerify,   AddBuild,
+        AddExport,   AddInspect, AddBench, AddDoctor,   AddVersion,  AddCompletion}) {
     add(program, common, action);
   }
   return made;

@@ -31,6 +31,7 @@ void AddTemplate(CLI::App& program, Common& common, Action* action);
 void AddLogits(CLI::App& program, Common& common, Action* action);
 void AddEval(CLI::App& program, Common& common, Action* action);
 void AddQuantize(CLI::App& program, Common& common, Action* action);
+void AddBuild(CLI::App& program, Common& common, Action* action);
 void AddExport(CLI::App& program, Common& common, Action* action);
 void AddVerify(CLI::App& program, Common& common, Action* action);
 void AddInspect(CLI::App& program, Common& common, Action* action);

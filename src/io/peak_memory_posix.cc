@@ -1,13 +1,14 @@
-#include "cli/peak_memory.h"
-
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <string_view>
 
 #include "io/file.h"
+#include "io/peak_memory.h"
 
-namespace dunnock::cli {
+namespace dunnock {
 
 uint64_t PeakRssBytes() {
   // What getrusage says began with the process that started this one.
@@ -21,4 +22,12 @@ uint64_t PeakRssBytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-}  // namespace dunnock::cli
+bool ResetPeakRss() {
+  const int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool done = write(file, "5", 1) == 1;
+  close(file);
+  return done;
+}
+
+}  // namespace dunnock
