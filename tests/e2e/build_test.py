@@ -195,10 +195,10 @@ class Some(BuildTest):
         self.assertEqual({b["codec"] for b in done["bundles"] if b["folder"].startswith("chat")}, {"rans"})
         inspected = harness.run("inspect", self.out / "chat-int4", "--json", env=self.env).json
         self.assertEqual((inspected["quantization"], inspected["codec"]), ("int4", "rans"))
-        example["models"][1]["size_mb"] = 60
+        example["models"] = [{"model": "smollm2-135m-instruct", "name": "small", "bits": 40, "evaluate": False}]
         manifest.write_text(json.dumps(example))
         refused = self.build("--manifest", manifest, code=1)
-        self.assertRegex(refused.err, r"build.json: models\[1\]: \"size_mb\": this version makes bundles by format only")
+        self.assertRegex(refused.err, r"build.json: models\[0\]: \"bits\" is 40: expected a number from 1 to 9")
 
     def test_WhatIsAskedForHasToFit(self):
         model = make_chat_model(self.folder / "model")

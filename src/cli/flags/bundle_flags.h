@@ -12,8 +12,8 @@
 namespace dunnock::cli {
 
 struct BundleFlags {
-  std::string codec;             // empty: what suits the format
-  double size_mb = 0, bits = 0;  // 0: not asked for
+  std::string codec;                     // empty: what suits the format
+  double size_mb = 0, bits = 0;          // 0: not asked for
   std::vector<std::string> calibration;  // files
   size_t calibration_tokens = 0;
   bool no_evaluate = false;
@@ -33,7 +33,8 @@ CLI::IsMember FormatNames();
 Result<std::optional<QuantizeFormat>> FormatAskedFor(const BundleFlags& flags,
                                                      const std::string& name);
 
-// --size-mb, --bits, --codec, --calibration, --calibration-tokens, --judge, --judge-tokens, --min-retention and
+// --size-mb, --bits, --codec, --calibration, --calibration-tokens, --judge, --judge-tokens,
+// --min-retention and
 // --no-evaluate.
 void AddBundleFlags(CLI::App& verb, BundleFlags* flags);
 

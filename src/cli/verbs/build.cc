@@ -232,8 +232,9 @@ void AddBuild(CLI::App& program, Common& common, Action* action) {
   AddBundleFlags(*verb, &flags->bundle);
   // A manifest says all of this itself.
   manifest->excludes(target)->excludes(format);
-  for (const char* name : {"--size-mb", "--bits", "--codec", "--calibration", "--calibration-tokens", "--judge",
-                           "--judge-tokens", "--min-retention", "--no-evaluate"})
+  for (const char* name :
+       {"--size-mb", "--bits", "--codec", "--calibration", "--calibration-tokens", "--judge",
+        "--judge-tokens", "--min-retention", "--no-evaluate"})
     manifest->excludes(verb->get_option(name));
   verb->add_flag("--plan", flags->plan,
                  "Print what would be done and what it takes: bytes, time, disk, memory; do "

@@ -79,10 +79,11 @@ TEST(BuildManifest, FaultsAreNamed) {
   const auto with = [&](const std::string& setting) {
     return FaultOf(one("\"good\", {\"model\": \"x\", " + setting + "}"));
   };
-  EXPECT_TRUE(Says(with("\"size_mb\": \"small\""), "models[1]: \"size_mb\" is \"small\": expected a"));
+  EXPECT_TRUE(
+      Says(with("\"size_mb\": \"small\""), "models[1]: \"size_mb\" is \"small\": expected a"));
   EXPECT_TRUE(Says(with("\"size_mb\": 60, \"bits\": 3"), "\"bits\": expected one of them"));
   EXPECT_TRUE(Says(with("\"formats\": [\"mixed\"]"), "models[1]: the format mixed: expected"));
-  EXPECT_TRUE(Says(with("\"bits\": 3"), "models[1]: \"bits\""));
+  EXPECT_TRUE(Says(with("\"bits\": 30"), "models[1]: \"bits\" is 30: expected a number"));
   EXPECT_TRUE(Says(with("\"formats\": \"int8\""), "\"formats\" is \"int8\": expected a list"));
   EXPECT_TRUE(Says(with("\"formats\": []"), "expected a list of formats"));
   EXPECT_TRUE(Says(with("\"formats\": [\"int3\"]"), "fp16, int8, int4, int4-grouped"));
@@ -134,7 +135,7 @@ TEST(BuildEstimate, BytesAreThoseOfTheBundle) {
       ASSERT_TRUE(made) << made.error().message;
       const uint64_t vocabulary = RequiredInt(config, "vocab_size", 1, 1 << 20).value();
       const uint64_t weights =
-          EstimateBytes(config, format, Codec::kRaw).value() - 60 * vocabulary - 120'000;
+          EstimateBytes(config, {}, format).value() - 60 * vocabulary - 120'000;
       // The rest of the file is its header, and fewer than 64 bytes in front of each tensor.
       const Blob shard = MapFile(folder + "/model.safetensors").value();
       uint64_t header = 0;

@@ -69,9 +69,8 @@ size_t CalibrationTokens(const BuildItem& item, uint64_t parameters) {
 }  // namespace
 
 std::string_view EstimateBasis() {
-  return "time and memory are rough: by parameters, tokens and threads, after what SmolLM2-135M "
-         "and "
-         "MiniLM-L6 took on two cores of a server; downloads take time of their own";
+  return "time and memory are rough, by parameters, tokens and threads; downloads take time of "
+         "their own";
 }
 
 Result<uint64_t> EstimateBytes(const Json& config, const BuildItem& item, QuantizeFormat format) {

@@ -30,10 +30,17 @@ bool IsName(std::string_view name) {
 }
 
 // Keys that set how bundles are made: for all models at the top, for one in its object.
-const std::vector<std::string> kSettings = {
-    "target",      "formats",            "size_mb", "bits",         "codec",
-    "calibration", "calibration_tokens", "judge",   "judge_tokens", "evaluate",
-    "min_retention"};
+const std::vector<std::string> kSettings = {"target",
+                                            "formats",
+                                            "size_mb",
+                                            "bits",
+                                            "codec",
+                                            "calibration",
+                                            "calibration_tokens",
+                                            "judge",
+                                            "judge_tokens",
+                                            "evaluate",
+                                            "min_retention"};
 
 std::string Listed(const std::vector<std::string>& words) {
   std::string out;
@@ -126,8 +133,8 @@ class Reader {
         return *to >= least && *to <= most;
       };
     };
-    DUNNOCK_TRY_STATUS(Read("size_mb", "a number from 0.001 to 1000000",
-                            number(&megabytes, 0.001, 1e6)));
+    DUNNOCK_TRY_STATUS(
+        Read("size_mb", "a number from 0.001 to 1000000", number(&megabytes, 0.001, 1e6)));
     DUNNOCK_TRY_STATUS(Read("bits", "a number from 1 to 9", number(&bits, 1, 9)));
     if (megabytes > 0 && bits > 0)
       return Invalid(Str(where_, "\"size_mb\" and \"bits\": expected one of them"));
