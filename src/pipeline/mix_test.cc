@@ -189,6 +189,15 @@ TEST(Sensitivity, IsTheDivergenceThatOneMatrixCauses) {
   EXPECT_NEAR(losses.at("lm_head"), divergence, 1e-3 * divergence);
 }
 
+QuantizeOptions With(QuantizeFormat format, Codec codec, double bits) {
+  QuantizeOptions options;
+  options.format = format;
+  options.codec = codec;
+  options.bits = bits;
+  options.replace = true;
+  return options;
+}
+
 class SizeTest : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -205,16 +214,13 @@ TEST_P(SizeTest, IsKept) {
   for (const Codec codec : {Codec::kRaw, Codec::kRans}) {
     // Between the sizes of two formats, the headers of such small files included.
     const auto bits_of = [&](QuantizeFormat format) {
-      const QuantizeOptions options{.format = format, .codec = codec, .replace = true};
-      return Quantize(files, folder_, options).value().bits_per_weight();
+      return Quantize(files, folder_, With(format, codec, 0)).value().bits_per_weight();
     };
     const double least = bits_of(QuantizeFormat::kInt4), most = bits_of(QuantizeFormat::kInt8);
     uint64_t before = 0;
     for (const double share : {.75, 1.0, 1.25}) {
-      const QuantizeOptions options{.format = QuantizeFormat::kMixed,
-                                    .codec = codec,
-                                    .bits = least + share * (most - least),
-                                    .replace = true};
+      const QuantizeOptions options =
+          With(QuantizeFormat::kMixed, codec, least + share * (most - least));
       const auto report = Quantize(files, folder_, options);
       ASSERT_TRUE(report.has_value()) << report.error().message;
       EXPECT_LE(report->bits_per_weight(), options.bits);
@@ -227,8 +233,7 @@ TEST_P(SizeTest, IsKept) {
 
 TEST_P(SizeTest, ThatCannotBeKeptIsRefused) {
   const FileSet files = MapFolder(kGolden + GetParam() + "/safetensors").value();
-  QuantizeOptions options{.format = QuantizeFormat::kMixed, .codec = Codec::kRans, .bits = 1};
-  const auto report = Quantize(files, folder_, options);
+  const auto report = Quantize(files, folder_, With(QuantizeFormat::kMixed, Codec::kRans, 1));
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, ErrorCode::kLimit);
   EXPECT_NE(report.error().message.find("at least"), std::string::npos);
