@@ -186,7 +186,8 @@ TEST_F(BundleTest, HostileManifests) {
       {"rotation is 16", of_a("rotation", 16)},  // does not divide 24
       {"\"rotation\" is 0", of_a("rotation", 0)},
       {"\"rotation\" is 1024", of_a("rotation", 1024)},
-      {"\"rotation\" is 8", of_b("rotation", 8)},
+      {"rotation is 64", of_b("rotation", 64)},  // does not divide 32
+      {"\"rotation\" is 1024", of_b("rotation", 1024)},
       {"\"group\" is 32", of_a("group", 32)},
       {"\"group\" is 0", of_b("group", 0)},
       {"groups of 17 in blocks of 32", of_b("group", 17)},

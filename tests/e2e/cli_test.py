@@ -20,7 +20,7 @@ from harness import MODELS, TOKENIZERS, environment, make_chat_model
 from terminal import CTRL_C, CTRL_D, UP, Terminal
 
 VERBS = ("pull list show rm cache tokenize detokenize template logits run chat embed rerank search eval "
-         "quantize verify inspect export bench doctor version completion").split()
+         "quantize build verify inspect export bench doctor version completion").split()
 LLAMA = MODELS / "llama-gqa-tied/safetensors"  # no tokenizer
 LLAMA_SMOL = MODELS / "llama-smol/gguf/model.gguf"
 BERT = MODELS / "bert-tiny/safetensors"  # no tokenizer
