@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
-#include "pipeline/verify.h"
+#include "pipeline/judging/verify.h"
 
 namespace dunnock::cli {
 

@@ -7,7 +7,7 @@
 namespace dunnock::cli {
 
 // Where the model is a bundle: compares its files with their hashes before their first use
-// (pipeline/verify.h), and says what differs.
+// (pipeline/judging/verify.h), and says what differs.
 Status CheckBundle(const Common& common, const FetchedModel& model);
 
 }  // namespace dunnock::cli

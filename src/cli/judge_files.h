@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/flags/flags.h"
-#include "pipeline/evaluate.h"
+#include "pipeline/judging/evaluate.h"
 
 namespace dunnock::cli {
 

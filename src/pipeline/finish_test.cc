@@ -12,9 +12,9 @@
 #include "hub/cache/digest.h"
 #include "io/file.h"
 #include "io/model_files.h"
+#include "pipeline/judging/verify.h"
 #include "pipeline/quantize.h"
 #include "pipeline/report.h"
-#include "pipeline/verify.h"
 
 namespace dunnock {
 namespace {

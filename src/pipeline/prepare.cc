@@ -13,8 +13,8 @@
 #include "io/model_files.h"
 #include "io/staged_folder.h"
 #include "models/loading/pack_tensor.h"
-#include "pipeline/plan.h"
-#include "pipeline/shard_writer.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/plan/shard_writer.h"
 #include "pipeline/side_files.h"
 
 namespace dunnock {

@@ -9,20 +9,18 @@
 #include "bundle/bundle.h"
 #include "io/file.h"
 #include "io/staged_folder.h"
-#include "pipeline/calibration.h"
-#include "pipeline/calibration_text.h"
+#include "pipeline/calibration/calibration.h"
+#include "pipeline/calibration/calibration_text.h"
 #include "pipeline/finish.h"
-#include "pipeline/nearest.h"
-#include "pipeline/plan.h"
-#include "pipeline/shard_writer.h"
-#include "pipeline/size_fit.h"
+#include "pipeline/plan/nearest.h"
+#include "pipeline/plan/plan.h"
+#include "pipeline/plan/shard_writer.h"
+#include "pipeline/side_files.h"
+#include "pipeline/sizes/size_fit.h"
 #include "runtime/engine.h"
 
 namespace dunnock {
 namespace {
-
-constexpr std::string_view kFormatNames[] = {"fp16",         "int8",         "int4",
-                                             "int4-grouped", "int4-extreme", "mixed"};
 
 uint64_t SourceBytes(const PlannedTensor& t) {
   const uint64_t of_rows = t.source->bytes.size() / t.source->rows() * t.rows;
@@ -100,19 +98,6 @@ Status CheckCancel(const QuantizeOptions& options) {
   return Fail(ErrorCode::kCancelled, "interrupted: nothing was written");
 }
 
-}  // namespace
-
-std::string_view NameOf(QuantizeFormat format) { return kFormatNames[static_cast<int>(format)]; }
-
-std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name) {
-  for (size_t i = 0; i < std::size(kFormatNames); ++i) {
-    if (kFormatNames[i] == name) return static_cast<QuantizeFormat>(i);
-  }
-  return std::nullopt;
-}
-
-namespace {
-
 Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string& folder,
                                        const QuantizeOptions& options) {
   if (IsBundle(source)) {
@@ -135,7 +120,11 @@ Result<QuantizeReport> QuantizeOrThrow(const FileSet& source, const std::string&
               ReadSequences(source, checkpoint, report.parameters, options));
   std::optional<SizeFit> fit;
   if (HasSize(options.format)) {
-    DUNNOCK_TRY(fit, SizeFit::Make(source, checkpoint, sequences, options, &plan));
+    SizeTarget target{options.format, options.codec, options.folder_bytes, 0, options.bits};
+    for (const auto& [name, blob] : SideFiles(source, checkpoint, options))
+      target.side_bytes += blob.size();
+    DUNNOCK_TRY(fit, SizeFit::Make(checkpoint, target,
+                                   {sequences, options.progress, options.cancel}, &plan));
   }
 
   Calibrated calibrated;

@@ -14,31 +14,12 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "bundle/manifest.h"
-#include "pipeline/evaluate.h"
-#include "pipeline/gate.h"
-#include "pipeline/matrix_loss.h"
+#include "pipeline/calibration/matrix_loss.h"
+#include "pipeline/judging/evaluate.h"
+#include "pipeline/judging/gate.h"
+#include "pipeline/plan/format.h"
 
 namespace dunnock {
-
-enum class QuantizeFormat {
-  kFp16,         // every matrix bfloat16: 16 bits per weight, not rotated
-  kInt8,         // every matrix rotated int8, one scale per row
-  kInt4,         // rotated int4, one scale per row; the head int6
-  kInt4Grouped,  // int4 with a float16 scale per 32 values, rotated and with an int6 head if
-                 // calibrated; else not rotated, with minimums, and an int8 head
-  kInt4Extreme,  // int4 of entropy-coded steps as wide as the size asks for; the head up to int8
-  kMixed,        // int4, int6 and int8, with steps as wide as the size asks for
-};
-std::string_view NameOf(QuantizeFormat format);  // "fp16", "int8", ..., "int4-extreme", "mixed"
-// Whether forms are chosen for a size that is asked for.
-inline bool HasSize(QuantizeFormat format) { return format >= QuantizeFormat::kInt4Extreme; }
-inline constexpr double kExtremeBits = 3.4;  // of kInt4Extreme, unless another size is asked for
-inline bool CanBeCalibrated(QuantizeFormat format) { return format != QuantizeFormat::kFp16; }
-// A size is what is downloaded, so that such formats are coded unless a user wants it otherwise.
-inline Codec DefaultCodec(QuantizeFormat format) {
-  return HasSize(format) ? Codec::kRans : Codec::kRaw;
-}
-std::optional<QuantizeFormat> QuantizeFormatNamed(std::string_view name);
 
 struct QuantizeOptions {
   QuantizeFormat format = QuantizeFormat::kInt8;
@@ -51,16 +32,16 @@ struct QuantizeOptions {
   std::string source_name;  // for the manifest and the model card
   // The chat template to store if the checkpoint has none.
   std::string fallback_template = {};
-  // Texts to calibrate on (calibration.h); none: rounding to nearest, one tensor in memory at a
-  // time.
+  // Texts to calibrate on (calibration/calibration.h); none: rounding to nearest, one tensor in
+  // memory at a time.
   std::vector<std::string> calibration = {};
   size_t calibration_tokens = 0;  // at most that many of them; 0: as many as suit the model's size
   ProgressFn progress = {};
   const std::atomic<bool>* cancel = nullptr;  // another thread may set it to true
 
-  // What the bundle is judged by (evaluate.h); nullopt: it is not evaluated, and says so.
+  // What the bundle is judged by (judging/evaluate.h); nullopt: it is not evaluated, and says so.
   std::optional<JudgeOptions> judge = {};
-  double min_retention = kMinRetention;  // of the gate (gate.h)
+  double min_retention = kMinRetention;  // of the gate (judging/gate.h)
   bool write_missed = false;             // write a bundle that misses the gate; it says so
 
   // For the model card and its picture: the hub's repository of the original, its licence, the

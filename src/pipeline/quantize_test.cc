@@ -16,7 +16,7 @@
 #include "kernels/packing/pack.h"
 #include "models/forward.h"
 #include "pipeline/bench.h"
-#include "pipeline/plan.h"
+#include "pipeline/plan/plan.h"
 #include "runtime/engine.h"
 #include "tensor/float16.h"
 

@@ -8,8 +8,8 @@
 
 #include "base/json.h"
 #include "bundle/manifest.h"
-#include "pipeline/evaluate.h"
-#include "pipeline/gate.h"
+#include "pipeline/judging/evaluate.h"
+#include "pipeline/judging/gate.h"
 #include "pipeline/quantize.h"
 
 namespace dunnock {

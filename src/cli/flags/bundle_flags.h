@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/judge_files.h"
-#include "pipeline/gate.h"
+#include "pipeline/judging/gate.h"
 #include "pipeline/quantize.h"
 
 namespace dunnock::cli {

@@ -9,7 +9,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
 #include "cli/verbs/verbs.h"
-#include "pipeline/export.h"
+#include "pipeline/export/export.h"
 
 namespace dunnock::cli {
 namespace {

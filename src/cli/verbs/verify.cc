@@ -1,4 +1,4 @@
-#include "pipeline/verify.h"
+#include "pipeline/judging/verify.h"
 
 #include "base/str.h"
 #include "base/text/printable.h"

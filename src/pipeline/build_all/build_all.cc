@@ -11,7 +11,7 @@
 #include "io/peak_memory.h"
 #include "pipeline/build_all/page.h"
 #include "pipeline/bundle_source.h"
-#include "pipeline/verify.h"
+#include "pipeline/judging/verify.h"
 
 namespace dunnock {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "checkpoint/checkpoint.h"
-#include "pipeline/calibration_text.h"
-#include "pipeline/plan.h"
+#include "pipeline/calibration/calibration_text.h"
+#include "pipeline/plan/plan.h"
 
 namespace dunnock {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "bundle/manifest.h"
 #include "catalogue/strategy.h"
-#include "pipeline/evaluate.h"
-#include "pipeline/gate.h"
+#include "pipeline/judging/evaluate.h"
+#include "pipeline/judging/gate.h"
 #include "pipeline/quantize.h"
 
 namespace dunnock {
