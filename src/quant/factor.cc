@@ -59,13 +59,14 @@ bool Cholesky(SquareMatrix& a) {
     const size_t end = std::min(size, begin + kBlock), tiles = TilesOf(end - begin);
     above.resize(tiles * kTile * begin);
     for (size_t j = 0; j < tiles; ++j)
-      PutTileRows(&above[j * kTile * begin], a, begin + j * kTile, 0, begin);
+      PutTileRows(above.data() + j * kTile * begin, a, begin + j * kTile, 0, begin);
     ThreadPool::Current().ParallelFor(size - begin, kTile, [&](size_t from, size_t to) {
       std::vector<double> rows(kTile * begin);
       for (size_t i = begin + from; i < begin + to; i += kTile) {
         PutTileRows(rows.data(), a, i, 0, begin);
         for (size_t j = 0; j < tiles; ++j)
-          SubtractTile(a, i, begin + j * kTile, end, rows.data(), &above[j * kTile * begin], begin);
+          SubtractTile(a, i, begin + j * kTile, end, rows.data(), above.data() + j * kTile * begin,
+                       begin);
       }
     });
     if (!FactorBlock(a, begin, end)) return false;
@@ -92,8 +93,7 @@ Result<HessianFactor> FactorOf(const SquareMatrix& hessian, const FactorOptions&
   if (!std::isfinite(trace)) {
     return Invalid(
         "Hessian: a sum of squared inputs that is not finite: expected finite activations; look "
-        "for "
-        "weights of the model that are not finite");
+        "for weights of the model that are not finite");
   }
   if (!(trace > 0)) {
     return Invalid(
