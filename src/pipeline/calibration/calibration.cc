@@ -170,7 +170,8 @@ class Calibrator {
     builder_.Clear();
     for (size_t i = 0; i < b.sequences; ++i)
       builder_.Add(caches_[i], options_.sequences[b.first_sequence + i]);
-    const Pass pass{hidden_.Part(0, b.rows), builder_.batch(), scratch_};
+    batch_ = builder_.batch();
+    const Pass pass{hidden_.Part(0, b.rows), batch_, scratch_};
     model_->Embed(pass);  // lays out what the layers share: positions
     return pass;
   }
@@ -296,6 +297,7 @@ class Calibrator {
   Calibrated out_;
 
   BatchBuilder builder_;
+  Batch batch_;  // that the passes refer to
   std::vector<KvCache> caches_;
   Scratch scratch_;
   AlignedBuffer rounded_memory_, original_memory_, hidden_memory_;

@@ -15,6 +15,7 @@
 #include "models/forward.h"
 #include "models/loading/loader.h"
 #include "pipeline/plan/nearest.h"
+#include "pipeline/quantize.h"
 #include "pipeline/sizes/sensitivity.h"
 
 namespace dunnock {

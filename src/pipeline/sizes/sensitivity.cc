@@ -158,7 +158,8 @@ class Probe {
   std::vector<float> Outputs(size_t first_layer, bool keeps) {
     builder_.Clear();
     for (size_t i = 0; i < sequences_.size(); ++i) builder_.Add(caches_[i], sequences_[i]);
-    const Pass pass{hidden_, builder_.batch(), scratch_};
+    const Batch batch = builder_.batch();
+    const Pass pass{hidden_, batch, scratch_};
     model_->Embed(pass);
     for (size_t layer = first_layer; layer < model_->info().layers; ++layer) {
       const bool begins = std::ranges::find(starts_, layer) != starts_.end();
