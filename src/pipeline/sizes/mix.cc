@@ -13,7 +13,7 @@ constexpr size_t kSampleRows = 64, kCodedRows = 1024;
 // Of the step relative to the rms of a row, from one choice to the next.
 constexpr double kStepRatio = 1.06;
 // Below the first, 16 codes clip too much; below the second, 64 codes do.
-constexpr double kFinestInt4 = 0.34, kWidestInt4 = 1.0, kFinestInt6 = 0.08, kWidestInt6 = 0.4;
+constexpr double kFinestInt4 = 0.34, kWidestInt4 = 2.0, kFinestInt6 = 0.08, kWidestInt6 = 0.4;
 
 std::vector<MixChoice> Candidates(Codec codec, bool narrow) {
   std::vector<MixChoice> out = {{WeightEncoding::kInt4, {}}};
