@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <span>
 
 #include "base/str.h"
 #include "io/file.h"
@@ -48,11 +49,12 @@ class Gather final : public ProductObserver, public WeightVisitor {
   void Vector(const std::string&, std::vector<float>*, size_t) override {}
   void Embedding(const std::string&, Table*, size_t, size_t) override {}
 
-  void See(const Weight& weight, ConstRows x) override {
-    const auto it = products.find(&weight);
-    if (it == products.end()) return;
+  void See(std::span<const Weight* const> weights, ConstRows x) override {
     const auto start = std::chrono::steady_clock::now();
-    (hold_out ? it->second.held_out : it->second.calibration).Add(x);
+    for (const Weight* weight : weights) {
+      const auto it = products.find(weight);
+      if (it != products.end()) (hold_out ? it->second.held_out : it->second.calibration).Add(x);
+    }
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
