@@ -50,7 +50,6 @@ class Planner final : public WeightVisitor {
   void Head(const std::string& name, Weight*, size_t rows, size_t cols, Bias bias) override {
     if (format_) std::erase_if(plan_, [&](const PlannedTensor& t) { return t.name == name; });
     Matrix(name, rows, cols, bias, {}, true);
-    if (!plan_.empty() && plan_.back().name == name) plan_.back().outside_layers = true;
   }
   void Vector(const std::string& name, std::vector<float>*, size_t size) override {
     if (const Tensor* source = Find(name, {size}))
@@ -100,6 +99,7 @@ class Planner final : public WeightVisitor {
     plan_.push_back({PlannedTensor::kMatrix, PackedName(name, rows, slice), source, slice.first,
                      rows, cols, bias_source,
                      format_ ? FormFor(head, rows, cols) : FormOf(source->dtype, rows, cols)});
+    plan_.back().outside_layers = head;
   }
 
   const Tensor* Find(const std::string& name, std::vector<uint64_t> shape) {

@@ -1,7 +1,6 @@
 #include "pipeline/sizes/sensitivity.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "base/check.h"
@@ -32,11 +31,11 @@ class MatrixNames final : public WeightVisitor {
   std::vector<std::string> names;
 };
 
-// Matrices that are rounded together. Nothing before first_layer changes with them.
+// Matrices that are rounded together, of the layers [first_layer, end_layer), or, where these are
+// none, of what precedes and follows all layers.
 struct Group {
   std::vector<const PlannedTensor*> matrices;
-  size_t first_layer = 0;
-  bool at_the_ends = false;  // tables and heads
+  size_t first_layer = 0, end_layer = 0;
 
   size_t parameters() const {
     size_t sum = 0;
@@ -108,6 +107,7 @@ class Probe {
         of_part.resize(std::max(of_part.size(), found.names.size()));
         for (size_t i = 0; i < found.names.size(); ++i) {
           of_part[i].first_layer = begin;
+          of_part[i].end_layer = end;
           of_part[i].matrices.push_back(plan_.at(found.names[i]));
         }
       }
@@ -120,19 +120,15 @@ class Probe {
     ends.names.erase(std::unique(ends.names.begin(), ends.names.end()), ends.names.end());
     for (const std::string& name : ends.names) {
       if (const auto found = plan_.find(name); found != plan_.end())
-        groups_.push_back({{found->second}, 0, true});
+        groups_.push_back({.matrices = {found->second}});
     }
   }
 
   // Loads what the group has matrices of, from `packed`.
   Status Load(const Group& group, const std::map<std::string, Weight>& packed) {
-    if (group.at_the_ends)
+    if (group.end_layer == 0)
       return LoadEnds(*model_, checkpoint_, {.packed = &packed, .packed_tables = true});
-    size_t end = model_->info().layers;
-    for (const size_t start : starts_) {
-      if (start > group.first_layer) end = std::min(end, start);
-    }
-    for (size_t layer = group.first_layer; layer < end; ++layer)
+    for (size_t layer = group.first_layer; layer < group.end_layer; ++layer)
       DUNNOCK_TRY_STATUS(LoadLayer(*model_, layer, checkpoint_, {.packed = &packed}));
     return {};
   }
